@@ -1,0 +1,264 @@
+"""What may stand in a configuration, checked before anything heavy is imported or any data is touched."""
+
+import difflib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from annotated_types import Ge, Lt
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+
+from digitrec.errors import UsageError
+from digitrec.signatures import Signature, read_signature
+
+
+def _conf_dir() -> Path:
+    package = Path(__file__).resolve().parent
+    places = (package / "conf", package.parent / "conf")  # in a wheel; in a checkout
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+CONF_DIR = _conf_dir()
+
+# Everything built from configuration comes from here, or from a module that the person names in DIGITREC_ALLOW.
+ALLOWED = (
+    "digitrec.data",
+    "digitrec.models",
+    "digitrec.training",
+    "lightning.pytorch.callbacks",
+    "lightning.pytorch.loggers",
+    "lightning.pytorch.profilers",
+    "lightning.pytorch.strategies",
+    "lightning.pytorch.trainer",
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A mapping with a `_target_` and that target's arguments; `given` are those the program fills in."""
+
+    given: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A mapping of names to nodes, in the order in which they apply."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A mapping of names to such mappings."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The top-level keys of conf/train.yaml."""
+
+    model: Annotated[Any, Node(given=("num_classes", "in_channels", "image_size"))]
+    optimizer: Annotated[Any, Node(given=("model",))]
+    scheduler: Annotated[Any, Node(given=("optimizer", "total_steps"))]
+    augmentation: Annotated[Any, Nodes()]
+    data: Annotated[Any, Node(given=("augmentations", "seed"))]
+    trainer: Annotated[Any, Node(given=("callbacks", "logger"))]
+    callbacks: Annotated[Any, Nodes()]
+    logger: Annotated[Any, Nodes()]
+    seed: Annotated[int, Ge(0), Lt(2**32)]
+    label_smoothing: Annotated[float, Ge(0), Lt(1)]
+    objective: str
+    run_dir: str
+
+
+@dataclass(frozen=True)
+class PreviewConfig:
+    """The top-level keys of conf/preview.yaml."""
+
+    data: Annotated[Any, Node(given=("augmentations", "seed"))]
+    rows: Annotated[Any, Rows()]
+    seed: Annotated[int, Ge(0), Lt(2**32)]
+    run_dir: str
+
+
+def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
+    """Resolve `cfg` and hold every key and value against what its target takes.
+
+    Returns:
+        the configuration as plain dicts, lists and values, interpolations resolved.
+
+    Raises:
+        UsageError: for an unknown key, a value of the wrong type or out of range, a target that is not allowed
+            or does not exist, or an interpolation that leads nowhere; the message names the key and its origin.
+    """
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        key = error.full_key or ""
+        raise UsageError(f"{key}: {_first_line(error)}{_origin(key)}") from None
+    assert isinstance(plain, dict)
+    settings = {str(key): value for key, value in plain.items()}
+    known = {field.name: field.type for field in fields(schema)}
+    _check_keys("", settings, known)
+    for key, value in settings.items():
+        _check_top(key, value, known[key])
+    return settings
+
+
+def near(word: str, known: Mapping[str, Any] | list[str], prefix: str = "") -> str:
+    """', did you mean x?' when one of the known words is close, else ''."""
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f", did you mean {prefix}{close[0]}?" if close else ""
+
+
+def _check_top(key: str, value: Any, annotation: Any) -> None:
+    match getattr(annotation, "__metadata__", (None,))[0]:
+        case Node(given=given):
+            _check_node(key, value, given)
+        case Nodes():
+            _check_nodes(key, value)
+        case Rows():
+            for name, nodes in value.items():
+                _check_nodes(f"{key}.{name}", nodes)
+        case _:
+            _check_value(key, value, annotation)
+
+
+def _check_nodes(path: str, nodes: Any) -> None:
+    if not isinstance(nodes, dict):
+        raise UsageError(f"{path}={_show(nodes)}: expected options of this group{_origin(path)}")
+    for name, node in nodes.items():
+        if node is not None:
+            _check_node(f"{path}.{name}", node, siblings=nodes)
+
+
+def _check_node(path: str, node: Any, given: tuple[str, ...] = (), siblings: Mapping[str, Any] = {}) -> None:
+    if not isinstance(node, dict) or "_target_" not in node:
+        group, _, name = path.rpartition(".")
+        others = {other: None for other in siblings if other != name}
+        hint = near(name, others, f"{group}.")
+        raise UsageError(f"{path}: expected a mapping with a _target_, got {_show(node)}{hint}{_origin(path)}")
+    signature = check_target(f"{path}._target_", node["_target_"])
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    known = {name: kind for name, kind in signature.arguments.items() if name not in given}
+    if not signature.open:
+        _check_keys(f"{path}.", arguments, known)
+    for key, value in arguments.items():
+        if isinstance(value, dict) and "_target_" in value:
+            _check_node(f"{path}.{key}", value)
+        else:
+            _check_value(f"{path}.{key}", value, known.get(key, Any))
+
+
+def check_target(path: str, target: Any) -> Signature:
+    """Signature of a target on the allow-list; `path` is the key that names it.
+
+    Raises:
+        UsageError: the target, or the module it is really defined in, is not allowed, or does not exist.
+    """
+    person = [name for name in os.environ.get("DIGITREC_ALLOW", "").split(",") if name]
+    allowed = (*ALLOWED, *person)
+    name = str(target)
+    signature = read_signature(name) if _inside(name, (*allowed, "lightning")) else None
+    if signature is not None and _inside(signature.module, allowed):
+        return signature
+    if _inside(name, allowed):
+        raise UsageError(f"{path}: there is no class or function {name}{_origin(path)}")
+    package = name.partition(".")[0]
+    raise UsageError(
+        f"{path}: {name} may not be built from configuration{_origin(path)}.\n"
+        f"If you trust it, allow its module by name: DIGITREC_ALLOW={package}"
+    )
+
+
+def _inside(name: str, prefixes: tuple[str, ...]) -> bool:
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key in given:
+        if key not in known:
+            path = f"{prefix}{key}"
+            hint = near(key, known, prefix) or f"; known: {', '.join(known)}"
+            raise UsageError(f"{path}: unknown key{hint}{_origin(path)}")
+
+
+def _check_value(path: str, value: Any, annotation: Any) -> None:
+    adapter = _adapter(annotation)
+    if adapter is None:
+        return
+    try:
+        adapter.validate_json(json.dumps(value), strict=True)  # JSON: a list may fill a tuple, no text a number
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = "".join(f"[{part}]" for part in detail["loc"] if isinstance(part, int))
+        expected = detail["msg"].removeprefix("Input ")
+        raise UsageError(f"{path}{place}={_show(value)}: it {expected}{_origin(path)}") from None
+
+
+@cache
+def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
+    except PydanticSchemaGenerationError:  # a type only the program itself can provide
+        return None
+
+
+def _show(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _origin(path: str) -> str:
+    """' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
+    if not HydraConfig.initialized():
+        return ""
+    hydra = HydraConfig.get()
+    for override in hydra.overrides.task:
+        if override.lstrip("+~").partition("=")[0] == path:
+            return f" (from the command line: {override})"
+    for file, group in _chosen_files(hydra):
+        line = _line_of(file, path) or _line_of(file, path.removeprefix(f"{group}."))
+        if line:
+            return f" ({file.parent.parent.name}/{group}/{file.name}:{line})" if group else f" ({file}:{line})"
+    return ""
+
+
+def _chosen_files(hydra: Any) -> Iterator[tuple[Path, str]]:
+    """Every chosen option's file, the most specific first, and its group ('' for the primary configuration)."""
+    roots = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
+    chosen = [
+        (group, option)
+        for group, choice in hydra.runtime.choices.items()
+        if not group.startswith("hydra/")
+        for option in (choice if isinstance(choice, list) else [choice])
+    ]
+    chosen.sort(key=lambda item: item[0] not in ("experiment", "debug"))
+    for group, option in [*chosen, ("", hydra.job.config_name)]:
+        for root in roots:
+            file = root / group / f"{option}.yaml"
+            if file.is_file():
+                yield file, group
+
+
+def _line_of(file: Path, path: str) -> int | None:
+    node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
+    line = None
+    for part in path.split("."):
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        pairs = {key.value: (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+        if part not in pairs:
+            return None
+        key, node = pairs[part]
+        line = key.start_mark.line + 1
+    return line
