@@ -1,0 +1,1 @@
+"""The shared LightningModule and one file per network."""

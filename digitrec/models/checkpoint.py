@@ -1,0 +1,81 @@
+"""The one way from a checkpoint to a classifier."""
+
+import importlib
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from digitrec.errors import CheckpointError
+from digitrec.models.classifier import DigitClassifier
+
+
+def load_classifier(path: str | Path) -> DigitClassifier:
+    """Restore a classifier, in evaluation mode on the CPU, from nothing but its checkpoint.
+
+    Args:
+        path: a .ckpt file, or a run folder (its best checkpoint, else its last).
+
+    Raises:
+        CheckpointError: there is none, it can't be read, is not ours, or names a network that is not allowed.
+    """
+    file = find_checkpoint(path)
+    checkpoint = _read(file)
+    about = checkpoint.get("digitrec")
+    if not isinstance(about, dict) or about.get("format") != 1:
+        raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
+    network = _network(str(about.get("network")), file)
+    try:
+        model = network(**about["arguments"])
+        model.class_names = tuple(about["class_names"])
+        model.load_state_dict(checkpoint["state_dict"])
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{file}: does not fit {network.__name__}: {reason}") from error
+    return model.eval()
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """A checkpoint file, or the one that stands for a run folder.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    path = Path(path)
+    places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
+    for place in places:
+        if place.is_file():
+            return place
+    missing = "no checkpoint in this folder" if path.is_dir() else "no such file"
+    raise CheckpointError(f"{path}: {missing}; expected a .ckpt file or a run folder such as outputs/train/...")
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = str(error).partition("\n")[0]
+        raise CheckpointError(f"{file}: damaged, or no checkpoint with plain values only ({reason})") from error
+    if not isinstance(checkpoint, dict):
+        raise CheckpointError(f"{file}: holds a {type(checkpoint).__name__}, expected a digitrec checkpoint")
+    return checkpoint
+
+
+def _network(name: str, file: Path) -> type[DigitClassifier]:
+    """Class of a network by its full name, from our models or a module that the person allows."""
+    module, _, kind = name.rpartition(".")
+    allowed = ["digitrec.models", *os.environ.get("DIGITREC_ALLOW", "").split(",")]
+    if not any(prefix and (module == prefix or module.startswith(f"{prefix}.")) for prefix in allowed):
+        raise CheckpointError(
+            f"{file}: its network {name} is not one of ours.\n"
+            f"If you trust it, allow its module by name: DIGITREC_ALLOW={name.partition('.')[0]}"
+        )
+    try:
+        network = getattr(importlib.import_module(module), kind)
+    except (ImportError, AttributeError):
+        raise CheckpointError(f"{file}: its network {name} is not installed here") from None
+    if not (isinstance(network, type) and issubclass(network, DigitClassifier)):
+        raise CheckpointError(f"{file}: {name} is not a network")
+    return network

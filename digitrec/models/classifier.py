@@ -1,0 +1,165 @@
+"""The LightningModule that every network shares: steps, loss, metrics, optimizer and checkpoint content."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from digitrec.models.metrics import StageMetrics
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a classifier is trained.
+
+    Attributes:
+        optimizer: model -> optimizer.
+        scheduler: optimizer, total number of steps -> schedule, stepped once per optimizer step.
+        label_smoothing: share of the target spread evenly over all classes, in [0, 1); training loss only.
+    """
+
+    optimizer: Callable[[nn.Module], Optimizer]
+    scheduler: Callable[[Optimizer, int], LRScheduler]
+    label_smoothing: float = 0.0
+
+
+class DigitClassifier(LightningModule):
+    """A network that turns images into one logit per class.
+
+    A subclass takes plain numbers (and lists of them), calls `save_hyperparameters(logger=False)`, builds its
+    layers and defines `forward`: images (B, C, H, W), uint8 or float in [0, 1] -> logits (B, num_classes).
+
+    Args:
+        num_classes: at least 2.
+        in_channels: channels of an image.
+        image_size: height and width in pixels.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> None:
+        super().__init__()
+        if num_classes < 2 or in_channels < 1 or image_size < 1:
+            raise ValueError(
+                "expected num_classes >= 2, in_channels >= 1 and image_size >= 1, "
+                f"got {num_classes}, {in_channels} and {image_size}"
+            )
+        self.register_buffer("mean", torch.zeros(in_channels, 1, 1))
+        self.register_buffer("std", torch.ones(in_channels, 1, 1))
+        self.class_names = tuple(str(label) for label in range(num_classes))
+        self.recipe: Recipe | None = None
+        self.train_metrics = StageMetrics("train", num_classes)
+        self.val_metrics = StageMetrics("val", num_classes)
+        self.test_metrics = StageMetrics("test", num_classes)
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    @property
+    def metric_names(self) -> list[str]:
+        """Names under which metrics are logged, those of single classes left out."""
+        return [*self.train_metrics.names, *self.val_metrics.names, *self.test_metrics.names]
+
+    def describe_data(self, class_names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> None:
+        """Keep what the data are with the model: class names, and mean and standard deviation per channel in [0, 1].
+
+        Raises:
+            ValueError: there is not one name per class, or not one positive deviation per channel.
+        """
+        if len(class_names) != len(self.class_names):
+            raise ValueError(f"the network has {len(self.class_names)} classes, the data {len(class_names)}")
+        if not len(mean) == len(std) == len(self.mean) or min(std) <= 0:
+            raise ValueError(f"expected {len(self.mean)} means and positive deviations, got {mean} and {std}")
+        self.class_names = tuple(class_names)
+        self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
+        self.std.copy_(torch.tensor(std).view(-1, 1, 1))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W), uint8 in 0..255 or float in [0, 1] -> float with mean 0 and deviation 1."""
+        scale = 255 if images.dtype == torch.uint8 else 1
+        return (images.float() - self.mean * scale) / (self.std * scale)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Loss of one batch; predictions are kept on the device and counted when the epoch ends."""
+        assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
+        images, labels = batch
+        logits = self(images).float()
+        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        self._seen.append((loss.detach(), logits.detach().argmax(dim=1), labels))
+        if (batch_idx + 1) % self._log_interval == 0:
+            recent = torch.stack([loss for loss, _, _ in self._seen[-self._log_interval :]])
+            self.log("train/loss_step", recent.mean())
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time."""
+        losses, predictions, labels = zip(*self._seen, strict=True)
+        self._seen.clear()
+        sizes = torch.tensor([len(part) for part in labels], device=self.device)
+        self.train_metrics.update(torch.stack(losses), torch.cat(predictions), torch.cat(labels), weight=sizes)
+        self.log_dict(self.train_metrics.compute(self.class_names))
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one batch of the validation split."""
+        self._count(batch, self.val_metrics)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics."""
+        self.log_dict(self.val_metrics.compute(self.class_names))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Count one batch of the test split."""
+        self._count(batch, self.test_metrics)
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics, F1 of each class with them."""
+        self.log_dict(self.test_metrics.compute(self.class_names))
+
+    def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
+        """Probabilities (B, num_classes)."""
+        images = batch if isinstance(batch, Tensor) else batch[0]
+        probabilities: Tensor = self(images).float().softmax(dim=1)
+        return probabilities
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Optimizer and schedule of the recipe, the schedule over the true number of steps."""
+        assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
+        optimizer = self.recipe.optimizer(self)
+        scheduler = self.recipe.scheduler(optimizer, self._total_steps())
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add what restores the model without any configuration, in plain values."""
+        kind = type(self)
+        checkpoint["digitrec"] = {
+            "format": 1,
+            "network": f"{kind.__module__}.{kind.__qualname__}",
+            "arguments": dict(self.hparams),
+            "class_names": list(self.class_names),
+        }
+
+    def _count(self, batch: Batch, metrics: StageMetrics) -> None:
+        images, labels = batch
+        logits = self(images).float()
+        metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
+
+    @property
+    def _log_interval(self) -> int:
+        return self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time
+
+    def _total_steps(self) -> int:
+        steps = self.trainer.estimated_stepping_batches
+        if steps == float("inf"):
+            raise ValueError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
+        return int(steps)

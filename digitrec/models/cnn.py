@@ -1,0 +1,65 @@
+"""Convolutional network."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated
+
+import torch
+from annotated_types import Ge, Gt, Len, Lt
+from torch import Tensor, nn
+
+from digitrec.models.classifier import DigitClassifier
+
+
+class CNN(DigitClassifier):
+    """Blocks of convolution, ReLU and max-pooling, then one dense layer with dropout.
+
+    Args:
+        filters: feature maps of each block.
+        kernel_size: pixels; convolutions are not padded.
+        hidden: units of the dense layer.
+        dropout: share of dense units silenced in training.
+        num_classes: number of logits.
+        in_channels: channels of an image.
+        image_size: height and width of an image in pixels.
+
+    Raises:
+        ValueError: the image is too small for that many blocks.
+    """
+
+    def __init__(
+        self,
+        filters: Annotated[Sequence[Annotated[int, Gt(0)]], Len(1)] = (32, 64),
+        kernel_size: Annotated[int, Gt(0)] = 3,
+        hidden: Annotated[int, Gt(0)] = 128,
+        dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,
+        num_classes: int = 10,
+        in_channels: int = 1,
+        image_size: int = 28,
+    ) -> None:
+        super().__init__(num_classes, in_channels, image_size)
+        self.save_hyperparameters(logger=False)
+        blocks: list[nn.Module] = []
+        size = image_size
+        for channels, width in pairwise([in_channels, *filters]):
+            size = (size - kernel_size + 1) // 2
+            # Pooled first: ReLU keeps the order of values, so the result is the same for a quarter of the work.
+            blocks += [nn.Conv2d(channels, width, kernel_size), nn.MaxPool2d(2), nn.ReLU()]
+        if size < 1:
+            raise ValueError(
+                f"{len(filters)} blocks with kernel_size {kernel_size} need larger images than {image_size} pixels"
+            )
+        self.features = nn.Sequential(*blocks)
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(filters[-1] * size * size, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, num_classes),
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, C, H, W), uint8 or float in [0, 1] -> logits (B, num_classes)."""
+        logits: Tensor = self.head(self.features(self.normalise(images)))
+        return logits
