@@ -1,0 +1,1 @@
+"""Data sets as tensors in memory, batches as slices, augmentation on the device."""

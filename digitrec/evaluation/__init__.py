@@ -1,0 +1,1 @@
+"""Measures and pictures of what a trained network does."""
