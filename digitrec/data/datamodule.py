@@ -1,0 +1,173 @@
+"""The LightningDataModule: one data set, split, on the device, augmented in one place."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+import torch
+from annotated_types import Ge, Gt
+from lightning import LightningDataModule
+from torch import Tensor
+
+from digitrec.data import datasets
+from digitrec.data.augmentation import Augmentation, Compose
+from digitrec.data.datasets import Split
+from digitrec.data.loader import BatchLoader, mix, shuffled
+from digitrec.errors import UsageError
+
+
+class DigitDataModule(LightningDataModule):
+    """Training, validation and test split of a data set as uint8 tensors, moved to the device once.
+
+    Args:
+        dataset: name in `digitrec.data.datasets.DATASETS`.
+        root: folder of the files; None is DIGITREC_DATA_DIR, else the user's cache folder.
+        mirrors: base addresses to download from instead of the published ones.
+        batch_size: images per training step and process.
+        eval_batch_size: images per validation or test batch.
+        val_size: training images held out for validation, stratified; below 1 their share; 0 holds out none.
+        split_seed: draws which images are held out.
+        limit: at most this many images of each split.
+        augmentations: applied to training images in their order.
+        seed: draws the order of batches and the augmentations.
+
+    Raises:
+        UsageError: no such data set, or `val_size` leaves no image to train on.
+        DataError: on `prepare_data` or `setup`, a file is missing, damaged or out of reach.
+    """
+
+    def __init__(
+        self,
+        dataset: str = "mnist",
+        root: str | None = None,
+        mirrors: Sequence[str] | None = None,
+        batch_size: Annotated[int, Gt(0)] = 128,
+        eval_batch_size: Annotated[int, Gt(0)] = 1000,
+        val_size: Annotated[float, Ge(0)] = 5000,
+        split_seed: Annotated[int, Ge(0)] = 0,
+        limit: Annotated[int, Gt(1)] | None = None,
+        augmentations: Sequence[Augmentation] = (),
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.dataset = dataset
+        self.root = root
+        self.mirrors = mirrors
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.val_size = val_size
+        self.split_seed = split_seed
+        self.limit = limit
+        self.augment = Compose(augmentations) if augmentations else None
+        self.seed = seed
+        self.mean: tuple[float, ...] = ()
+        self.std: tuple[float, ...] = ()
+        self.splits: dict[Literal["train", "val", "test"], Split] = {}
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """One name per label, label 0 first."""
+        return datasets.class_names(self.dataset, self.root)
+
+    @property
+    def checksum(self) -> str:
+        """Digest of the data set's training files."""
+        return datasets.checksum(self.dataset, self.root)
+
+    def prepare_data(self) -> None:
+        """Make every file present and sound."""
+        datasets.prepare(self.dataset, self.root, self.mirrors)
+
+    def setup(self, stage: str | None = None) -> None:
+        """Read what a stage needs: "fit" and "validate" the training file, "test" and "predict" the test file."""
+        if stage in ("fit", "validate", None) and "train" not in self.splits:
+            whole = datasets.load(self.dataset, "train", self.root)
+            self.mean, self.std = statistics(whole.images)
+            train, val = stratified_split(whole.labels, self.val_size, self.split_seed)
+            self.splits["train"] = self._limited(Split(whole.images[train], whole.labels[train]))
+            self.splits["val"] = self._limited(Split(whole.images[val], whole.labels[val]))
+        if stage in ("test", "predict", None) and "test" not in self.splits:
+            self.splits["test"] = self._limited(datasets.load(self.dataset, "test", self.root))
+
+    def train_dataloader(self) -> BatchLoader:
+        """Shuffled batches, their order a pure function of seed and epoch."""
+        return self._loader("train")
+
+    def val_dataloader(self) -> BatchLoader | list[Any]:
+        """Batches of the images held out, an empty list if there are none."""
+        return self._loader("val") if len(self.splits["val"].images) else []
+
+    def test_dataloader(self) -> BatchLoader:
+        """Batches of the official test split."""
+        return self._loader("test")
+
+    def predict_dataloader(self) -> BatchLoader:
+        """The official test split, in its order."""
+        return self._loader("test")
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
+        """Augment training images, and only these; a step's random state is a pure function of seed, step and rank."""
+        assert self.trainer is not None
+        if not self.trainer.training:
+            return batch
+        torch.manual_seed(mix(self.seed, self.trainer.fit_loop.total_batch_idx, self.trainer.global_rank))
+        if self.augment is None:
+            return batch
+        images, labels = batch
+        return self.augment(images.float() / 255), labels
+
+    def _loader(self, name: Literal["train", "val", "test"]) -> BatchLoader:
+        assert self.trainer is not None
+        trainer, (images, labels) = self.trainer, self.splits[name]
+        device = trainer.strategy.root_device
+        split = self.splits[name] = Split(images.to(device), labels.to(device))
+        train = name == "train"
+        return BatchLoader(
+            *split,
+            batch_size=self.batch_size if train else self.eval_batch_size,
+            order=(lambda: shuffled(self.seed, trainer.current_epoch, len(split.images))) if train else None,
+            rank=trainer.global_rank,
+            world_size=trainer.world_size,
+        )
+
+    def _limited(self, split: Split) -> Split:
+        return Split(split.images[: self.limit], split.labels[: self.limit])
+
+
+def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of uint8 images (N, C, H, W), as values in [0, 1], in float64."""
+    values = torch.arange(256, dtype=torch.float64) / 255
+    means, deviations = [], []
+    for channel in images.unbind(dim=1):
+        share = torch.bincount(channel.flatten(), minlength=256) / channel.numel()
+        mean = (share * values).sum()
+        means.append(mean.item())
+        deviations.append((share * (values - mean) ** 2).sum().sqrt().item())
+    return tuple(means), tuple(deviations)
+
+
+def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor, Tensor]:
+    """Indices of training and validation images, both in random order, classes in the same proportion.
+
+    Args:
+        labels: (N,) int64.
+        val_size: number of validation images, or below 1 their share.
+        seed: draws them.
+
+    Raises:
+        UsageError: no image would be left to train on, or the number is not whole.
+    """
+    size = len(labels)
+    held_out = round(val_size * size) if val_size < 1 else int(val_size)
+    if held_out != val_size and val_size >= 1:
+        raise UsageError(f"data.val_size={val_size}: expected a whole number of images, or a share below 1")
+    if held_out >= size:
+        raise UsageError(f"data.val_size={val_size}: the data set has {size} training images; hold out fewer")
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(size, generator=generator)
+    # Within its class, image k of n stands at (k + 1/2) / n; the first ones over all classes are a fair share of each.
+    position = torch.empty(size, dtype=torch.float64)
+    for members in (order[labels[order] == label] for label in labels.unique()):
+        position[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5) / len(members)
+    by_position = order[position[order].argsort(stable=True)]
+    shuffle = torch.randperm(size - held_out, generator=generator)
+    return by_position[held_out:][shuffle], by_position[:held_out]
