@@ -1,0 +1,201 @@
+"""How every Hydra entry point starts and ends: folder names, errors in a line or two, exit codes, the sweep's table."""
+
+import hashlib
+import os
+import re
+import secrets
+import shutil
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from digitrec.config import CONF_DIR, near
+from digitrec.errors import DigitrecError, UsageError
+from digitrec.sweep import print_sweep
+from digitrec.training.console import quiet_libraries
+
+Task = Callable[[DictConfig, Path], float | None]
+
+DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+
+
+def launch(task: Task, config_name: str) -> NoReturn:
+    """Run a task once, or once per job of a sweep, with the configuration that the command line composes.
+
+    Args:
+        task: configuration, run folder -> value of the objective.
+        config_name: primary configuration, a file in conf/.
+
+    Raises:
+        SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted, 143 terminated.
+    """
+    asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
+    signal.signal(signal.SIGTERM, _terminate)
+    _register_resolvers()
+    _name_jobs_by_what_varies()
+    try:
+        code = _run(task, config_name)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
+        code = _exit_code(error)
+        if asked != "0" and isinstance(error, Exception):
+            traceback.print_exception(error)
+        elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
+            _print_error(error, config_name)
+    finally:
+        if SweepStart.folder is not None:
+            failed = print_sweep(SweepStart.folder)
+    if SweepStart.folder is not None and failed:
+        code = code or FAILED
+    sys.exit(code)
+
+
+class SweepStart(Callback):
+    """Notes where a sweep writes: Hydra forgets it before the sweep's table can be printed."""
+
+    folder: Path | None = None
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Called by Hydra in the process that starts the jobs."""
+        SweepStart.folder = Path(config.hydra.sweep.dir)
+
+
+def _run(task: Task, config_name: str) -> int:
+    errors: list[Exception] = []
+
+    def job(cfg: DictConfig) -> float | None:
+        run_dir = Path(HydraConfig.get().runtime.output_dir)
+        quiet_libraries()
+        try:
+            return task(cfg, run_dir)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                print(f"{run_dir.name}: {error}", file=sys.stderr)  # noqa: T201
+                raise  # the sweep goes on with the next job
+            if isinstance(error, UsageError):
+                shutil.rmtree(run_dir, ignore_errors=True)  # nothing was started in it
+            errors.append(error)
+            return None
+
+    job.__module__ = f"digitrec.{config_name}"
+    hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
+    if errors:
+        raise errors[0]
+    return DONE
+
+
+def _exit_code(error: BaseException) -> int:
+    match error:
+        case KeyboardInterrupt():
+            return INTERRUPTED
+        case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
+            return INTERRUPTED
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else DONE
+        case UsageError() | HydraException() | OmegaConfBaseException():
+            return USAGE
+        case _:
+            return FAILED
+
+
+def _print_error(error: BaseException, config_name: str) -> None:
+    match error:
+        case MissingConfigException(missing_cfg_file=str(missing)):
+            text = _missing_option(missing, error)
+        case ConfigCompositionException():
+            text = _composition_error(error, config_name)
+        case HydraException() | OmegaConfBaseException():
+            text = str(error).partition("\n")[0]
+        case DigitrecError():
+            text = str(error)
+        case _:
+            traceback.print_exception(error)
+            return
+    print(f"error: {text}", file=sys.stderr)  # noqa: T201
+
+
+def _missing_option(missing: str, error: MissingConfigException) -> str:
+    group, _, option = missing.rpartition("/")
+    options = list(error.options or [])
+    if not group or not options:
+        return str(error).partition("\n")[0]
+    return f"{group}={option}: no such option{near(option, options, f'{group}=')}; there are {', '.join(options)}"
+
+
+def _composition_error(error: Exception, config_name: str) -> str:
+    """The key that Hydra could not override, and the one that was probably meant."""
+    text = str(error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error)
+    found = re.search(r"Could not (?:override|append to|delete).*?'([^']+)'", str(error))
+    if found is None:
+        return " ".join(str(error).split("\n")[:2])
+    key = found.group(1)
+    parent, _, name = key.rpartition(".")
+    known = _known_keys(config_name, parent)
+    if name in known:
+        return text.partition("\n")[0]
+    hint = near(name, known, f"{parent}." if parent else "") or f"; known: {', '.join(known)}"
+    return f"{key}: unknown key{hint}"
+
+
+def _known_keys(config_name: str, parent: str) -> list[str]:
+    """Keys beside a wrong one, from the composition of all those overrides that Hydra accepts alone."""
+    cfg = _compose(config_name, [argument for argument in sys.argv[1:] if re.match(r"[a-z_/]+=[\w,]+$", argument)])
+    node = OmegaConf.select(cfg, parent) if parent else cfg
+    return [str(key) for key in node] if isinstance(node, DictConfig) else []
+
+
+def _compose(config_name: str, overrides: list[str]) -> DictConfig:
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        try:
+            return hydra.compose(config_name, [override for override in overrides if "," not in override])
+        except (HydraException, OmegaConfBaseException):
+            return hydra.compose(config_name)
+
+
+def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
+    raise SystemExit(TERMINATED)
+
+
+def _register_resolvers() -> None:
+    OmegaConf.register_new_resolver("random_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
+    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+
+
+def folder_name(overrides: str, number: int | str) -> str:
+    """Name that says what varies and can be pasted unquoted into a shell or a Hydra override.
+
+    Args:
+        overrides: as in `model-cnn_optimizer.lr-0.1`, possibly with brackets, quotes, slashes, spaces.
+        number: of the job, the name when nothing varies.
+    """
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", overrides).strip("-._")
+    if plain == overrides and 0 < len(plain) <= 120:
+        return plain
+    digest = hashlib.sha256(overrides.encode()).hexdigest()[:6]  # keeps apart what the plain form makes equal
+    return f"{plain[:120]}-{digest}" if plain else f"job-{number}"
+
+
+def _name_jobs_by_what_varies() -> None:
+    """Have Hydra leave out of the jobs' names what is the same for all of them."""
+    if not {"-m", "--multirun"} & set(sys.argv):
+        return
+    given = [argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")]
+    try:
+        parsed = OverridesParser.create().parse_overrides(given)
+    except HydraException:
+        return  # Hydra itself will say what is wrong
+    fixed = {item.get_key_element() for item in parsed if not item.is_sweep_override()}
+    sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(fixed))}]")

@@ -1,0 +1,105 @@
+"""Train a network, test its best checkpoint once, and leave a run folder: python -m digitrec.train model=cnn."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digitrec.config import TrainConfig, check, near
+from digitrec.errors import UsageError
+from digitrec.launch import launch
+from digitrec.training.run_record import run_record, write_json
+
+if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
+    from lightning import Trainer
+    from omegaconf import DictConfig
+
+    from digitrec.data.datamodule import DigitDataModule
+    from digitrec.models.classifier import DigitClassifier
+
+
+def train(model: DigitClassifier, datamodule: DigitDataModule, trainer: Trainer) -> dict[str, float]:
+    """Fit a model, then test its best checkpoint once.
+
+    Returns:
+        metrics by their names in TensorBoard: `train/` and `val/` of the best epoch, `test/` of the best checkpoint.
+        Without validation images the last epoch counts as the best.
+    """
+    from digitrec.training.results import best_checkpoint, epoch_metrics
+
+    datamodule.prepare_data()
+    datamodule.setup("fit")
+    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+    trainer.fit(model, datamodule=datamodule)
+    metrics = epoch_metrics(trainer)
+    checkpoint = best_checkpoint(trainer)
+    tested = trainer.test(model, datamodule, ckpt_path=checkpoint, verbose=False, weights_only=True)
+    return metrics | {name: float(value) for name, value in tested[0].items()}
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    launch(_task, "train")
+
+
+def _task(cfg: DictConfig, run_dir: Path) -> float | None:
+    recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
+    if _is_first_process():
+        recording = run_record(run_dir)
+    with recording as record:
+        settings = check(cfg, TrainConfig)
+        _refuse_processes_in_a_sweep(settings)
+        metrics = _run(settings, run_dir, record)
+    return metrics.get(settings["objective"])
+
+
+def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
+    from lightning import seed_everything
+
+    from digitrec import build
+    from digitrec.training import results, tensorboard
+
+    seed_everything(settings["seed"], verbose=False)
+    datamodule = build.build_datamodule(settings)
+    trainer = build.build_trainer(settings)
+    model = build.build_model(settings, datamodule)
+    _check_objective(settings["objective"], model)
+
+    record |= results.describe(settings, model, trainer)
+    tensorboard.log_config(trainer.loggers, settings)
+    if trainer.is_global_zero:
+        results.print_start(record, run_dir)
+    metrics = train(model, datamodule, trainer)
+    record["data_checksum"] = datamodule.checksum
+    if trainer.is_global_zero:
+        write_json(run_dir / "metrics.json", metrics)
+        tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)
+        results.print_end(metrics, run_dir)
+    return metrics
+
+
+def _check_objective(objective: str, model: DigitClassifier) -> None:
+    if objective not in model.metric_names:
+        raise UsageError(f"objective={objective}: no such metric{near(objective, model.metric_names)}")
+
+
+def _refuse_processes_in_a_sweep(settings: dict[str, Any]) -> None:
+    """Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep."""
+    from hydra.core.hydra_config import HydraConfig
+    from hydra.types import RunMode
+
+    strategy = str(settings["trainer"].get("strategy"))
+    if strategy.startswith("ddp") and HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UsageError(
+            f"trainer.strategy={strategy}: a sweep runs each job in one process; use strategy=auto, devices=1"
+        )
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
+
+
+if __name__ == "__main__":
+    main()

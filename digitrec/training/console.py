@@ -1,0 +1,35 @@
+"""Only what a person needs to read reaches the terminal."""
+
+import logging
+import sys
+import warnings
+from typing import TextIO
+
+# Each of these is true of every run of ours and asks for nothing.
+UNNEEDED = (
+    r".*does not have many workers.*",  # batches are slices of tensors: workers would only copy them
+    r".*Checkpoint directory .* exists and is not empty.*",  # two callbacks share the folder on purpose
+    r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # inside Lightning, about torch
+    r".*The `srun` command is available.*",  # a hint about SLURM
+    r".*lr_scheduler\.step\(\).*before.*optimizer\.step\(\).*",  # Lightning steps them in the right order
+)
+
+
+def quiet_libraries() -> None:
+    """Keep Lightning's banners and known harmless warnings out of the terminal; other warnings pass."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in UNNEEDED:
+        warnings.filterwarnings("ignore", message)
+    warnings.showwarning = _show_warning
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    print(f"warning: {message}", file=file or sys.stderr)

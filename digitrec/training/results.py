@@ -1,0 +1,128 @@
+"""What a run was and what came out of it: for run.json, for TensorBoard, for the terminal."""
+
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from rich.console import Console
+from rich.table import Table
+
+from digitrec.models.classifier import DigitClassifier
+from digitrec.training.history import History
+from digitrec.training.throughput import Throughput
+
+Settings = Mapping[str, Any]
+
+
+def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> dict[str, Any]:
+    """What run.json says of a run before it starts."""
+    device = trainer.strategy.root_device
+    return {
+        "seed": settings["seed"],
+        "model": type(model).__name__,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "data": settings["data"]["dataset"],
+        "device": str(device),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "threads": torch.get_num_threads(),
+        "processes": trainer.world_size,
+        "precision": trainer.precision,
+    }
+
+
+def hyperparameters(settings: Settings) -> dict[str, Any]:
+    """The few settings by which runs are compared in TensorBoard's HParams tab: always the same names."""
+    return {
+        "model": _name(settings["model"]),
+        "data": settings["data"]["dataset"],
+        "optimizer": _name(settings["optimizer"]),
+        "lr": settings["optimizer"].get("lr"),
+        "weight_decay": settings["optimizer"].get("weight_decay"),
+        "scheduler": _name(settings["scheduler"]),
+        "augmentation": "+".join(settings["augmentation"]) or "none",
+        "batch_size": settings["data"]["batch_size"],
+        "label_smoothing": settings["label_smoothing"],
+        "max_epochs": settings["trainer"]["max_epochs"],
+        "seed": settings["seed"],
+    }
+
+
+def epoch_metrics(trainer: Trainer) -> dict[str, float]:
+    """Metrics of the best epoch by validation accuracy, the speed as a median over epochs."""
+    metrics: dict[str, float] = {}
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning adds it at run time
+        match callback:
+            case History():
+                metrics |= callback.best("val/accuracy")
+            case Throughput(images_per_second=float(speed)):
+                metrics["train/images_per_second"] = speed
+    return metrics
+
+
+def best_checkpoint(trainer: Trainer) -> str | None:
+    """Path of the checkpoint to test: the best, else the last, else None for the weights as they are."""
+    callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    paths = [callback.best_model_path for callback in sorted(callbacks, key=lambda one: one.monitor is None)]
+    return next(filter(None, paths), None)
+
+
+def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
+    """Two lines: what will be trained on what, and where."""
+    console = Console(highlight=False)
+    console.print(
+        f"[bold]{record['model']}[/] ({record['parameters']:,} parameters) on [bold]{record['data']}[/], "
+        f"{record['device']} ({record['device_name']}), {record['precision']}, seed {record['seed']}",
+        soft_wrap=True,
+    )
+    console.print(f"run folder: {_relative(run_dir)}", soft_wrap=True)
+
+
+def print_end(metrics: Mapping[str, float], run_dir: Path) -> None:
+    """The result table, and where everything lies."""
+    table = Table(title="Results of the best checkpoint", title_justify="left")
+    table.add_column("")
+    for stage in ("val", "test"):
+        table.add_column(stage, justify="right")
+    formats = {
+        "accuracy": ".2%",
+        "loss": ".4f",
+        "precision": ".4f",
+        "recall": ".4f",
+        "f1": ".4f",
+        "r2": ".4f",
+    }
+    for name, style in formats.items():
+        table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
+    console = Console(highlight=False)
+    console.print(table)
+    if speed := metrics.get("train/images_per_second"):
+        console.print(f"training speed: {speed:,.0f} images/s")
+    folder = _relative(run_dir)
+    console.print(f"checkpoint:     {folder / 'checkpoints' / 'best.ckpt'}", soft_wrap=True)
+    console.print(f"all figures:    {folder / 'metrics.json'}", soft_wrap=True)
+    console.print("curves:         tensorboard --logdir outputs", soft_wrap=True)
+
+
+def _cell(value: float | None, style: str) -> str:
+    return "" if value is None else format(value, style)
+
+
+def _name(node: Mapping[str, Any]) -> str:
+    return str(node["_target_"]).rpartition(".")[2].lower()
+
+
+def _relative(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _processor() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
