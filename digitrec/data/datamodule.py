@@ -138,7 +138,7 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     values = torch.arange(256, dtype=torch.float64) / 255
     means, deviations = [], []
     for channel in images.unbind(dim=1):
-        share = torch.bincount(channel.flatten(), minlength=256) / channel.numel()
+        share = torch.bincount(channel.flatten(), minlength=256).double() / channel.numel()
         mean = (share * values).sum()
         means.append(mean.item())
         deviations.append((share * (values - mean) ** 2).sum().sqrt().item())
@@ -157,9 +157,9 @@ def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor
         UsageError: no image would be left to train on, or the number is not whole.
     """
     size = len(labels)
-    held_out = round(val_size * size) if val_size < 1 else int(val_size)
-    if held_out != val_size and val_size >= 1:
+    if val_size >= 1 and not float(val_size).is_integer():
         raise UsageError(f"data.val_size={val_size}: expected a whole number of images, or a share below 1")
+    held_out = round(val_size * size) if val_size < 1 else int(val_size)
     if held_out >= size:
         raise UsageError(f"data.val_size={val_size}: the data set has {size} training images; hold out fewer")
     generator = torch.Generator().manual_seed(seed)

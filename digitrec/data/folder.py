@@ -1,0 +1,157 @@
+"""A person's own pictures as a data set: one sub-folder per class.
+
+Either ``root/train/<class>`` and ``root/test/<class>``, or ``root/<class>``, of which a fifth of each class,
+the same one every time, is the test split.
+"""
+
+import hashlib
+import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from digitrec.data.framing import frame
+from digitrec.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+TEST_SHARE = 0.2
+FAINT = 0.15  # of the strongest contrast; the rings that JPEG leaves around strokes stay below
+SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # file managers leave these beside pictures
+LAYOUT = "Next: give data.root a folder of <class>/<pictures>, or of train/<class>/ and test/<class>/."
+
+
+def class_names(root: Path) -> tuple[str, ...]:
+    """Names of the sub-folders, sorted: label 0 is the first.
+
+    Raises DataError for a root that is no folder, UsageError for fewer than two classes or unlike splits.
+    """
+    train, test = (_folders(folder) for folder in _split_roots(root))
+    if train != test:
+        name = sorted(set(train) ^ set(test))[0]
+        raise UsageError(f"{root} has class {name!r} in only one of train and test.\n{LAYOUT}")
+    if len(train) < 2:
+        raise UsageError(f"{root} has {len(train)} sub-folders, expected one per class and at least 2.\n{LAYOUT}")
+    return train
+
+
+def pictures(root: Path, split: str) -> list[tuple[Path, int]]:
+    """Files of a split with their labels, sorted by class and name; opens none of them.
+
+    Raises what `class_names` does, and DataError for an empty class or a folder inside a class.
+    """
+    roots = dict(zip(("train", "test"), _split_roots(root), strict=True))
+    shared = roots["train"] == roots["test"]
+    labelled = []
+    for label, name in enumerate(class_names(root)):
+        files = _files(roots[split] / name, at_least=2 if shared else 1)
+        test = held_out(file.name for file in files) if shared else ()
+        labelled += [(file, label) for file in files if not shared or (file.name in test) == (split == "test")]
+    return labelled
+
+
+def check(root: Path) -> None:
+    """Open every picture of both splits without decoding it; raises what `pictures` and `load` do."""
+    from PIL import Image
+
+    for split in ("train", "test"):
+        for path, _ in pictures(root, split):
+            with _named(path):
+                Image.open(path).close()
+
+
+def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
+    """Read and frame a split: images uint8 (N, 28, 28), white on black, and labels int64 (N,).
+
+    Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large.
+    """
+    labelled = pictures(root, split)
+    images = [frame(ink(_read(path))) for path, _ in labelled]
+    return torch.stack(images), torch.tensor([label for _, label in labelled])
+
+
+def held_out(names: Iterable[str]) -> frozenset[str]:
+    """Choose a fifth of one class, at least one, for the test split, as a pure function of the names.
+
+    The order of their hashes decides: names that count up in time or by writer spread over both splits.
+    """
+    ranked = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return frozenset(ranked[: max(1, round(TEST_SHARE * len(ranked)))])
+
+
+def ink(picture: "Image") -> Tensor:
+    """How much darker, or else lighter, than its paper a picture is: uint8 (H, W), 0 = paper.
+
+    The paper is the median of the border; ink lies on the side with more contrast. What stands out less than
+    the border's own noise, or 15 % of the strongest ink, is paper: it would stretch the box around the ink.
+    """
+    grey = _grey(picture)
+    border = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+    paper = border.median()
+    noise = 6 * (border - paper).abs().median()  # four standard deviations when the noise is normal
+    contrast = paper - grey if paper - grey.min() > grey.max() - paper else grey - paper
+    inked = contrast > torch.maximum(noise, FAINT * contrast.max())
+    return (contrast * inked).to(torch.uint8)
+
+
+def _grey(picture: "Image") -> Tensor:
+    """Float (H, W) in [0, 255]; transparency lies over white, more than 8 bits are scaled down to them."""
+    from PIL import Image
+
+    if picture.mode[0] in "IF":
+        deep = torch.tensor(np.asarray(picture, dtype=np.float32))
+        return deep * (255 / deep.max().clamp(min=255))
+    white = Image.new("RGBA", picture.size, "white")
+    return torch.tensor(np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("L"))).float()
+
+
+def _read(path: Path) -> "Image":
+    from PIL import Image, ImageOps
+
+    with _named(path), Image.open(path) as picture:
+        return ImageOps.exif_transpose(picture)
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what Pillow raises, or only warns of, into a DataError that names the file."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
+        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
+        raise DataError(f"{path} cannot be read as a picture: {reason}.\nNext: repair or remove it.") from error
+
+
+def _split_roots(root: Path) -> tuple[Path, Path]:
+    """Where the classes of train and test lie: the same folder when it is left to us to split."""
+    roots = root / "train", root / "test"
+    return roots if all(folder.is_dir() for folder in roots) else (root, root)
+
+
+def _folders(root: Path) -> tuple[str, ...]:
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder.\n{LAYOUT}")
+    return tuple(sorted(entry.name for entry in _visible(root) if entry.is_dir()))
+
+
+def _files(folder: Path, at_least: int) -> list[Path]:
+    files = sorted(_visible(folder))
+    if inner := next((file for file in files if file.is_dir()), None):
+        raise DataError(f"{inner} is a folder, expected pictures only.\n{LAYOUT}")
+    if len(files) < at_least:
+        raise DataError(f"{folder} has {len(files)} pictures, expected at least {at_least}.\n{LAYOUT}")
+    return files
+
+
+def _visible(folder: Path) -> list[Path]:
+    return [entry for entry in folder.iterdir() if entry.name[0] != "." and entry.name not in SYSTEM_FILES]

@@ -1,0 +1,341 @@
+import hashlib
+import io
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from filelock import FileLock
+
+from digitrec.data import files
+from digitrec.data.files import Archive, ensure, verify
+from digitrec.errors import DataError
+
+NAME = "train-images-idx3-ubyte"
+LABELS = "train-labels-idx1-ubyte"
+NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
+ENSURE = """
+import sys
+from pathlib import Path
+from digitrec.data.files import Archive, ensure
+folder, url, name, md5 = sys.argv[1:]
+print("ready", flush=True)
+sys.stdin.readline()
+ensure(Path(folder), [Archive(name + ".gz", md5, [url], {name: None})], [name])
+"""
+
+
+def md5(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "PAUSE", 0.0)
+    files._warn_variant.cache_clear()
+
+
+@pytest.fixture
+def content(idx: Any) -> bytes:
+    pixels: bytes = idx(np.random.default_rng(0).integers(0, 256, (40, 28, 28), dtype=np.uint8))
+    return pixels
+
+
+@pytest.fixture
+def archive(mirror: Any, gz: Any, content: bytes) -> Archive:
+    packed = gz(content)
+    mirror.files[f"{NAME}.gz"] = packed
+    return Archive(f"{NAME}.gz", md5(packed), [mirror.url], {NAME: None})
+
+
+def listing(folder: Path) -> dict[str, tuple[int, int]]:
+    return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def test_a_file_is_fetched_once_and_then_left_alone(
+    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    folder = tmp_path / "new" / "raw"
+    ensure(folder, [archive], [NAME])
+    assert (folder / NAME).read_bytes() == content
+    before = listing(folder)
+    assert set(before) <= {NAME, files.SUMS, ".lock"}
+    ensure(folder, [archive], [NAME])
+    assert mirror.requests == [f"{NAME}.gz"]
+    assert listing(folder) == before
+
+
+def test_the_noted_digests_are_what_md5sum_reads(tmp_path: Path, archive: Archive, content: bytes) -> None:
+    ensure(tmp_path, [archive], [NAME])
+    assert (tmp_path / files.SUMS).read_text() == f"{md5(content)}  {NAME}\n"
+
+
+@pytest.mark.parametrize("fault", ["404", "503", "dropped", "truncated", "wrong"])
+def test_a_passing_fault_is_tried_again(
+    fault: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    mirror.faults = [fault, fault]
+    ensure(tmp_path, [archive], [NAME])
+    assert (tmp_path / NAME).read_bytes() == content
+    assert len(mirror.requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("404", "HTTP 404"),
+        ("503", "HTTP 503"),
+        ("dropped", "ChunkedEncodingError"),
+        ("truncated", "expected"),
+        ("wrong", "expected"),
+    ],
+)
+def test_a_lasting_fault_names_file_address_and_reason_and_leaves_nothing(
+    fault: str, reason: str, tmp_path: Path, mirror: Any, archive: Archive
+) -> None:
+    mirror.faults = [fault] * files.ROUNDS
+    with pytest.raises(DataError) as error:
+        ensure(tmp_path, [archive], [NAME])
+    message = str(error.value)
+    assert f"{tmp_path / NAME} is missing" in message
+    assert f"{mirror.url}{NAME}.gz" in message
+    assert reason in message
+    assert "data=digits needs no network" in message
+    assert message.count("\n") <= 1
+    assert set(listing(tmp_path)) <= {".lock"}
+
+
+def test_mirrors_are_tried_in_turn(tmp_path: Path, mirror: Any, archive: Archive) -> None:
+    ensure(tmp_path, [archive], [NAME], mirrors=[NOWHERE, mirror.url + "elsewhere", mirror.url])
+    assert mirror.requests == [f"elsewhere/{NAME}.gz", f"{NAME}.gz"]
+
+
+def test_given_mirrors_replace_the_published_ones(tmp_path: Path, mirror: Any, archive: Archive) -> None:
+    with pytest.raises(DataError, match=NOWHERE):
+        ensure(tmp_path, [archive], [NAME], mirrors=[NOWHERE])
+    assert mirror.requests == []
+
+
+def test_a_silent_server_is_given_up(
+    tmp_path: Path, mirror: Any, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "TIMEOUT", (5.0, 0.2))
+    mirror.faults = ["stalled"]
+    ensure(tmp_path, [archive], [NAME])
+    assert len(mirror.requests) == 2
+
+
+DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "empty": (lambda content: b"", "is truncated: 0 bytes"),
+    "cut off": (lambda content: content[:-1], "its header says 31,376"),
+    "too long": (lambda content: content + b"\0", "its header says 31,376"),
+    "a web page": (lambda content: b"<!DOCTYPE html>" + content[15:], "wrong header: 0x3c21444f"),
+    "labels": (lambda content: b"\0\0\x08\x01" + content[4:], "wrong header: 0x00000801, expected 0x00000803"),
+    "one bit": (lambda content: content[:999] + bytes([content[999] ^ 1]) + content[1000:], "has MD5"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_fetched_again(
+    damage: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    ensure(tmp_path, [archive], [NAME])
+    (tmp_path / NAME).write_bytes(DAMAGES[damage][0](content))
+    ensure(tmp_path, [archive], [NAME])
+    assert (tmp_path / NAME).read_bytes() == content
+    assert len(mirror.requests) == 2
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_that_cannot_be_replaced_is_named_and_kept(
+    damage: str, tmp_path: Path, archive: Archive, content: bytes
+) -> None:
+    ensure(tmp_path, [archive], [NAME])
+    spoil, words = DAMAGES[damage]
+    (tmp_path / NAME).write_bytes(spoil(content))
+    with pytest.raises(DataError) as error:
+        ensure(tmp_path, [archive], [NAME], mirrors=[NOWHERE])
+    assert str(error.value).startswith(str(tmp_path / NAME))
+    assert words in str(error.value)
+    assert (tmp_path / NAME).read_bytes() == spoil(content)
+
+
+def test_files_of_unknown_digest_are_checked_by_their_structure(
+    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    ensure(tmp_path, [archive], [NAME])
+    assert mirror.requests == []
+    (tmp_path / NAME).write_bytes(content[:-1])
+    ensure(tmp_path, [archive], [NAME])
+    assert mirror.requests == [f"{NAME}.gz"]
+
+
+def test_a_published_digest_counts_from_the_first_run(
+    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    published = Archive(archive.name, archive.md5, archive.mirrors, {NAME: md5(content)})
+    (tmp_path / NAME).write_bytes(content[:-1] + b"?")
+    ensure(tmp_path, [published], [NAME])
+    assert (tmp_path / NAME).read_bytes() == content
+    assert not (tmp_path / files.SUMS).exists()
+
+
+def test_an_archive_with_a_bad_file_inside_is_refused(tmp_path: Path, mirror: Any, gz: Any, content: bytes) -> None:
+    packed = gz(content[:-1])
+    mirror.files[f"{NAME}.gz"] = packed
+    with pytest.raises(DataError, match=f"{NAME} has 31,375 bytes"):
+        ensure(tmp_path, [Archive(f"{NAME}.gz", md5(packed), [mirror.url], {NAME: None})], [NAME])
+    assert set(listing(tmp_path)) <= {".lock"}
+
+
+def test_the_known_variant_is_accepted_with_one_warning(
+    tmp_path: Path, archive: Archive, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "VARIANTS", {md5(content): "0" * 32})
+    (tmp_path / NAME).write_bytes(content)
+    published = Archive(archive.name, archive.md5, [NOWHERE], {NAME: "0" * 32})
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(3):
+            ensure(tmp_path, [published], [NAME])
+    assert [str(warning.message) for warning in caught if NAME in str(warning.message)] == [
+        f"{tmp_path / NAME} is a re-assembled copy: its pixels of value 1 read 0, everything else is as published."
+    ]
+    with pytest.raises(DataError, match="has MD5"):
+        ensure(tmp_path, [Archive(archive.name, archive.md5, [NOWHERE], {NAME: "1" * 32})], [NAME])
+
+
+def test_a_zip_gives_the_files_it_is_asked_for(tmp_path: Path, mirror: Any, gz: Any, idx: Any, content: bytes) -> None:
+    labels = idx(np.arange(10, dtype=np.uint8))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as packed:
+        for name, inner in ((NAME, content), (LABELS, labels), ("other-labels-idx1-ubyte", labels)):
+            packed.writestr(f"gzip/{name}.gz", gz(inner))
+        packed.writestr("gzip/mapping.txt", "0 48\n")
+    mirror.files["gzip.zip"] = buffer.getvalue()
+    archive = Archive("gzip.zip", md5(buffer.getvalue()), [mirror.url], {NAME: None, LABELS: None})
+    ensure(tmp_path, [archive], [NAME])
+    assert (tmp_path / NAME).read_bytes() == content
+    assert (tmp_path / LABELS).read_bytes() == labels
+    assert set(listing(tmp_path)) <= {NAME, LABELS, files.SUMS, ".lock"}
+
+
+def test_a_sound_read_only_folder_is_only_read(tmp_path: Path, archive: Archive, content: bytes) -> None:
+    (tmp_path / NAME).write_bytes(content)
+    tmp_path.chmod(0o555)
+    before = listing(tmp_path)
+    ensure(tmp_path, [archive], [NAME])
+    assert listing(tmp_path) == before
+
+
+def test_a_read_only_folder_with_a_file_missing_is_named_and_not_written(tmp_path: Path, archive: Archive) -> None:
+    tmp_path.chmod(0o555)
+    with pytest.raises(DataError, match=f"{NAME} is missing, and {tmp_path} cannot be written"):
+        ensure(tmp_path, [archive], [NAME])
+    assert listing(tmp_path) == {}
+
+
+def test_a_root_that_is_a_file_is_named(tmp_path: Path, archive: Archive) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match="cannot be written"):
+        ensure(tmp_path / "file" / "raw", [archive], [NAME])
+
+
+def test_verify_names_a_missing_file_and_a_folder_in_its_place(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=f"{NAME} is missing"):
+        verify(tmp_path / NAME)
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(DataError, match=f"{NAME} cannot be read"):
+        verify(tmp_path / NAME)
+
+
+def start(folder: Path, archive: Archive) -> subprocess.Popen[str]:
+    arguments = [str(folder), archive.mirrors[0], NAME, archive.md5]
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENSURE, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen[str]) -> None:
+    assert process.stdin
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def test_processes_that_start_together_share_one_download(
+    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    mirror.delay = 0.3
+    processes = [start(tmp_path / "raw", archive) for _ in range(5)]
+    for process in processes:
+        go(process)
+    for process in processes:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    assert (tmp_path / "raw" / NAME).read_bytes() == content
+    assert mirror.requests == [f"{NAME}.gz"]
+
+
+def test_a_process_killed_while_it_downloads_leaves_no_trace(
+    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    mirror.faults = ["stalled"]
+    process = start(tmp_path, archive)
+    go(process)
+    assert mirror.stalled.wait(60)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate(timeout=60)
+    assert (tmp_path / files.PARTIAL).exists()
+    assert not (tmp_path / NAME).exists()
+    ensure(tmp_path, [archive], [NAME])
+    assert (tmp_path / NAME).read_bytes() == content
+    assert set(listing(tmp_path)) <= {NAME, files.SUMS, ".lock"}
+
+
+def test_a_process_that_waits_says_so(tmp_path: Path, archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    waiting = threading.Thread(target=ensure, args=(tmp_path, [archive], [NAME]))
+    with FileLock(tmp_path / ".lock"):
+        waiting.start()
+        deadline = time.monotonic() + 30
+        while "Waiting" not in caplog.text and time.monotonic() < deadline:
+            time.sleep(0.01)
+    waiting.join(60)
+    assert f"Waiting for another process that is fetching files into {tmp_path}" in caplog.text
+    assert (tmp_path / NAME).exists()
+
+
+def test_an_archive_that_stays_packed_is_checked_like_any_file(tmp_path: Path, mirror: Any) -> None:
+    content = b"BZh9 lines"
+    mirror.files["lines.bz2"] = content
+    archive = Archive("lines.bz2", md5(content), [mirror.url], {"lines.bz2": md5(content)})
+    ensure(tmp_path, [archive], ["lines.bz2"])
+    (tmp_path / "lines.bz2").write_bytes(content[::-1])
+    ensure(tmp_path, [archive], ["lines.bz2"])
+    assert (tmp_path / "lines.bz2").read_bytes() == content
+    assert len(mirror.requests) == 2
+
+
+def test_a_garbled_note_of_digests_does_no_harm(tmp_path: Path, archive: Archive, content: bytes) -> None:
+    ensure(tmp_path, [archive], [NAME])
+    (tmp_path / files.SUMS).write_bytes(b"\xff\xfe\0 no digests\n\n")
+    ensure(tmp_path, [archive], [NAME])
+    assert (tmp_path / NAME).read_bytes() == content

@@ -1,0 +1,210 @@
+import struct
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import Tensor
+
+from digitrec.data import folder
+from digitrec.errors import DataError, UsageError
+
+
+def seven(size: int = 90, pen: int = 9) -> Image.Image:
+    """Dark ink on white paper, off-centre."""
+    picture = Image.new("L", (size * 2, size), 255)
+    points = [(size // 3, size // 4), (size, size // 4), (size // 2, size * 3 // 4)]
+    ImageDraw.Draw(picture).line(points, fill=20, width=pen)
+    return picture
+
+
+def fill(root: Path, classes: dict[str, int]) -> Path:
+    for name, count in classes.items():
+        (root / name).mkdir(parents=True)
+        for index in range(count):
+            seven(60 + index).save(root / name / f"{index:03}.png")
+    return root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return fill(tmp_path / "pictures", {"one": 5, "seven": 10, "two": 7})
+
+
+def read(picture: Image.Image, path: Path, **options: Any) -> Tensor:
+    """Save a picture beside another class and load it as a training image."""
+    for split in ("train", "test"):
+        for name in ("a", "b"):
+            (path.parent / split / name).mkdir(parents=True)
+            picture.save(path.parent / split / name / path.name, **options)
+    return folder.load(path.parent, "train")[0][0]
+
+
+def distance(a: Tensor, b: Tensor) -> float:
+    return float((a.float() - b.float()).abs().mean())
+
+
+def test_classes_are_the_sorted_sub_folders(root: Path) -> None:
+    assert folder.class_names(root) == ("one", "seven", "two")
+
+
+def test_a_fifth_of_each_class_is_for_testing(root: Path) -> None:
+    train, test = (folder.pictures(root, split) for split in ("train", "test"))
+    assert np.bincount([label for _, label in test]).tolist() == [1, 2, 1]
+    assert np.bincount([label for _, label in train]).tolist() == [4, 8, 6]
+    assert {path for path, _ in train + test} == set(root.glob("*/*.png"))
+    assert folder.pictures(root, "test") == test
+
+
+def test_the_choice_is_a_pure_function_of_the_names() -> None:
+    names = [f"{index}.png" for index in range(50)]
+    assert folder.held_out(names) == folder.held_out(reversed(names))
+    assert len(folder.held_out(names)) == 10
+    assert len(folder.held_out(names[:2])) == 1
+
+
+def test_given_splits_are_kept(tmp_path: Path) -> None:
+    fill(tmp_path / "train", {"0": 3, "1": 1})
+    fill(tmp_path / "test", {"0": 1, "1": 2})
+    images, labels = folder.load(tmp_path, "train")
+    assert labels.tolist() == [0, 0, 0, 1]
+    assert images.shape == (4, 28, 28)
+    assert folder.load(tmp_path, "test")[1].tolist() == [0, 1, 1]
+
+
+def test_what_file_managers_leave_behind_is_ignored(root: Path) -> None:
+    before = folder.pictures(root, "train")
+    (root / ".DS_Store").write_bytes(b"\0")
+    (root / "one" / ".DS_Store").write_bytes(b"\0")
+    (root / "one" / "Thumbs.db").write_bytes(b"\0")
+    (root / ".git").mkdir()
+    (root / "README.txt").write_text("mine")
+    assert folder.pictures(root, "train") == before
+    folder.check(root)
+
+
+MODES: dict[str, Callable[[Image.Image], Image.Image]] = {
+    "bilevel": lambda picture: picture.convert("1", dither=Image.Dither.NONE),
+    "colour": lambda picture: picture.convert("RGB"),
+    "palette": lambda picture: picture.convert("RGB").quantize(16),
+    "grey with alpha": lambda picture: picture.convert("LA"),
+    "opaque": lambda picture: picture.convert("RGBA"),
+    "transparent paper": lambda picture: Image.merge(
+        "RGBA", [Image.new("L", picture.size)] * 3 + [picture.point(lambda value: 255 - value)]
+    ),
+    "16 bits": lambda picture: Image.fromarray(np.asarray(picture).astype(np.uint16) * 257),
+    "negative": lambda picture: picture.point(lambda value: 255 - value),
+    "grey paper": lambda picture: picture.point(lambda value: value // 2 + 60),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_kind_of_picture_shows_the_same_digit(mode: str, tmp_path: Path) -> None:
+    plain = read(seven(), tmp_path / "plain" / "picture.png")
+    other = read(MODES[mode](seven()), tmp_path / "other" / "picture.png")
+    assert torch.equal(other > 0, plain > 0)
+    assert torch.allclose(other / other.max(), plain / plain.max(), atol=0.02)
+
+
+def test_a_jpeg_on_uneven_paper_is_close_to_the_drawing(tmp_path: Path) -> None:
+    plain = read(seven(), tmp_path / "plain" / "picture.png")
+    noise = np.random.default_rng(0).normal(0, 2, (90, 180))
+    noisy = Image.fromarray((np.asarray(seven()) * 0.9 + 10 + noise).clip(0, 255).astype(np.uint8))
+    photo = read(noisy, tmp_path / "photo" / "picture.jpg", quality=70)
+    assert distance(photo, plain) < 0.15 * distance(plain, torch.zeros(28, 28))
+
+
+def test_the_cameras_rotation_is_undone(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to view
+    turned = seven().transpose(Image.Transpose.ROTATE_90)
+    upright = read(seven(), tmp_path / "upright" / "picture.png")
+    assert torch.equal(read(turned, tmp_path / "turned" / "picture.png", exif=exif), upright)
+
+
+@pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (140, 20), (90, 230)])
+def test_ink_is_bright_on_black_whatever_the_paper(paper: int, pen: int) -> None:
+    picture = Image.new("L", (40, 40), paper)
+    ImageDraw.Draw(picture).rectangle((10, 15, 19, 24), fill=pen)
+    ink = folder.ink(picture)
+    assert ink[15:25, 10:20].unique().tolist() == [abs(paper - pen)]
+    assert ink.count_nonzero() == 100
+
+
+def test_a_blank_page_has_no_ink(tmp_path: Path) -> None:
+    assert not read(Image.new("RGB", (50, 40), "ivory"), tmp_path / "picture.png").any()
+
+
+def png(width: int, height: int) -> bytes:
+    """Return the head of a PNG that claims a size; its pixels are missing."""
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)), (b"IDAT", zlib.compress(b"\0"))]
+    parts = [
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"", "no known image format"), (b"my notes", "no known image format"), (png(12_000, 12_000), "bomb")],
+    ids=["empty", "text", "decompression bomb"],
+)
+def test_a_file_that_is_no_picture_is_named_before_training(content: bytes, words: str, root: Path) -> None:
+    bad = root / "two" / "notes.png"
+    bad.write_bytes(content)
+    with pytest.raises(DataError, match=words) as error:
+        folder.check(root)
+    assert str(bad) in str(error.value)
+    assert str(error.value).count("\n") == 1
+
+
+@pytest.mark.parametrize("kind", ["png", "jpg", "gif", "bmp", "tiff"])
+def test_a_picture_cut_off_half_way_is_named(kind: str, root: Path) -> None:
+    bad = root / "two" / f"half.{kind}"
+    Image.effect_noise((200, 200), 80).save(bad)
+    bad.write_bytes(bad.read_bytes()[: bad.stat().st_size // 2])
+    split = "test" if bad.name in folder.held_out(path.name for path in bad.parent.iterdir()) else "train"
+    with pytest.raises(DataError, match=f"half.{kind} cannot be read"):
+        folder.load(root, split)
+
+
+def test_a_folder_inside_a_class_is_named(root: Path) -> None:
+    (root / "one" / "more").mkdir()
+    with pytest.raises(DataError, match=r"more is a folder"):
+        folder.pictures(root, "train")
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_a_class_too_small_to_split_is_named(count: int, root: Path) -> None:
+    fill(root, {"zero": count})
+    with pytest.raises(DataError, match=f"zero has {count} pictures, expected at least 2"):
+        folder.check(root)
+
+
+def test_an_empty_class_of_a_given_split_is_named(tmp_path: Path) -> None:
+    fill(tmp_path / "train", {"0": 1, "1": 1})
+    fill(tmp_path / "test", {"0": 1, "1": 0})
+    with pytest.raises(DataError, match="1 has 0 pictures, expected at least 1"):
+        folder.check(tmp_path)
+
+
+def test_splits_with_unlike_classes_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "train", {"0": 1, "1": 1})
+    fill(tmp_path / "test", {"0": 1})
+    with pytest.raises(UsageError, match="class '1' in only one"):
+        folder.class_names(tmp_path)
+
+
+@pytest.mark.parametrize("classes", [{}, {"one": 3}])
+def test_fewer_than_two_classes_are_refused(classes: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=f"has {len(classes)} sub-folders"):
+        folder.class_names(fill(tmp_path, classes))
+
+
+def test_a_root_that_is_no_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nowhere is not a folder"):
+        folder.class_names(tmp_path / "nowhere")
