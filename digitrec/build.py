@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
-from digitrec.errors import UsageError
+from digitrec.errors import UsageError, first_line
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.training.precision import native_precision
 
@@ -65,8 +65,7 @@ def _build(path: str, node: Any, **extra: Any) -> Any:
     except InstantiationException as error:
         cause = error.__cause__ or error
         if isinstance(cause, UsageError | ValueError | TypeError | MisconfigurationException):
-            reason = str(cause).partition("\n")[0]
-            raise UsageError(f"{path}: {reason}") from cause
+            raise UsageError(f"{path}: {first_line(cause)}") from cause
         raise cause  # noqa: B904  # a defect of ours: its own traceback says more than Hydra's
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from digitrec.errors import UsageError
+from digitrec.errors import UsageError, first_line
 from digitrec.signatures import Signature, read_signature
 
 
@@ -100,7 +100,7 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         key = error.full_key or ""
-        raise UsageError(f"{key}: {_first_line(error)}{_origin(key)}") from None
+        raise UsageError(f"{key or 'configuration'}: {first_line(error)}{_origin(key)}") from None
     assert isinstance(plain, dict)
     settings = {str(key): value for key, value in plain.items()}
     known = {field.name: field.type for field in fields(schema)}
@@ -214,16 +214,13 @@ def _show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
-
-
 def _origin(path: str) -> str:
     """' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
     if not HydraConfig.initialized():
         return ""
     hydra = HydraConfig.get()
-    for override in hydra.overrides.task:
+    overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    for override in map(str, overrides or []):
         if override.lstrip("+~").partition("=")[0] == path:
             return f" (from the command line: {override})"
     for file, group in _chosen_files(hydra):

@@ -16,16 +16,20 @@ from typing import Any, NoReturn
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import ConfigCompositionException, HydraException, MissingConfigException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.config import CONF_DIR, near
-from digitrec.errors import DigitrecError, UsageError
+from digitrec.errors import DigitrecError, UsageError, first_line
 from digitrec.sweep import print_sweep
-from digitrec.training.console import quiet_libraries
 
 Task = Callable[[DictConfig, Path], float | None]
 
@@ -45,6 +49,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
+    SweepStart.folder = None
     _register_resolvers()
     _name_jobs_by_what_varies()
     try:
@@ -55,10 +60,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
             traceback.print_exception(error)
         elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
             _print_error(error, config_name)
-    finally:
-        if SweepStart.folder is not None:
-            failed = print_sweep(SweepStart.folder)
-    if SweepStart.folder is not None and failed:
+    if SweepStart.folder is not None and print_sweep(SweepStart.folder):
         code = code or FAILED
     sys.exit(code)
 
@@ -78,21 +80,20 @@ def _run(task: Task, config_name: str) -> int:
 
     def job(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        quiet_libraries()
         try:
             return task(cfg, run_dir)
-        except Exception as error:
-            if HydraConfig.get().mode == RunMode.MULTIRUN:
-                print(f"{run_dir.name}: {error}", file=sys.stderr)  # noqa: T201
-                raise  # the sweep goes on with the next job
-            if isinstance(error, UsageError):
+        except Exception as error:  # whatever it is, the sweep goes on with the next job
+            if HydraConfig.get().mode == RunMode.RUN and isinstance(error, UsageError):
                 shutil.rmtree(run_dir, ignore_errors=True)  # nothing was started in it
             errors.append(error)
             return None
 
     job.__module__ = f"digitrec.{config_name}"
-    hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
-    if errors:
+    try:
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
+    except ValueError as error:  # Hydra's word for some wrong overrides; a job's own errors do not come this way
+        raise UsageError(f"{' '.join(sys.argv[1:])}: {error}") from error
+    if errors and SweepStart.folder is None:
         raise errors[0]
     return DONE
 
@@ -115,10 +116,12 @@ def _print_error(error: BaseException, config_name: str) -> None:
     match error:
         case MissingConfigException(missing_cfg_file=str(missing)):
             text = _missing_option(missing, error)
+        case OverrideParseException():
+            text = f"{error.override}: {first_line(error)}"
         case ConfigCompositionException():
             text = _composition_error(error, config_name)
         case HydraException() | OmegaConfBaseException():
-            text = str(error).partition("\n")[0]
+            text = first_line(error)
         case DigitrecError():
             text = str(error)
         case _:
@@ -131,13 +134,13 @@ def _missing_option(missing: str, error: MissingConfigException) -> str:
     group, _, option = missing.rpartition("/")
     options = list(error.options or [])
     if not group or not options:
-        return str(error).partition("\n")[0]
+        return first_line(error)
     return f"{group}={option}: no such option{near(option, options, f'{group}=')}; there are {', '.join(options)}"
 
 
 def _composition_error(error: Exception, config_name: str) -> str:
     """The key that Hydra could not override, and the one that was probably meant."""
-    text = str(error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error)
+    cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     found = re.search(r"Could not (?:override|append to|delete).*?'([^']+)'", str(error))
     if found is None:
         return " ".join(str(error).split("\n")[:2])
@@ -145,7 +148,7 @@ def _composition_error(error: Exception, config_name: str) -> str:
     parent, _, name = key.rpartition(".")
     known = _known_keys(config_name, parent)
     if name in known:
-        return text.partition("\n")[0]
+        return first_line(cause)
     hint = near(name, known, f"{parent}." if parent else "") or f"; known: {', '.join(known)}"
     return f"{key}: unknown key{hint}"
 

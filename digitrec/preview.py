@@ -25,7 +25,9 @@ def _task(cfg: DictConfig, run_dir: Path) -> None:
     from digitrec import build
     from digitrec.data.augmentation import Compose
     from digitrec.evaluation.figures import augmentation_grid
+    from digitrec.training.console import quiet_libraries
 
+    quiet_libraries()
     datamodule = build.build_datamodule(settings)
     datamodule.prepare_data()
     datamodule.setup("fit")

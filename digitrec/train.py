@@ -7,6 +7,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+
 from digitrec.config import TrainConfig, check, near
 from digitrec.errors import UsageError
 from digitrec.launch import launch
@@ -60,7 +63,9 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
 
     from digitrec import build
     from digitrec.training import results, tensorboard
+    from digitrec.training.console import quiet_libraries
 
+    quiet_libraries()
     seed_everything(settings["seed"], verbose=False)
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer(settings)
@@ -76,7 +81,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     if trainer.is_global_zero:
         write_json(run_dir / "metrics.json", metrics)
         tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)
-        results.print_end(metrics, run_dir)
+        results.print_end(metrics, run_dir, brief=_is_sweep())
     return metrics
 
 
@@ -85,13 +90,14 @@ def _check_objective(objective: str, model: DigitClassifier) -> None:
         raise UsageError(f"objective={objective}: no such metric{near(objective, model.metric_names)}")
 
 
+def _is_sweep() -> bool:
+    return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
 def _refuse_processes_in_a_sweep(settings: dict[str, Any]) -> None:
     """Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep."""
-    from hydra.core.hydra_config import HydraConfig
-    from hydra.types import RunMode
-
     strategy = str(settings["trainer"].get("strategy"))
-    if strategy.startswith("ddp") and HydraConfig.get().mode == RunMode.MULTIRUN:
+    if strategy.startswith("ddp") and _is_sweep():
         raise UsageError(
             f"trainer.strategy={strategy}: a sweep runs each job in one process; use strategy=auto, devices=1"
         )

@@ -2,13 +2,12 @@
 
 import importlib
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from digitrec.errors import CheckpointError
+from digitrec.errors import CheckpointError, first_line
 from digitrec.models.classifier import DigitClassifier
 
 
@@ -32,8 +31,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         model.class_names = tuple(about["class_names"])
         model.load_state_dict(checkpoint["state_dict"])
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{file}: does not fit {network.__name__}: {reason}") from error
+        raise CheckpointError(f"{file}: does not fit {network.__name__}: {first_line(error)}") from error
     return model.eval()
 
 
@@ -55,8 +53,8 @@ def find_checkpoint(path: str | Path) -> Path:
 def _read(file: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = str(error).partition("\n")[0]
+    except Exception as error:  # torch's reader raises whatever a damaged file makes it trip over
+        reason = first_line(error)
         raise CheckpointError(f"{file}: damaged, or no checkpoint with plain values only ({reason})") from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f"{file}: holds a {type(checkpoint).__name__}, expected a digitrec checkpoint")

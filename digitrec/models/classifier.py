@@ -94,7 +94,7 @@ class DigitClassifier(LightningModule):
         logits = self(images).float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
         self._seen.append((loss.detach(), logits.detach().argmax(dim=1), labels))
-        if (batch_idx + 1) % self._log_interval == 0:
+        if (self.global_step + 1) % self._log_interval == 0:
             recent = torch.stack([loss for loss, _, _ in self._seen[-self._log_interval :]])
             self.log("train/loss_step", recent.mean())
         return loss

@@ -10,13 +10,18 @@ UNNEEDED = (
     r".*does not have many workers.*",  # batches are slices of tensors: workers would only copy them
     r".*Checkpoint directory .* exists and is not empty.*",  # two callbacks share the folder on purpose
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # inside Lightning, about torch
+    r".*number of training batches .* is smaller than the logging interval.*",  # steps are counted over the whole run
+    r".*sync_dist=True.*",  # torchmetrics has already summed over processes
     r".*The `srun` command is available.*",  # a hint about SLURM
     r".*lr_scheduler\.step\(\).*before.*optimizer\.step\(\).*",  # Lightning steps them in the right order
 )
 
 
 def quiet_libraries() -> None:
-    """Keep Lightning's banners and known harmless warnings out of the terminal; other warnings pass."""
+    """Keep Lightning's banners and known harmless warnings out of the terminal; other warnings pass, in one line.
+
+    Importing Lightning sets its log level, so this comes after it.
+    """
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in UNNEEDED:

@@ -64,7 +64,7 @@ def sgd(
 ) -> Optimizer:
     """Stochastic gradient descent with momentum (Sutskever et al., 2013, ICML, section 2)."""
     groups = parameter_groups(model, weight_decay, decay_all=decay_all)
-    return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov, fused=True)
+    return SGD(groups, lr=lr, momentum=momentum, nesterov=nesterov and momentum > 0, fused=True)
 
 
 def rmsprop(

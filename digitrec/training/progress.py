@@ -55,6 +55,10 @@ class ProgressLines(ProgressBar):
         """Print."""
         self._enabled = True
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Epochs before a resumed run have had their lines."""
+        self._printed = trainer.current_epoch
+
     # An epoch's metrics are complete only after the hooks of its end, so its line is printed one hook later.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of the epoch before."""
@@ -72,7 +76,8 @@ class ProgressLines(ProgressBar):
         known = trainer.callback_metrics
         shown = [text.format(known[name].item()) for name, text in SHOWN.items() if name in known]
         elapsed = time.perf_counter() - self._start
-        line = "  ".join([f"epoch {finished}/{trainer.max_epochs}", *shown, f"{elapsed:.0f} s"])
+        total = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""  # -1: a number of steps ends it
+        line = "  ".join([f"epoch {finished}{total}", *shown, f"{elapsed:.0f} s"])
         print(line, flush=True)  # noqa: T201
 
 

@@ -81,8 +81,16 @@ def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
     console.print(f"run folder: {_relative(run_dir)}", soft_wrap=True)
 
 
-def print_end(metrics: Mapping[str, float], run_dir: Path) -> None:
-    """The result table, and where everything lies."""
+def print_end(metrics: Mapping[str, float], run_dir: Path, *, brief: bool) -> None:
+    """The result table, and where everything lies; `brief`, the accuracies in one line."""
+    if brief:
+        figures = [
+            f"{stage} accuracy {metrics[name]:.2%}"
+            for stage in ("val", "test")
+            if (name := f"{stage}/accuracy") in metrics
+        ]
+        Console(highlight=False).print(f"[bold]{run_dir.name}[/]: {', '.join(figures)}\n", soft_wrap=True)
+        return
     table = Table(title="Results of the best checkpoint", title_justify="left")
     table.add_column("")
     for stage in ("val", "test"):

@@ -34,15 +34,18 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
         "pid": os.getpid(),
         "host": platform.node(),
-        "start": datetime.now(UTC).isoformat(timespec="seconds"),
+        "start": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     began = time.perf_counter()
     write_json(run_dir / "run.json", record)
     try:
         yield record
-    except BaseException as error:
-        record["status"] = "failed" if isinstance(error, Exception) else "interrupted"
+    except Exception as error:
+        record["status"] = "failed"
         record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
+        raise
+    except BaseException:  # a signal
+        record["status"] = "interrupted"
         raise
     else:
         record["status"] = "finished"

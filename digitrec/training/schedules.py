@@ -23,14 +23,13 @@ def cosine(optimizer: Optimizer, total_steps: int, warmup: Share = 0.05, final: 
     """
 
     def factor(progress: float) -> float:
-        if progress < warmup:
-            return progress / warmup
-        fall = (progress - warmup) / max(1 - warmup, 1e-12)
+        risen = progress + 1 / total_steps  # one step ahead: a first step at learning rate zero would be wasted
+        if risen < warmup:
+            return risen / warmup
+        fall = max(0.0, progress - warmup) / max(1 - warmup, 1e-12)
         return final + (1 - final) * (1 + math.cos(math.pi * fall)) / 2
 
-    # A first step at learning rate zero would be a step wasted, so the warm-up is read one step ahead.
-    ahead = 1 / total_steps if warmup else 0.0
-    return _by_progress(optimizer, total_steps, lambda progress: factor(min(1.0, progress + ahead)))
+    return _by_progress(optimizer, total_steps, factor)
 
 
 def one_cycle(
@@ -46,11 +45,12 @@ def one_cycle(
     With `cycle_momentum`, momentum (Adam's first beta) runs from 0.95 to 0.85 and back instead of its own value.
     Source: Smith and Topin, 2019, arXiv:1708.07120.
     """
+    steps = max(total_steps, 3)  # start, peak, end; fewer, or a warm-up of less than a step, and torch divides by zero
     return OneCycleLR(
         optimizer,
         max_lr=[group["lr"] for group in optimizer.param_groups],
-        total_steps=max(total_steps, 2),
-        pct_start=warmup,
+        total_steps=steps,
+        pct_start=max(warmup, 2 / steps),
         div_factor=1 / initial,
         final_div_factor=1 / final,
         cycle_momentum=cycle_momentum,

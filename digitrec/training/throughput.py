@@ -15,6 +15,7 @@ class Throughput(Callback):
         self.epochs: list[float] = []
         self._images = 0
         self._start = 0.0
+        self._pause = 0.0
 
     @property
     def images_per_second(self) -> float | None:
@@ -26,10 +27,18 @@ class Throughput(Callback):
         self._images = 0
         self._start = time.perf_counter()
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop the clock: validation may come in the middle of an epoch."""
+        self._pause = time.perf_counter()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Let the clock go on."""
+        self._start += time.perf_counter() - self._pause
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Count, and stop the clock before validation begins."""
+        """Count, and read the clock when the epoch's last batch is done."""
         assert isinstance(batch, tuple | list)
         self._images += len(batch[0])
         if not trainer.is_last_batch:

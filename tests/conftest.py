@@ -1,0 +1,45 @@
+"""Our own commands, in this process or in one of their own."""
+
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from digitrec import train
+from tests.command import Command, Outcome
+
+
+@pytest.fixture
+def run_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """`python -m digitrec.train ...` with `tmp_path` as working folder, in this process: imports cost once."""
+
+    def run(*arguments: str) -> Outcome:
+        with monkeypatch.context() as patch, warnings.catch_warnings():
+            for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
+                patch.setenv(name, "")
+                patch.delenv(name)
+            patch.setattr(sys, "argv", ["digitrec-train", *arguments])
+            patch.chdir(tmp_path)
+            with pytest.raises(SystemExit) as stop:
+                train.main()
+        assert isinstance(stop.value.code, int)
+        return Outcome(stop.value.code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def spawn_train(tmp_path: Path) -> Command:
+    """The same in a process of its own."""
+
+    def run(*arguments: str, **options: Any) -> Outcome:
+        command = [sys.executable, "-m", "digitrec.train", *arguments]
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False, **options
+        )
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    return run

@@ -1,0 +1,81 @@
+"""Every yaml in conf/ composes, passes the check and builds what it names."""
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import get_object
+from omegaconf import OmegaConf
+
+from digitrec import build
+from digitrec.config import CONF_DIR, TrainConfig, check
+from digitrec.launch import _register_resolvers
+
+GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}
+OPTIONS = sorted(str(file.relative_to(CONF_DIR).with_suffix("")) for file in CONF_DIR.glob("*/*.yaml"))
+
+
+def settings(*overrides: str, folder: Path) -> dict[str, Any]:
+    _register_resolvers()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("train", [*overrides, f"run_dir={folder}"], return_hydra_config=True)
+        HydraConfig.instance().set_config(cfg)
+        OmegaConf.set_struct(cfg, False)
+        del cfg["hydra"]
+        return check(cfg, TrainConfig)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_and_builds(option: str, tmp_path: Path) -> None:
+    group, name = option.split("/")
+    overrides = {"data": "data=digits", group: f"{group}={name}"}
+    if option == "data/folder":
+        overrides["root"] = f"data.root={pictures(tmp_path)}"
+    if option == "trainer/gpu" and not torch.cuda.is_available():
+        pytest.skip("this machine has no GPU")
+    composed = settings(*overrides.values(), folder=tmp_path)
+    datamodule = build.build_datamodule(composed)
+    trainer = build.build_trainer(composed)
+    model = build.build_model(composed, datamodule)
+    assert trainer.max_epochs is not None
+    assert model.recipe is not None
+    scheduler = model.recipe.scheduler(model.recipe.optimizer(model), 10)
+    assert len(scheduler.get_last_lr()) >= 1
+
+
+def nodes(content: Any) -> list[dict[str, Any]]:
+    if not isinstance(content, dict):
+        return []
+    inner = [node for value in content.values() for node in nodes(value)]
+    return [content, *inner] if "_target_" in content else inner
+
+
+OURS = [
+    pytest.param(node, id=f"{option}-{node['_target_'].rpartition('.')[2]}")
+    for option in OPTIONS
+    for node in nodes(yaml.safe_load((CONF_DIR / f"{option}.yaml").read_text(encoding="utf-8")))
+    if node["_target_"].startswith("digitrec.")
+]
+
+
+@pytest.mark.parametrize("node", OURS)
+def test_every_knob_of_ours_is_written_out(node: dict[str, Any]) -> None:
+    taken = inspect.signature(get_object(node["_target_"])).parameters
+    assert set(node) - {"_target_"} == set(taken) - GIVEN
+
+
+def pictures(folder: Path) -> Path:
+    from PIL import Image, ImageDraw
+
+    for name, box in (("one", (14, 4, 16, 24)), ("dash", (4, 14, 24, 16))):
+        (folder / "pictures" / name).mkdir(parents=True)
+        for number in range(5):
+            picture = Image.new("L", (28, 28), 255)
+            ImageDraw.Draw(picture).rectangle(box, fill=number)
+            picture.save(folder / "pictures" / name / f"{number}.png")
+    return folder / "pictures"

@@ -1,0 +1,109 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+# What a person types wrong, and the words that have to come back.
+WRONG = {
+    "optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?"],
+    "+optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?", "command line"],
+    "++optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?", "command line"],
+    "~optimizer.lrr": ["optimizer.lrr"],
+    "modle=cnn": ["modle", "did you mean model?"],
+    "model=cmn": ["model=cmn", "did you mean model=cnn?", "mlp"],
+    "experiment=nothing": ["nothing"],
+    "data=minst": ["data=minst", "did you mean data=mnist?"],
+    "+sede=1": ["sede", "did you mean seed?"],
+    "+foo=1": ["foo: unknown key", "known: model"],
+    "+augmentation.affne.degrees=3": ["augmentation.affne", "_target_"],
+    "seed=abc": ["seed=abc", "integer"],
+    "seed=-1": ["seed=-1", "greater than or equal to 0"],
+    "seed=1.5": ["seed=1.5", "integer"],
+    "label_smoothing=1": ["label_smoothing=1", "less than 1"],
+    "optimizer.lr=fast": ["optimizer.lr=fast", "number"],
+    "optimizer.lr=0": ["optimizer.lr=0", "greater than 0"],
+    "optimizer.lr=nan": ["optimizer.lr"],
+    "optimizer.betas=[0.9]": ["optimizer.betas", "at least 2"],
+    "model.dropout=2": ["model.dropout=2", "less than 1"],
+    "model.filters=[32,-1]": ["model.filters[1]", "greater than 0"],
+    "model.filters=[]": ["model.filters", "at least 1"],
+    "model.hidden=true": ["model.hidden=true", "integer"],
+    "data.batch_size=0": ["data.batch_size=0", "greater than 0"],
+    "data.batch_size='128'": ["data.batch_size=128", "integer"],
+    "trainer.max_epochs=ten": ["trainer.max_epochs=ten", "integer"],
+    "+trainer.max_epoch=3": ["trainer.max_epoch", "did you mean trainer.max_epochs?"],
+    "model._target_=os.system": ["os.system", "may not be built", "DIGITREC_ALLOW=os"],
+    "model._target_=digitrec.config.os.system": ["digitrec.config.os.system", "may not be built"],
+    "model._target_=digitrec.models.cnn.torch.load": ["digitrec.models.cnn.torch.load", "no class or function"],
+    "model._target_=torch.load": ["torch.load", "may not be built"],
+    "model._target_=builtins.open": ["builtins.open", "may not be built"],
+    "model._target_=digitrec.models.cnn.CMN": ["no class or function digitrec.models.cnn.CMN"],
+    "model=null": ["model=null", "group override"],
+    "callbacks=none": ["callbacks=none", "no such option"],
+    "seed=${nope}": ["nope", "not found"],
+    "foo": ["foo"],
+    "seed=": ["seed"],
+    "model.filters=[32": ["filters"],
+}
+
+
+@pytest.mark.parametrize("argument", WRONG)
+def test_a_persons_error_is_one_or_two_lines_and_leaves_nothing(
+    argument: str, run_train: Command, tmp_path: Path
+) -> None:
+    outcome = run_train(argument)
+    assert outcome.code == 2
+    assert all(word in outcome.err for word in WRONG[argument]), outcome.err
+    assert outcome.err.count("\n") <= 2
+    assert "Traceback" not in outcome.err
+    assert not list(tmp_path.glob("outputs/train/*"))
+
+
+@pytest.mark.parametrize("argument", ["optimizer.lrr=1", "+trainer.max_epoch=3", "model.dropout=2", "--help"])
+def test_answers_without_importing_torch(argument: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; from digitrec import train\n"
+        "try: train.main()\n"
+        "except SystemExit: print('torch' in sys.modules or 'lightning' in sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program, argument]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.endswith("False\n")
+
+
+def test_names_the_file_and_line_of_a_wrong_key(run_train: Command, tmp_path: Path) -> None:
+    conf = tmp_path / "conf" / "experiment"
+    conf.mkdir(parents=True)
+    text = "# @package _global_\noptimizer:\n  lr: 0.1\n  wieght_decay: 0.1\n"
+    (conf / "mine.yaml").write_text(text, encoding="utf-8")
+    outcome = run_train("--config-dir", str(tmp_path / "conf"), "experiment=mine")
+    assert outcome.code == 2
+    assert "optimizer.wieght_decay: unknown key, did you mean optimizer.weight_decay?" in outcome.err
+    assert "experiment/mine.yaml:4" in outcome.err
+
+
+def test_interpolations_work(run_train: Command) -> None:
+    outcome = run_train("--cfg", "job", "--resolve", "data.eval_batch_size=${data.batch_size}", "run_dir=x")
+    assert outcome.code == 0
+    assert "eval_batch_size: 128" in outcome.out
+
+
+def test_help_lists_groups_options_and_examples(run_train: Command) -> None:
+    outcome = run_train("--help")
+    assert outcome.code == 0
+    for words in ("model: cnn, mlp", "optimizer: adam, adamw", "python -m digitrec.train -m", "tensorboard --logdir"):
+        assert words in outcome.out
+
+
+def test_gpu_on_a_machine_without_one_is_one_line(run_train: Command) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    outcome = run_train("trainer=gpu", "data=digits")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: trainer.accelerator=gpu: ")
+    assert outcome.err.count("\n") == 1
