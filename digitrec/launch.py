@@ -49,7 +49,6 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    SweepStart.folder = None
     _register_resolvers()
     _name_jobs_by_what_varies()
     try:
@@ -77,6 +76,7 @@ class SweepStart(Callback):
 
 def _run(task: Task, config_name: str) -> int:
     errors: list[Exception] = []
+    SweepStart.folder = None
 
     def job(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)

@@ -102,7 +102,7 @@ def test_a_sweep_goes_on_after_a_failure_lists_it_and_exits_with_1(run_train: Co
         "model.dropout-7_optimizer-sgd": "failed",
     }
     assert "4 jobs" in outcome.out
-    assert outcome.out.count("model.dropout=7") == 2
+    assert outcome.out.count(" failed: model.dropout=7") == 2
     assert "Traceback" not in outcome.err
 
 
@@ -169,7 +169,7 @@ class Linear(DigitClassifier):
     yaml = "_target_: outside_networks.Linear\nbias: false\n"
     (tmp_path / "conf" / "model" / "linear.yaml").write_text(yaml, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
-    command = (*QUICK, "--config-dir", str(tmp_path / "conf"), "model=linear")
+    command = (f"--config-dir={tmp_path / 'conf'}", *QUICK, "model=linear")
     refused = run_train(*command)
     assert refused.code == 2
     assert "DIGITREC_ALLOW=outside_networks" in refused.err

@@ -1,16 +1,16 @@
-"""What a person sees of a training: the layers, then a bar in a terminal or a line per epoch elsewhere."""
+"""What a person sees of a training: the layers, then a line per epoch, and in a terminal a bar for the whole run."""
 
-import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated
 
 from annotated_types import Gt
 from lightning import LightningModule, Trainer
-from lightning.pytorch.callbacks import Callback, ProgressBar, RichProgressBar
-from lightning.pytorch.callbacks.progress.rich_progress import RichProgressBarTheme
+from lightning.pytorch.callbacks import Callback, ProgressBar
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
-from torch import nn
+from torch import Tensor, nn
 
 SHOWN = {
     "train/loss": "train loss {:.4f}",
@@ -20,65 +20,106 @@ SHOWN = {
 }
 
 
-def progress_bar(refresh_rate: Annotated[int, Gt(0)] = 20) -> ProgressBar:
-    """A bar redrawn every `refresh_rate` batches, or plain lines when the output is no terminal."""
-    if sys.stdout.isatty():
-        return TerminalBar(refresh_rate=refresh_rate, leave=True, theme=RichProgressBarTheme(metrics_format=".4f"))
-    return ProgressLines()
+class TrainingProgress(ProgressBar):
+    """Prints a line when an epoch has ended; in a terminal, a bar below them counts the batches of the run.
 
+    Args:
+        refresh_rate: batches between two updates of the bar.
+    """
 
-class TerminalBar(RichProgressBar):
-    """Lightning's bar with the metrics of the epoch before beside it."""
-
-    def get_metrics(
-        self, trainer: Trainer, pl_module: LightningModule
-    ) -> dict[str, int | str | float | dict[str, float]]:
-        """Losses and validation accuracy."""
-        known = trainer.callback_metrics
-        return {name: known[name].item() for name in ("train/loss", "val/loss", "val/accuracy") if name in known}
-
-
-class ProgressLines(ProgressBar):
-    """One line per epoch: losses, validation accuracy, speed, time since the start."""
-
-    def __init__(self) -> None:
+    def __init__(self, refresh_rate: Annotated[int, Gt(0)] = 20) -> None:
         super().__init__()
-        self._enabled = True
+        self.refresh_rate = refresh_rate
+        self._console = Console(highlight=False)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+            transient=True,
+            refresh_per_second=4,
+            disable=not self._console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=None)
         self._printed = 0
         self._start = time.perf_counter()
 
     def disable(self) -> None:
-        """Print nothing, as Lightning asks of all processes but the first."""
-        self._enabled = False
+        """Show nothing, as Lightning asks of all processes but the first."""
+        self._console.quiet = True
+        self._bar.disable = True
 
     def enable(self) -> None:
-        """Print."""
-        self._enabled = True
+        """Show what there is to see."""
+        self._console.quiet = False
+        self._bar.disable = not self._console.is_terminal
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Epochs before a resumed run have had their lines."""
-        self._printed = trainer.current_epoch
+        """Show the bar of the whole run."""
+        epochs = trainer.max_epochs or -1
+        total = trainer.num_training_batches * epochs if epochs > 0 else None
+        self._bar.reset(self._task, total=total, completed=trainer.fit_loop.total_batch_idx + 1)
+        self._bar.start()
 
     # An epoch's metrics are complete only after the hooks of its end, so its line is printed one hook later.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of the epoch before."""
-        self._print(trainer)
+        self._print_epoch(trainer)
+        self._bar.update(self._task, description=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Move the bar of the run."""
+        if (batch_idx + 1) % self.refresh_rate == 0:
+            self._bar.update(self._task, completed=trainer.fit_loop.total_batch_idx + 1)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Print the last line."""
-        self._print(trainer)
+        """Print the last line and take the bar away."""
+        self._print_epoch(trainer)
+        self._bar.stop()
 
-    def _print(self, trainer: Trainer) -> None:
-        finished = trainer.current_epoch
-        if not self._enabled or finished <= self._printed:
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Show a bar for the test."""
+        self._bar.reset(self._task, description="test", total=sum(map(int, trainer.num_test_batches)))
+        self._bar.start()
+
+    def on_test_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move the bar of the test."""
+        self._bar.update(self._task, completed=batch_idx + 1)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the bar away."""
+        self._bar.stop()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Leave the terminal clean."""
+        self._bar.stop()
+
+    def _print_epoch(self, trainer: Trainer) -> None:
+        epoch = trainer.current_epoch
+        if epoch <= self._printed:
             return
-        self._printed = finished
-        known = trainer.callback_metrics
-        shown = [text.format(known[name].item()) for name, text in SHOWN.items() if name in known]
-        elapsed = time.perf_counter() - self._start
-        total = f"/{trainer.max_epochs}" if (trainer.max_epochs or -1) > 0 else ""  # -1: a number of steps ends it
-        line = "  ".join([f"epoch {finished}{total}", *shown, f"{elapsed:.0f} s"])
-        print(line, flush=True)  # noqa: T201
+        self._printed = epoch
+        width = len(str(trainer.max_epochs))
+        count = f"epoch {epoch:{width}}/{trainer.max_epochs}"
+        elapsed = f"{time.perf_counter() - self._start:.0f} s"
+        self._console.print("  ".join([count, *_shown(trainer.callback_metrics), elapsed]), soft_wrap=True)
+
+
+def _shown(metrics: Mapping[str, Tensor]) -> list[str]:
+    return [text.format(metrics[name].item()) for name, text in SHOWN.items() if name in metrics]
 
 
 class LayerTable(Callback):
