@@ -8,6 +8,7 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
 from digitrec.data.augmentation import Augmentation
@@ -49,6 +50,8 @@ def build_trainer(settings: Settings) -> Trainer:
         probe: Trainer = _build("trainer", {**node, "precision": None}, logger=False)
         node["precision"] = native_precision(probe.strategy.root_device)
     callbacks = build_all("callbacks", settings["callbacks"])
+    if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
+        callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False)
     return trainer
 

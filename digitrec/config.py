@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cache
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
+from digitrec.allowlist import allowed, how_to_allow, inside
 from digitrec.errors import UsageError, first_line
 from digitrec.signatures import Signature, read_signature
 
@@ -28,7 +28,7 @@ def _conf_dir() -> Path:
 
 CONF_DIR = _conf_dir()
 
-# Everything built from configuration comes from here, or from a module that the person names in DIGITREC_ALLOW.
+# Everything built from configuration comes from here, or from a module that the person allows.
 ALLOWED = (
     "digitrec.data",
     "digitrec.models",
@@ -161,23 +161,15 @@ def check_target(path: str, target: Any) -> Signature:
     Raises:
         UsageError: the target, or the module it is really defined in, is not allowed, or does not exist.
     """
-    person = [name for name in os.environ.get("DIGITREC_ALLOW", "").split(",") if name]
-    allowed = (*ALLOWED, *person)
     name = str(target)
-    signature = read_signature(name) if _inside(name, (*allowed, "lightning")) else None
-    if signature is not None and _inside(signature.module, allowed):
+    known = allowed(name, ALLOWED)
+    # Lightning's own short names lead into the allowed modules, so where a target is defined decides.
+    signature = read_signature(name) if known or inside(name, ["lightning"]) else None
+    if signature is not None and allowed(signature.module, ALLOWED):
         return signature
-    if _inside(name, allowed):
+    if known:
         raise UsageError(f"{path}: there is no class or function {name}{_origin(path)}")
-    package = name.partition(".")[0]
-    raise UsageError(
-        f"{path}: {name} may not be built from configuration{_origin(path)}.\n"
-        f"If you trust it, allow its module by name: DIGITREC_ALLOW={package}"
-    )
-
-
-def _inside(name: str, prefixes: tuple[str, ...]) -> bool:
-    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+    raise UsageError(f"{path}: {name} may not be built from configuration{_origin(path)}.\n{how_to_allow(name)}")
 
 
 def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:

@@ -157,7 +157,7 @@ def _known_keys(config_name: str, parent: str) -> list[str]:
     """Keys beside a wrong one, from the composition of all those overrides that Hydra accepts alone."""
     cfg = _compose(config_name, [argument for argument in sys.argv[1:] if re.match(r"[a-z_/]+=[\w,]+$", argument)])
     node = OmegaConf.select(cfg, parent) if parent else cfg
-    return [str(key) for key in node] if isinstance(node, DictConfig) else []
+    return [str(key) for key in node if key != "_target_"] if isinstance(node, DictConfig) else []
 
 
 def _compose(config_name: str, overrides: list[str]) -> DictConfig:

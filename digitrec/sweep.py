@@ -49,7 +49,7 @@ def _varying(settings: list[dict[str, str]]) -> list[str]:
 
 def _outcome(job: dict[str, Any]) -> list[str]:
     status, metrics = job["status"], job["metrics"]
-    figures = [text.format(metrics[name]) if name in metrics else "" for name, text in SHOWN.items()]
+    figures = ["" if (value := metrics.get(name)) is None else text.format(value) for name, text in SHOWN.items()]
     return [f"[{COLOURS.get(status, 'red')}]{status}[/]", *figures, f"{job.get('duration_s', 0):.0f} s"]
 
 

@@ -53,7 +53,6 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         recording = run_record(run_dir)
     with recording as record:
         settings = check(cfg, TrainConfig)
-        _refuse_processes_in_a_sweep(settings)
         metrics = _run(settings, run_dir, record)
     return metrics.get(settings["objective"])
 
@@ -69,6 +68,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     seed_everything(settings["seed"], verbose=False)
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer(settings)
+    _refuse_processes_in_a_sweep(trainer)
     model = build.build_model(settings, datamodule)
     _check_objective(settings["objective"], model)
 
@@ -94,12 +94,12 @@ def _is_sweep() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def _refuse_processes_in_a_sweep(settings: dict[str, Any]) -> None:
+def _refuse_processes_in_a_sweep(trainer: Trainer) -> None:
     """Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep."""
-    strategy = str(settings["trainer"].get("strategy"))
-    if strategy.startswith("ddp") and _is_sweep():
+    if trainer.world_size > 1 and _is_sweep():
         raise UsageError(
-            f"trainer.strategy={strategy}: a sweep runs each job in one process; use strategy=auto, devices=1"
+            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
+            "use trainer.devices=1"
         )
 
 

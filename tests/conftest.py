@@ -1,5 +1,6 @@
 """Our own commands, in this process or in one of their own."""
 
+import logging
 import subprocess
 import sys
 import warnings
@@ -25,6 +26,7 @@ def run_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
             patch.chdir(tmp_path)
             with pytest.raises(SystemExit) as stop:
                 train.main()
+        logging.getLogger().handlers.clear()  # Hydra's log file is that of a run which is over
         assert isinstance(stop.value.code, int)
         return Outcome(stop.value.code, *capsys.readouterr())
 

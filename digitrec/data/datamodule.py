@@ -12,7 +12,7 @@ from digitrec.data import datasets
 from digitrec.data.augmentation import Augmentation, Compose
 from digitrec.data.datasets import Split
 from digitrec.data.loader import BatchLoader, mix, shuffled
-from digitrec.errors import UsageError
+from digitrec.errors import DataError, UsageError
 
 
 class DigitDataModule(LightningDataModule):
@@ -82,6 +82,8 @@ class DigitDataModule(LightningDataModule):
         if stage in ("fit", "validate", None) and "train" not in self.splits:
             whole = datasets.load(self.dataset, "train", self.root)
             self.mean, self.std = statistics(whole.images)
+            if min(self.std) == 0:
+                raise DataError(f"{self.dataset}: every pixel of the training images has the same value")
             train, val = stratified_split(whole.labels, self.val_size, self.split_seed)
             self.splits["train"] = self._limited(Split(whole.images[train], whole.labels[train]))
             self.splits["val"] = self._limited(Split(whole.images[val], whole.labels[val]))
@@ -146,7 +148,7 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor, Tensor]:
-    """Indices of training and validation images, both in random order, classes in the same proportion.
+    """Indices of training images in random order, and of validation images, classes in the same proportion.
 
     Args:
         labels: (N,) int64.

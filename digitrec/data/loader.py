@@ -70,10 +70,11 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Pairs of images (B, C, H, W) uint8 and labels (B,)."""
-        return self._evaluation() if self.order is None else self._training(self.order())
+        return self._evaluation() if self.order is None else self._training(self.order)
 
-    def _training(self, order: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        order = order.to(self.images.device)
+    def _training(self, draw: Callable[[], Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        # Drawn with the first batch: when Lightning calls `iter`, a resumed run does not know its epoch yet.
+        order = draw().to(self.images.device)
         step = self.batch_size * self.world_size
         last = len(self) - 1
         for index in range(last + 1):

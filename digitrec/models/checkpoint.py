@@ -1,12 +1,12 @@
 """The one way from a checkpoint to a classifier."""
 
 import importlib
-import os
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import CheckpointError, first_line
 from digitrec.models.classifier import DigitClassifier
 
@@ -28,8 +28,8 @@ def load_classifier(path: str | Path) -> DigitClassifier:
     network = _network(str(about.get("network")), file)
     try:
         model = network(**about["arguments"])
-        model.class_names = tuple(about["class_names"])
         model.load_state_dict(checkpoint["state_dict"])
+        model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {first_line(error)}") from error
     return model.eval()
@@ -64,12 +64,8 @@ def _read(file: Path) -> dict[str, Any]:
 def _network(name: str, file: Path) -> type[DigitClassifier]:
     """Class of a network by its full name, from our models or a module that the person allows."""
     module, _, kind = name.rpartition(".")
-    allowed = ["digitrec.models", *os.environ.get("DIGITREC_ALLOW", "").split(",")]
-    if not any(prefix and (module == prefix or module.startswith(f"{prefix}.")) for prefix in allowed):
-        raise CheckpointError(
-            f"{file}: its network {name} is not one of ours.\n"
-            f"If you trust it, allow its module by name: DIGITREC_ALLOW={name.partition('.')[0]}"
-        )
+    if not allowed(module, ["digitrec.models"]):
+        raise CheckpointError(f"{file}: its network {name} is not one of ours.\n{how_to_allow(name)}")
     try:
         network = getattr(importlib.import_module(module), kind)
     except (ImportError, AttributeError):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from digitrec.errors import UsageError
 from digitrec.models.metrics import StageMetrics
 
 Batch = tuple[Tensor, Tensor]
@@ -161,5 +162,5 @@ class DigitClassifier(LightningModule):
     def _total_steps(self) -> int:
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
-            raise ValueError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
+            raise UsageError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
         return int(steps)

@@ -11,6 +11,8 @@ UNNEEDED = (
     r".*Checkpoint directory .* exists and is not empty.*",  # two callbacks share the folder on purpose
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # inside Lightning, about torch
     r".*number of training batches .* is smaller than the logging interval.*",  # steps are counted over the whole run
+    r".*Total length of `list` across ranks is zero.*",  # data.val_size=0
+    r".*`ModelCheckpoint\(monitor='val/accuracy'\)` could not find.*",  # likewise: the last checkpoint is tested
     r".*sync_dist=True.*",  # torchmetrics has already summed over processes
     r".*The `srun` command is available.*",  # a hint about SLURM
     r".*lr_scheduler\.step\(\).*before.*optimizer\.step\(\).*",  # Lightning steps them in the right order

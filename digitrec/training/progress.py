@@ -63,12 +63,13 @@ class TrainingProgress(ProgressBar):
         total = trainer.num_training_batches * epochs if epochs > 0 else None
         self._bar.reset(self._task, total=total, completed=trainer.fit_loop.total_batch_idx + 1)
         self._bar.start()
+        self._printed = trainer.current_epoch  # a resumed run's earlier epochs have had their lines
 
     # An epoch's metrics are complete only after the hooks of its end, so its line is printed one hook later.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Print the line of the epoch before."""
         self._print_epoch(trainer)
-        self._bar.update(self._task, description=f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}")
+        self._bar.update(self._task, description=_count(trainer, trainer.current_epoch + 1))
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
@@ -112,10 +113,15 @@ class TrainingProgress(ProgressBar):
         if epoch <= self._printed:
             return
         self._printed = epoch
-        width = len(str(trainer.max_epochs))
-        count = f"epoch {epoch:{width}}/{trainer.max_epochs}"
         elapsed = f"{time.perf_counter() - self._start:.0f} s"
-        self._console.print("  ".join([count, *_shown(trainer.callback_metrics), elapsed]), soft_wrap=True)
+        self._console.print(
+            "  ".join([_count(trainer, epoch), *_shown(trainer.callback_metrics), elapsed]), soft_wrap=True
+        )
+
+
+def _count(trainer: Trainer, epoch: int) -> str:
+    epochs = trainer.max_epochs or -1  # -1: a number of steps ends the run
+    return f"epoch {epoch:{len(str(epochs))}}/{epochs}" if epochs > 0 else f"epoch {epoch}"
 
 
 def _shown(metrics: Mapping[str, Tensor]) -> list[str]:

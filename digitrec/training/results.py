@@ -91,7 +91,7 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, *, brief: bool) -> No
         ]
         Console(highlight=False).print(f"[bold]{run_dir.name}[/]: {', '.join(figures)}\n", soft_wrap=True)
         return
-    table = Table(title="Results of the best checkpoint", title_justify="left")
+    table = Table()
     table.add_column("")
     for stage in ("val", "test"):
         table.add_column(stage, justify="right")
@@ -106,6 +106,7 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, *, brief: bool) -> No
     for name, style in formats.items():
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
+    console.print("[bold]Results of the best checkpoint[/]")
     console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")

@@ -1,6 +1,7 @@
 """run.json: what was run, on what, and how it ended."""
 
 import json
+import math
 import os
 import platform
 import shlex
@@ -55,9 +56,12 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all."""
+    """Write a JSON file whole or not at all; numbers that are not finite become null."""
+    plain = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in content.items()
+    }
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2, default=str) + "\n", encoding="utf-8")
+    temporary.write_text(json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
     temporary.replace(file)
 
 

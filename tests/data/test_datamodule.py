@@ -1,0 +1,335 @@
+from collections.abc import Callable
+from functools import partial
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from lightning import LightningModule, Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch import Tensor
+
+from digitrec.data.augmentation import Augmentation, Erasing, Shift
+from digitrec.data.datamodule import DigitDataModule, statistics, stratified_split
+from digitrec.data.datasets import Split, data_root
+from digitrec.errors import DataError, UsageError
+from digitrec.models.classifier import Recipe
+from digitrec.models.mlp import MLP
+from digitrec.training.optimizers import sgd
+from digitrec.training.schedules import constant
+
+MNIST = data_root(None) / "MNIST" / "raw" / "train-images-idx3-ubyte"
+MNIST_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+Batch = tuple[Tensor, Tensor]
+
+
+class Recorder(Callback):
+    """Keeps what reaches the network."""
+
+    def __init__(self) -> None:
+        self.train: list[Batch] = []
+        self.val: list[Batch] = []
+        self.test: list[Batch] = []
+
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, *_: int) -> None:
+        self.train.append(batch)
+
+    def on_validation_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, *_: int) -> None:
+        self.val.append(batch)
+
+    def on_test_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Batch, *_: int) -> None:
+        self.test.append(batch)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory, idx: Callable[[np.ndarray], bytes]) -> Path:
+    """MNIST's training files with 60 made images, and no test files."""
+    folder = tmp_path_factory.mktemp("data") / "MNIST" / "raw"
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (60, 28, 28), dtype=np.uint8)
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(images))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(np.arange(60, dtype=np.uint8) % 10))
+    return folder.parents[1]
+
+
+def made(seed: int = 0, augmentations: tuple[Augmentation, ...] = (), **settings: Any) -> DigitDataModule:
+    """20 training, 8 validation and 8 test images of 6x6 pixels, all of them different."""
+    data = DigitDataModule("digits", batch_size=8, seed=seed, augmentations=augmentations, **settings)
+    pixels = torch.randint(256, (36, 1, 6, 6), generator=torch.Generator().manual_seed(0)).byte()
+    labels = torch.arange(36) % 3
+    data.splits = {
+        "train": Split(pixels[:20], labels[:20]),
+        "val": Split(pixels[20:28], labels[20:28]),
+        "test": Split(pixels[28:], labels[28:]),
+    }
+    return data
+
+
+def trainer_of(max_epochs: int = 2, *callbacks: Callback, **settings: Any) -> Trainer:
+    return Trainer(
+        accelerator="cpu",
+        max_epochs=max_epochs,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        **{"enable_checkpointing": False, **settings},
+    )
+
+
+def network(dropout: float = 0.0) -> MLP:
+    torch.manual_seed(0)
+    model = MLP(hidden=[8], dropout=dropout, num_classes=3, image_size=6)
+    model.recipe = Recipe(partial(sgd, lr=0.01), constant)
+    return model
+
+
+def recorded(data: DigitDataModule, dropout: float = 0.0, **settings: Any) -> Recorder:
+    """Two epochs of a real training."""
+    seen = Recorder()
+    trainer_of(2, seen, **settings).fit(network(dropout), data)
+    return seen
+
+
+def same(some: list[Batch], others: list[Batch]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(chain(*some), chain(*others), strict=True))
+
+
+# ---- the split
+
+
+@given(st.lists(st.integers(1, 40), min_size=2, max_size=10), st.floats(0, 0.999), st.integers(0, 99), st.data())
+def test_split_is_disjoint_complete_and_stratified(
+    classes: list[int], share: float, seed: int, data: st.DataObject
+) -> None:
+    counts = torch.tensor(classes)
+    size = sum(classes)
+    held_out = min(round(share * size), size - 1)
+    labels = torch.arange(len(classes)).repeat_interleave(counts)
+    labels = labels[torch.tensor(data.draw(st.permutations(range(size))))]
+    train, val = stratified_split(labels, held_out if held_out > 0 else 0.0, seed)
+
+    assert len(val) == held_out
+    assert sorted([*train.tolist(), *val.tolist()]) == list(range(size))
+    # Of all classes the same share, each rounded to whole images; what rounding adds up to falls to the larger ones.
+    proportion = counts / size
+    off = labels[val].bincount(minlength=len(classes)) - held_out * proportion
+    assert (off.abs() <= 0.5 + 0.5 * proportion * (len(classes) - 2) + 1e-4).all()
+
+
+@pytest.mark.parametrize("val_size", [1, 100, 5000, 10_000, 0.1, 0.5])
+def test_split_of_mnist_is_within_one_image_of_the_exact_proportion(val_size: float) -> None:
+    labels = torch.arange(10).repeat_interleave(torch.tensor(MNIST_CLASSES))
+    _, val = stratified_split(labels, val_size, 0)
+    exact = len(val) * torch.tensor(MNIST_CLASSES) / 60_000
+    assert (labels[val].bincount(minlength=10) - exact).abs().max() < 1
+
+
+def test_split_draws_from_its_seed_only() -> None:
+    labels = torch.arange(200) % 10
+    train, val = stratified_split(labels, 50, 0)
+    torch.manual_seed(1)
+    again = stratified_split(labels, 50, 0)
+    assert torch.equal(train, again[0])
+    assert torch.equal(val, again[1])
+    assert set(val.tolist()) != set(stratified_split(labels, 50, 1)[1].tolist())
+
+
+def test_a_larger_split_holds_out_the_images_of_a_smaller_one() -> None:
+    labels = torch.arange(200) % 10
+    small, large = (set(stratified_split(labels, size, 0)[1].tolist()) for size in (20, 50))
+    assert small < large
+
+
+def test_both_parts_come_in_random_order() -> None:
+    for part in stratified_split(torch.arange(200) % 10, 100, 0):
+        assert part.tolist() != part.sort().values.tolist()
+
+
+def test_training_images_do_not_come_class_by_class_in_turn() -> None:
+    labels = torch.arange(200) % 10
+    train, _ = stratified_split(labels, 100, 0)
+    assert labels[train[:50]].bincount(minlength=10).unique().numel() > 1
+
+
+@pytest.mark.parametrize(("val_size", "held_out"), [(0, 0), (0.0, 0), (0.25, 50), (1, 1), (1.0, 1), (199, 199)])
+def test_val_size_is_a_count_or_below_one_a_share(val_size: float, held_out: int) -> None:
+    train, val = stratified_split(torch.arange(200) % 10, val_size, 0)
+    assert (len(train), len(val)) == (200 - held_out, held_out)
+
+
+@pytest.mark.parametrize("val_size", [200, 5000, 0.999, 1.5, 50.5, float("inf")])
+def test_a_val_size_that_cannot_be_is_an_error_that_repeats_it(val_size: float) -> None:
+    with pytest.raises(UsageError, match=rf"data\.val_size={val_size}"):
+        stratified_split(torch.arange(200) % 10, val_size, 0)
+
+
+# ---- the statistics
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_statistics_are_those_of_all_pixels_in_float64(channels: int) -> None:
+    images = torch.randint(256, (30, channels, 7, 5), generator=torch.Generator().manual_seed(0)).byte()
+    pixels = images.numpy().astype(np.float64) / 255
+    mean, std = statistics(images)
+    np.testing.assert_allclose(mean, pixels.mean((0, 2, 3)), rtol=1e-13)
+    np.testing.assert_allclose(std, pixels.std((0, 2, 3)), rtol=1e-13)
+
+
+@pytest.mark.skipif(not MNIST.exists(), reason="needs MNIST's files")
+def test_statistics_of_mnist_are_the_published_ones() -> None:
+    data = DigitDataModule(val_size=0, limit=10)
+    data.setup("fit")
+    assert data.mean == pytest.approx((0.1307,), abs=5e-5)
+    assert data.std == pytest.approx((0.3081,), abs=5e-5)
+
+
+# ---- setup
+
+
+def test_fit_reads_no_test_file_and_test_needs_them(root: Path) -> None:
+    data = DigitDataModule(root=str(root), val_size=12)
+    data.setup("fit")
+    assert set(data.splits) == {"train", "val"}
+    with pytest.raises(DataError, match="t10k"):
+        data.setup("test")
+
+
+def test_held_out_images_are_those_of_the_file_whatever_the_seed(root: Path) -> None:
+    some, others, redrawn = (
+        DigitDataModule(root=str(root), val_size=12, seed=seed, split_seed=split_seed)
+        for seed, split_seed in ((0, 0), (1, 0), (0, 1))
+    )
+    for data in (some, others, redrawn):
+        data.setup("fit")
+        split = data.splits["val"]
+        assert split.images.shape == (12, 1, 28, 28)
+        assert split.labels.bincount().max() == 2
+    assert torch.equal(some.splits["val"].images, others.splits["val"].images)
+    assert not torch.equal(some.splits["val"].images, redrawn.splits["val"].images)
+
+
+def test_limit_cuts_every_split_but_not_the_statistics(root: Path) -> None:
+    whole, limited = (DigitDataModule(root=str(root), val_size=12, limit=limit) for limit in (None, 5))
+    for data in (whole, limited):
+        data.setup("fit")
+    assert limited.mean == whole.mean
+    for name in ("train", "val"):
+        assert torch.equal(limited.splits[name].images, whole.splits[name].images[:5])
+        assert torch.equal(limited.splits[name].labels, whole.splits[name].labels[:5])
+
+
+def test_setup_reads_once(root: Path) -> None:
+    data = DigitDataModule(root=str(root), val_size=12)
+    data.setup("fit")
+    before = data.splits["train"]
+    data.setup("validate")
+    assert data.splits["train"] is before
+
+
+# ---- batches in a training
+
+
+def test_every_epoch_shows_each_training_image_once_in_an_order_of_its_own() -> None:
+    data = made()
+    batches = recorded(data).train
+    assert [len(labels) for _, labels in batches] == [8, 8, 4] * 2
+    first, second = (torch.cat([images for images, _ in epoch]) for epoch in (batches[:3], batches[3:]))
+    assert not torch.equal(first, second)
+    for epoch in (first, second):
+        assert epoch.dtype == torch.uint8
+        assert {image.numpy().tobytes() for image in epoch} == {
+            image.numpy().tobytes() for image in data.splits["train"].images
+        }
+
+
+def test_only_training_images_are_augmented() -> None:
+    data, seen = made(augmentations=(Erasing(probability=1.0, value=0.5),), eval_batch_size=8), Recorder()
+    trainer, model = trainer_of(1, seen), network()
+    trainer.fit(model, data)
+    trainer.test(model, data, verbose=False)
+    trainer.validate(model, data, verbose=False)
+    assert all(images.dtype == torch.float32 and (images == 0.5).any() for images, _ in seen.train)
+    assert same(seen.val, [data.splits["val"]] * 2)  # within the fit, and on its own
+    assert same(seen.test, [data.splits["test"]])
+
+
+def test_augmented_images_keep_their_labels_and_their_range() -> None:
+    data = made(augmentations=(Erasing(probability=1.0),))
+    label_of = {image.numpy().tobytes(): label for image, label in zip(*data.splits["train"], strict=True)}
+    plain, augmented = recorded(made()).train, recorded(data).train
+    for (images, labels), (changed, same_labels) in zip(plain, augmented, strict=True):
+        assert [label_of[image.numpy().tobytes()] for image in images] == labels.tolist() == same_labels.tolist()
+        untouched = changed != 0
+        torch.testing.assert_close(changed[untouched], (images.float() / 255)[untouched])
+
+
+def test_batches_repeat_with_the_seed_whatever_else_draws_numbers() -> None:
+    batches = recorded(made(3, (Shift(),))).train
+    torch.manual_seed(99)
+    assert same(batches, recorded(made(3, (Shift(),)), dropout=0.5, limit_val_batches=0).train)
+    assert not same(batches, recorded(made(4, (Shift(),))).train)
+
+
+def test_no_two_steps_share_their_draws() -> None:
+    """An image of one white pixel shows where it was moved to."""
+    data = made(augmentations=(Shift(2),))
+    image = torch.zeros(20, 1, 6, 6).byte()
+    image[:, :, 2, 2] = 255
+    data.splits["train"] = Split(image, data.splits["train"].labels)
+    moves = [tuple(images.flatten(1).argmax(1).tolist())[:4] for images, _ in recorded(data).train]
+    assert len(set(moves)) == 6
+
+
+def test_a_training_resumed_after_an_epoch_is_the_uninterrupted_one(tmp_path: Path) -> None:
+    augmentations = (Shift(), Erasing(probability=0.5))
+    whole, model = Recorder(), network(dropout=0.5)
+    last = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    trainer_of(2, whole, last, enable_checkpointing=True).fit(model, made(0, augmentations))
+
+    rest, resumed = Recorder(), network(dropout=0.5)
+    first = str(tmp_path / "epoch=0.ckpt")
+    trainer_of(2, rest).fit(resumed, made(0, augmentations), ckpt_path=first, weights_only=True)
+
+    assert same(rest.train, whole.train[3:])
+    for parameter, expected in zip(resumed.parameters(), model.parameters(), strict=True):
+        assert torch.equal(parameter, expected)
+
+
+def test_images_move_to_the_trainers_device_once() -> None:
+    """The device `meta` stands for an accelerator: whatever is on it was moved there."""
+    data = made()
+    device = torch.device("meta")
+    data.trainer = Trainer(
+        strategy=SingleDeviceStrategy(device, accelerator=CPUAccelerator()), logger=False, enable_progress_bar=False
+    )
+    for loader in (data.train_dataloader, data.val_dataloader, data.test_dataloader, data.predict_dataloader):
+        first, second = loader(), loader()
+        assert not isinstance(first, list)
+        assert not isinstance(second, list)
+        assert first.images.device == first.labels.device == device
+        assert first.images is second.images
+
+
+def test_without_validation_images_training_goes_on() -> None:
+    data, seen = made(), Recorder()
+    empty = data.splits["val"]
+    data.splits["val"] = Split(empty.images[:0], empty.labels[:0])
+    trainer_of(1, seen).fit(network(), data)
+    assert len(seen.train) == 3
+    assert seen.val == []
+
+
+def test_batch_sizes_of_training_and_evaluation_are_apart() -> None:
+    seen = recorded(made(eval_batch_size=3))
+    assert [len(labels) for _, labels in seen.train[:3]] == [8, 8, 4]
+    assert [len(labels) for _, labels in seen.val[:3]] == [3, 3, 2]

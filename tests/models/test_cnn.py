@@ -1,0 +1,94 @@
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitrec.models.cnn import CNN
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randint(256, (6, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
+
+
+@pytest.fixture
+def cnn() -> CNN:
+    torch.manual_seed(0)
+    model = CNN()
+    model.describe_data(model.class_names, (0.1307,), (0.3081,))
+    return model.eval()
+
+
+def layers(model: nn.Module) -> list[int]:
+    return [
+        sum(parameter.numel() for parameter in layer.parameters(recurse=False))
+        for layer in model.modules()
+        if isinstance(layer, nn.Conv2d | nn.Linear)
+    ]
+
+
+def test_the_reference_network_has_225_034_parameters(cnn: CNN) -> None:
+    assert layers(cnn) == [320, 18_496, 204_928, 1_290]
+    assert sum(parameter.numel() for parameter in cnn.parameters()) == 225_034
+
+
+def test_pooling_before_relu_is_exactly_the_textbook_order(cnn: CNN, images: Tensor) -> None:
+    maps = cnn.normalise(images)
+    for layer in cnn.features:
+        if isinstance(layer, nn.Conv2d):
+            maps = F.max_pool2d(F.relu(layer(maps)), 2)
+    assert torch.equal(cnn(images), cnn.head(maps))
+
+
+def test_bytes_and_their_share_of_255_give_the_same_logits(cnn: CNN, images: Tensor) -> None:
+    torch.testing.assert_close(cnn(images), cnn(images.float() / 255), rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_gets_the_same_logits_in_any_batch(cnn: CNN, images: Tensor) -> None:
+    torch.testing.assert_close(cnn(images)[2:3], cnn(images[2:3]), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"filters": [8]}, [8 * 10, 128 * (8 * 13 * 13 + 1), 129 * 10]),
+        ({"filters": [4, 8, 16], "hidden": 5}, [4 * 10, 8 * 37, 16 * 73, 5 * (16 + 1), 6 * 10]),
+        ({"kernel_size": 5}, [32 * 26, 64 * (32 * 25 + 1), 128 * (64 * 4 * 4 + 1), 129 * 10]),
+        ({"kernel_size": 1}, [32 * 2, 64 * 33, 128 * (64 * 7 * 7 + 1), 129 * 10]),
+        ({"in_channels": 3, "num_classes": 47}, [32 * 28, 18_496, 204_928, 129 * 47]),
+        ({"image_size": 10}, [320, 18_496, 128 * (64 + 1), 1_290]),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_layers_follow_the_settings(settings: dict[str, Any], expected: list[int]) -> None:
+    model = CNN(**settings).eval()
+    size = settings.get("image_size", 28)
+    assert layers(model) == expected
+    logits = model(torch.rand(2, settings.get("in_channels", 1), size, size))
+    assert logits.shape == (2, settings.get("num_classes", 10))
+
+
+@pytest.mark.parametrize(
+    ("filters", "kernel_size", "image_size"), [([1] * 4, 3, 28), ([1] * 40, 3, 28), ([1], 3, 3), ([1] * 5, 1, 28)]
+)
+def test_too_many_blocks_are_an_error_that_names_the_numbers(
+    filters: list[int], kernel_size: int, image_size: int
+) -> None:
+    said = f"{len(filters)} blocks .*kernel_size {kernel_size} .*{image_size} pixels"
+    with pytest.raises(ValueError, match=said):
+        CNN(filters, kernel_size, image_size=image_size)
+
+
+def test_gradients_reach_every_parameter(cnn: CNN, images: Tensor) -> None:
+    F.cross_entropy(cnn(images), torch.arange(6)).backward()
+    for name, parameter in cnn.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_dropout_acts_in_training_only(cnn: CNN, images: Tensor) -> None:
+    assert torch.equal(cnn(images), cnn(images))
+    cnn.train()
+    assert not torch.equal(cnn(images), cnn(images))
