@@ -73,6 +73,7 @@ class TrainConfig:
     seed: Annotated[int, Ge(0), Lt(2**32)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     objective: str
+    test: bool
     run_dir: str
 
 

@@ -23,8 +23,10 @@ if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key
     from digitrec.models.classifier import DigitClassifier
 
 
-def train(model: DigitClassifier, datamodule: DigitDataModule, trainer: Trainer) -> dict[str, float]:
-    """Fit a model, then test its best checkpoint once.
+def train(
+    model: DigitClassifier, datamodule: DigitDataModule, trainer: Trainer, *, test: bool = True
+) -> dict[str, float]:
+    """Fit a model, then test its best checkpoint once, unless `test` is off.
 
     Returns:
         metrics by their names in TensorBoard: `train/` and `val/` of the best epoch, `test/` of the best checkpoint.
@@ -37,6 +39,8 @@ def train(model: DigitClassifier, datamodule: DigitDataModule, trainer: Trainer)
     model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
     trainer.fit(model, datamodule=datamodule)
     metrics = epoch_metrics(trainer)
+    if not test:
+        return metrics
     checkpoint = best_checkpoint(trainer)
     tested = trainer.test(model, datamodule, ckpt_path=checkpoint, verbose=False, weights_only=True)
     return metrics | {name: float(value) for name, value in tested[0].items()}
@@ -76,7 +80,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     tensorboard.log_config(trainer.loggers, settings)
     if trainer.is_global_zero:
         results.print_start(record, run_dir)
-    metrics = train(model, datamodule, trainer)
+    metrics = train(model, datamodule, trainer, test=settings["test"])
     record["data_checksum"] = datamodule.checksum
     if trainer.is_global_zero:
         write_json(run_dir / "metrics.json", metrics)

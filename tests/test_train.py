@@ -86,6 +86,7 @@ def test_ema_early_stopping_and_lists_of_augmentations_work_together(run_train: 
         ("data.val_size=0", 0, "Results"),
         ("data.limit=5", 0, "Results"),
         ("trainer.max_epochs=0", 0, "Results"),
+        ("test=false", 0, "Results"),
         ("callbacks=[ema]", 0, "Results"),
         ("data.batch_size=100000", 0, "Results"),
         ("trainer.max_epochs=-1", 2, "set trainer.max_epochs or trainer.max_steps"),

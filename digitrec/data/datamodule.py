@@ -111,10 +111,10 @@ class DigitDataModule(LightningDataModule):
         assert self.trainer is not None
         if not self.trainer.training:
             return batch
-        torch.manual_seed(mix(self.seed, self.trainer.fit_loop.total_batch_idx, self.trainer.global_rank))
+        images, labels = batch
+        seed_draws(mix(self.seed, self.trainer.fit_loop.total_batch_idx, self.trainer.global_rank), images.device)
         if self.augment is None:
             return batch
-        images, labels = batch
         return self.augment(images.float() / 255), labels
 
     def _loader(self, name: Literal["train", "val", "test"]) -> BatchLoader:
@@ -133,6 +133,16 @@ class DigitDataModule(LightningDataModule):
 
     def _limited(self, split: Split) -> Split:
         return Split(split.images[: self.limit], split.labels[: self.limit])
+
+
+def seed_draws(seed: int, device: torch.device) -> None:
+    """Seed what random operations on the CPU and on `device` draw from.
+
+    `torch.manual_seed` would also note a stack trace for each kind of accelerator that is absent, at every step.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        getattr(torch, device.type).manual_seed(seed)
 
 
 def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

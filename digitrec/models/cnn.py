@@ -10,13 +10,15 @@ from torch import Tensor, nn
 
 from digitrec.models.classifier import DigitClassifier
 
+Positive = Annotated[int, Gt(0)]
+
 
 class CNN(DigitClassifier):
     """Blocks of convolution, ReLU and max-pooling, then one dense layer with dropout.
 
     Args:
         filters: feature maps of each block.
-        kernel_size: pixels; convolutions are not padded.
+        kernel_size: pixels, of all blocks or of each; convolutions are not padded.
         hidden: units of the dense layer.
         dropout: share of dense units silenced in training.
         num_classes: number of logits.
@@ -24,14 +26,14 @@ class CNN(DigitClassifier):
         image_size: height and width of an image in pixels.
 
     Raises:
-        ValueError: the image is too small for that many blocks.
+        ValueError: the image is too small for that many blocks, or there is not one kernel size for each.
     """
 
     def __init__(
         self,
-        filters: Annotated[Sequence[Annotated[int, Gt(0)]], Len(1)] = (32, 64),
-        kernel_size: Annotated[int, Gt(0)] = 3,
-        hidden: Annotated[int, Gt(0)] = 128,
+        filters: Annotated[Sequence[Positive], Len(1)] = (32, 64),
+        kernel_size: Positive | Sequence[Positive] = 3,
+        hidden: Positive = 128,
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,
         num_classes: int = 10,
         in_channels: int = 1,
@@ -39,12 +41,15 @@ class CNN(DigitClassifier):
     ) -> None:
         super().__init__(num_classes, in_channels, image_size)
         self.save_hyperparameters(logger=False)
+        kernels = [kernel_size] * len(filters) if isinstance(kernel_size, int) else kernel_size
+        if len(kernels) != len(filters):
+            raise ValueError(f"{len(filters)} blocks need one kernel_size or {len(filters)}, got {kernel_size}")
         blocks: list[nn.Module] = []
         size = image_size
-        for channels, width in pairwise([in_channels, *filters]):
-            size = (size - kernel_size + 1) // 2
+        for (channels, width), kernel in zip(pairwise([in_channels, *filters]), kernels, strict=True):
+            size = (size - kernel + 1) // 2
             # Pooled first: ReLU keeps the order of values, so the result is the same for a quarter of the work.
-            blocks += [nn.Conv2d(channels, width, kernel_size), nn.MaxPool2d(2), nn.ReLU()]
+            blocks += [nn.Conv2d(channels, width, kernel), nn.MaxPool2d(2), nn.ReLU()]
         if size < 1:
             raise ValueError(
                 f"{len(filters)} blocks with kernel_size {kernel_size} need larger images than {image_size} pixels"

@@ -81,6 +81,15 @@ def test_too_many_blocks_are_an_error_that_names_the_numbers(
         CNN(filters, kernel_size, image_size=image_size)
 
 
+def test_each_block_can_have_its_own_kernel() -> None:
+    model = CNN(filters=[4, 6], kernel_size=[5, 3], hidden=8)
+    kernels = [layer.kernel_size for layer in model.modules() if isinstance(layer, nn.Conv2d)]
+    assert kernels == [(5, 5), (3, 3)]
+    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
+    with pytest.raises(ValueError, match="2 blocks need one kernel_size or 2"):
+        CNN(filters=[4, 6], kernel_size=[5, 3, 3])
+
+
 def test_gradients_reach_every_parameter(cnn: CNN, images: Tensor) -> None:
     F.cross_entropy(cnn(images), torch.arange(6)).backward()
     for name, parameter in cnn.named_parameters():
