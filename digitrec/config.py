@@ -30,9 +30,14 @@ CONF_DIR = _conf_dir()
 
 # Everything built from configuration comes from here, or from a module that the person allows.
 ALLOWED = (
-    "digitrec.data",
+    "digitrec.data.augmentation",
+    "digitrec.data.datamodule",
     "digitrec.models",
-    "digitrec.training",
+    "digitrec.training.history",
+    "digitrec.training.optimizers",
+    "digitrec.training.progress",
+    "digitrec.training.schedules",
+    "digitrec.training.throughput",
     "lightning.pytorch.callbacks",
     "lightning.pytorch.loggers",
     "lightning.pytorch.profilers",
@@ -147,13 +152,27 @@ def _check_node(path: str, node: Any, given: tuple[str, ...] = (), siblings: Map
     signature = check_target(f"{path}._target_", node["_target_"])
     arguments = {key: value for key, value in node.items() if key != "_target_"}
     known = {name: kind for name, kind in signature.arguments.items() if name not in given}
-    if not signature.open:
-        _check_keys(f"{path}.", arguments, known)
+    closed = {key: value for key, value in arguments.items() if key.startswith("_") or not signature.open}
+    _check_keys(f"{path}.", closed, known)
     for key, value in arguments.items():
-        if isinstance(value, dict) and "_target_" in value:
-            _check_node(f"{path}.{key}", value)
-        else:
+        nested = list(_nodes_in(f"{path}.{key}", value))
+        for inner_path, inner in nested:
+            _check_node(inner_path, inner)
+        if not nested:
             _check_value(f"{path}.{key}", value, known.get(key, Any))
+
+
+def _nodes_in(path: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Nodes inside an argument, however deep in lists and mappings: Hydra would build these as well."""
+    match value:
+        case {"_target_": _}:
+            yield path, value
+        case dict():
+            for key, inner in value.items():
+                yield from _nodes_in(f"{path}.{key}", inner)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _nodes_in(f"{path}[{index}]", inner)
 
 
 def check_target(path: str, target: Any) -> Signature:
