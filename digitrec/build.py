@@ -45,10 +45,9 @@ def build_trainer(settings: Settings) -> Trainer:
     """The trainer with its callbacks and loggers, precision chosen for the device if it is auto."""
     loggers: list[Logger] = build_all("logger", settings["logger"])
     node = dict(settings["trainer"])
-    _check_accelerator(node)
+    _check_settings(node)
     if node.get("precision") == "auto":
-        probe: Trainer = _build("trainer", {**node, "precision": None}, logger=False)
-        node["precision"] = native_precision(probe.strategy.root_device)
+        node["precision"] = native_precision(_device(str(node.get("accelerator"))))
     callbacks = build_all("callbacks", settings["callbacks"])
     if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
@@ -67,19 +66,26 @@ def _build(path: str, node: Any, **extra: Any) -> Any:
         return instantiate(dict(node), _convert_="all", **extra)
     except InstantiationException as error:
         cause = error.__cause__ or error
-        if isinstance(cause, UsageError | ValueError | TypeError | MisconfigurationException):
+        if isinstance(cause, UsageError | ValueError | TypeError | ImportError | MisconfigurationException):
             raise UsageError(f"{path}: {first_line(cause)}") from cause
         raise cause  # noqa: B904  # a defect of ours: its own traceback says more than Hydra's
 
 
-def _check_accelerator(node: Settings) -> None:
-    wanted = node.get("accelerator")
-    if wanted in ("gpu", "cuda") and not torch.cuda.is_available() and not _has_mps(wanted):
+def _device(accelerator: str) -> torch.device:
+    """The device that Lightning will take for an accelerator by its name."""
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return torch.device("cuda", 0)
+    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def _check_settings(node: Settings) -> None:
+    accelerator = str(node.get("accelerator"))
+    if accelerator in ("gpu", "cuda", "mps") and _device(accelerator).type == "cpu":
         raise UsageError(
-            f"trainer.accelerator={wanted}: torch {torch.__version__} finds no GPU on this machine; "
+            f"trainer.accelerator={accelerator}: torch {torch.__version__} finds no such device on this machine; "
             "use trainer.accelerator=auto or cpu"
         )
-
-
-def _has_mps(wanted: str) -> bool:
-    return wanted == "gpu" and torch.backends.mps.is_available()
+    if node.get("max_epochs") == node.get("max_steps") == -1 and node.get("max_time") is None:
+        raise UsageError("trainer.max_epochs=-1: training would never end; set trainer.max_epochs or trainer.max_steps")

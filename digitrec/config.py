@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from digitrec.allowlist import allowed, how_to_allow, inside
+from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import UsageError, first_line
 from digitrec.signatures import Signature, read_signature
 
@@ -28,28 +28,24 @@ def _conf_dir() -> Path:
 
 CONF_DIR = _conf_dir()
 
-# Everything built from configuration comes from here, or from a module that the person allows.
-ALLOWED = (
-    "digitrec.data.augmentation",
-    "digitrec.data.datamodule",
-    "digitrec.models",
-    "digitrec.training.history",
-    "digitrec.training.optimizers",
-    "digitrec.training.progress",
-    "digitrec.training.schedules",
-    "digitrec.training.throughput",
-    "lightning.pytorch.callbacks",
-    "lightning.pytorch.loggers",
-    "lightning.pytorch.profilers",
-    "lightning.pytorch.strategies",
-    "lightning.pytorch.trainer",
+
+def _notes(annotation: Any) -> tuple[Any, ...]:
+    notes: tuple[Any, ...] = getattr(annotation, "__metadata__", ())
+    return notes
+
+
+LIGHTNING = tuple(
+    f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
 )
+CALLBACKS = tuple(f"digitrec.training.{name}" for name in ("history", "progress", "throughput"))
+STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
 
 
 @dataclass(frozen=True)
 class Node:
-    """A mapping with a `_target_` and that target's arguments; `given` are those the program fills in."""
+    """A mapping with a `_target_` from one of `modules` and its arguments; `given` are those the program fills in."""
 
+    modules: tuple[str, ...]
     given: tuple[str, ...] = ()
 
 
@@ -57,24 +53,28 @@ class Node:
 class Nodes:
     """A mapping of names to nodes, in the order in which they apply."""
 
+    modules: tuple[str, ...]
+
 
 @dataclass(frozen=True)
 class Rows:
     """A mapping of names to such mappings."""
+
+    modules: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class TrainConfig:
     """The top-level keys of conf/train.yaml."""
 
-    model: Annotated[Any, Node(given=("num_classes", "in_channels", "image_size"))]
-    optimizer: Annotated[Any, Node(given=("model",))]
-    scheduler: Annotated[Any, Node(given=("optimizer", "total_steps"))]
-    augmentation: Annotated[Any, Nodes()]
-    data: Annotated[Any, Node(given=("augmentations", "seed"))]
-    trainer: Annotated[Any, Node(given=("callbacks", "logger"))]
-    callbacks: Annotated[Any, Nodes()]
-    logger: Annotated[Any, Nodes()]
+    model: Annotated[Any, Node(("digitrec.models",), given=("num_classes", "in_channels", "image_size"))]
+    optimizer: Annotated[Any, Node(("digitrec.training.optimizers",), given=("model",))]
+    scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
+    augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
+    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
+    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
+    callbacks: Annotated[Any, Nodes((*CALLBACKS, "lightning.pytorch.callbacks"))]
+    logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
     seed: Annotated[int, Ge(0), Lt(2**32)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     objective: str
@@ -86,10 +86,25 @@ class TrainConfig:
 class PreviewConfig:
     """The top-level keys of conf/preview.yaml."""
 
-    data: Annotated[Any, Node(given=("augmentations", "seed"))]
-    rows: Annotated[Any, Rows()]
+    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
+    rows: Annotated[Any, Rows(("digitrec.data.augmentation",))]
     seed: Annotated[int, Ge(0), Lt(2**32)]
     run_dir: str
+
+
+# Everything that any of our configurations may build, beside what the person allows.
+MODULES = (
+    *(
+        module
+        for field in fields(TrainConfig)
+        for note in _notes(field.type)
+        for module in getattr(note, "modules", ())
+    ),
+    *LIGHTNING,
+)
+
+# Lightning takes these without a word and fails in the middle of a run.
+COUNTS = {f"trainer.{name}" for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")}
 
 
 def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
@@ -111,53 +126,80 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     settings = {str(key): value for key, value in plain.items()}
     known = {field.name: field.type for field in fields(schema)}
     _check_keys("", settings, known)
+    if missing := next((key for key in known if key not in settings), None):
+        raise UsageError(f"{missing}: missing; expected all of {', '.join(known)}")
     for key, value in settings.items():
         _check_top(key, value, known[key])
+    _check_metrics(settings)
     return settings
+
+
+def _check_metrics(settings: Mapping[str, Any]) -> None:
+    """Hold the objective, and what callbacks monitor, against the metrics that there are."""
+    known = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS]
+    watched = {
+        f"callbacks.{name}.monitor": (node or {}).get("monitor") for name, node in settings.get("callbacks", {}).items()
+    }
+    for path, name in {"objective": settings.get("objective"), **watched}.items():
+        ours = isinstance(name, str) and name.partition("/")[0] in STAGES
+        if (ours or path == "objective") and name is not None and name not in (*known, "train/images_per_second"):
+            raise UsageError(f"{path}={name}: no such metric{near(str(name), known)}{_origin(path)}")
+    if settings.get("test") is False and str(settings["objective"]).startswith("test/"):
+        raise UsageError(f"objective={settings['objective']}: there is none with test=false{_origin('objective')}")
 
 
 def near(word: str, known: Mapping[str, Any] | list[str], prefix: str = "") -> str:
     """', did you mean x?' when one of the known words is close, else ''."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f", did you mean {prefix}{close[0]}?" if close else ""
 
 
 def _check_top(key: str, value: Any, annotation: Any) -> None:
-    match getattr(annotation, "__metadata__", (None,))[0]:
-        case Node(given=given):
-            _check_node(key, value, given)
-        case Nodes():
-            _check_nodes(key, value)
-        case Rows():
-            for name, nodes in value.items():
-                _check_nodes(f"{key}.{name}", nodes)
+    match next(iter(_notes(annotation)), None):
+        case Node(modules=modules, given=given):
+            _check_node(key, value, modules, given)
+        case Nodes(modules=modules):
+            _check_nodes(key, value, modules)
+        case Rows(modules=modules):
+            for name, nodes in _mapping(key, value).items():
+                _check_nodes(f"{key}.{name}", nodes, modules)
         case _:
             _check_value(key, value, annotation)
 
 
-def _check_nodes(path: str, nodes: Any) -> None:
-    if not isinstance(nodes, dict):
-        raise UsageError(f"{path}={_show(nodes)}: expected options of this group{_origin(path)}")
-    for name, node in nodes.items():
+def _check_nodes(path: str, nodes: Any, modules: tuple[str, ...]) -> None:
+    for name, node in _mapping(path, nodes).items():
         if node is not None:
-            _check_node(f"{path}.{name}", node, siblings=nodes)
+            _check_node(f"{path}.{name}", node, modules, siblings=nodes)
 
 
-def _check_node(path: str, node: Any, given: tuple[str, ...] = (), siblings: Mapping[str, Any] = {}) -> None:
+def _mapping(path: str, value: Any) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}={_show(value)}: expected options of this group{_origin(path)}")
+    return value
+
+
+def _check_node(
+    path: str,
+    node: Any,
+    modules: tuple[str, ...],
+    given: tuple[str, ...] = (),
+    siblings: Mapping[str, Any] = {},
+) -> None:
     if not isinstance(node, dict) or "_target_" not in node:
         group, _, name = path.rpartition(".")
         others = {other: None for other in siblings if other != name}
         hint = near(name, others, f"{group}.")
         raise UsageError(f"{path}: expected a mapping with a _target_, got {_show(node)}{hint}{_origin(path)}")
-    signature = check_target(f"{path}._target_", node["_target_"])
-    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    signature = _check_target(f"{path}._target_", str(node["_target_"]), modules)
+    arguments = {str(key): value for key, value in node.items() if key != "_target_"}
     known = {name: kind for name, kind in signature.arguments.items() if name not in given}
     closed = {key: value for key, value in arguments.items() if key.startswith("_") or not signature.open}
     _check_keys(f"{path}.", closed, known)
     for key, value in arguments.items():
         nested = list(_nodes_in(f"{path}.{key}", value))
         for inner_path, inner in nested:
-            _check_node(inner_path, inner)
+            _check_node(inner_path, inner, LIGHTNING)
         if not nested:
             _check_value(f"{path}.{key}", value, known.get(key, Any))
 
@@ -175,21 +217,19 @@ def _nodes_in(path: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield from _nodes_in(f"{path}[{index}]", inner)
 
 
-def check_target(path: str, target: Any) -> Signature:
-    """Signature of a target on the allow-list; `path` is the key that names it.
-
-    Raises:
-        UsageError: the target, or the module it is really defined in, is not allowed, or does not exist.
-    """
-    name = str(target)
-    known = allowed(name, ALLOWED)
-    # Lightning's own short names lead into the allowed modules, so where a target is defined decides.
-    signature = read_signature(name) if known or inside(name, ["lightning"]) else None
-    if signature is not None and allowed(signature.module, ALLOWED):
+def _check_target(path: str, target: str, modules: tuple[str, ...]) -> Signature:
+    """Signature of a target; where it is really defined decides, not the shorter name it may have elsewhere."""
+    # Only sources that could be allowed are read: a name in a configuration leads to no other file.
+    signature = read_signature(target) if allowed(target, (*modules, "lightning")) else None
+    if signature is not None and allowed(signature.module, modules):
         return signature
-    if known:
-        raise UsageError(f"{path}: there is no class or function {name}{_origin(path)}")
-    raise UsageError(f"{path}: {name} may not be built from configuration{_origin(path)}.\n{how_to_allow(name)}")
+    if allowed(target, modules):
+        raise UsageError(f"{path}: there is no class or function {target} on the import path{_origin(path)}")
+    expected = ", ".join(modules)
+    raise UsageError(
+        f"{path}: {target} may not be built from configuration here, expected something from {expected}"
+        f"{_origin(path)}.\n{how_to_allow(target)}"
+    )
 
 
 def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -201,6 +241,8 @@ def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any])
 
 
 def _check_value(path: str, value: Any, annotation: Any) -> None:
+    if path in COUNTS:
+        annotation = Annotated[int, Ge(1)] | None
     adapter = _adapter(annotation)
     if adapter is None:
         return
@@ -209,7 +251,7 @@ def _check_value(path: str, value: Any, annotation: Any) -> None:
     except ValidationError as error:
         detail = error.errors()[0]
         place = "".join(f"[{part}]" for part in detail["loc"] if isinstance(part, int))
-        expected = detail["msg"].removeprefix("Input ")
+        expected = detail["msg"].removeprefix("Input ").removeprefix("Value ").replace("valid array", "list")
         raise UsageError(f"{path}{place}={_show(value)}: it {expected}{_origin(path)}") from None
 
 
@@ -232,7 +274,7 @@ def _origin(path: str) -> str:
         return ""
     hydra = HydraConfig.get()
     overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-    for override in map(str, overrides or []):
+    for override in reversed([str(override) for override in overrides or []]):
         if override.lstrip("+~").partition("=")[0] == path:
             return f" (from the command line: {override})"
     for file, group in _chosen_files(hydra):

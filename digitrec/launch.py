@@ -1,6 +1,7 @@
 """How every Hydra entry point starts and ends: folder names, errors in a line or two, exit codes, the sweep's table."""
 
 import hashlib
+import logging
 import os
 import re
 import secrets
@@ -9,6 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -29,10 +31,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.config import CONF_DIR, near
 from digitrec.errors import DigitrecError, UsageError, first_line
+from digitrec.guard import guard_hydra
 from digitrec.sweep import print_sweep
+
+log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
 
+SIGNALS = {130: "interrupted", 143: "terminated"}
+MULTIRUN = {"-m", "--multirun"}
 DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 
 
@@ -49,7 +56,8 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    _register_resolvers()
+    register_resolvers()
+    guard_hydra()
     _name_jobs_by_what_varies()
     try:
         code = _run(task, config_name)
@@ -57,6 +65,8 @@ def launch(task: Task, config_name: str) -> NoReturn:
         code = _exit_code(error)
         if asked != "0" and isinstance(error, Exception):
             traceback.print_exception(error)
+        elif code in SIGNALS:
+            print(SIGNALS[code], file=sys.stderr)  # noqa: T201
         elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
             _print_error(error, config_name)
     if SweepStart.folder is not None and print_sweep(SweepStart.folder):
@@ -80,22 +90,38 @@ def _run(task: Task, config_name: str) -> int:
 
     def job(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
+        began_elsewhere = (run_dir / "run.json").exists()
         try:
             return task(cfg, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
-            if HydraConfig.get().mode == RunMode.RUN and isinstance(error, UsageError):
-                shutil.rmtree(run_dir, ignore_errors=True)  # nothing was started in it
+            if isinstance(error, UsageError) and HydraConfig.get().mode == RunMode.RUN and not began_elsewhere:
+                _discard(run_dir)
+            else:
+                log.exception("this run failed")
             errors.append(error)
             return None
 
     job.__module__ = f"digitrec.{config_name}"
     try:
         hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config_name)(job)()
+    except (UsageError, HydraException):
+        raise
+    except OSError as error:  # Hydra makes the run folder
+        raise DigitrecError(f"the run folder cannot be written: {error}") from error
     except ValueError as error:  # Hydra's word for some wrong overrides; a job's own errors do not come this way
         raise UsageError(f"{' '.join(sys.argv[1:])}: {error}") from error
     if errors and SweepStart.folder is None:
         raise errors[0]
     return DONE
+
+
+def _discard(run_dir: Path) -> None:
+    """Remove what a run left that never began, and nothing else."""
+    shutil.rmtree(run_dir / ".hydra", ignore_errors=True)
+    for name in ("run.json", "run.log"):
+        (run_dir / name).unlink(missing_ok=True)
+    with suppress(OSError):  # something of the person's is in it
+        run_dir.rmdir()
 
 
 def _exit_code(error: BaseException) -> int:
@@ -104,8 +130,10 @@ def _exit_code(error: BaseException) -> int:
             return INTERRUPTED
         case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
             return INTERRUPTED
-        case SystemExit():
-            return error.code if isinstance(error.code, int) else DONE
+        case SystemExit(code=None):
+            return DONE
+        case SystemExit(code=int(code)):
+            return code
         case UsageError() | HydraException() | OmegaConfBaseException():
             return USAGE
         case _:
@@ -117,7 +145,7 @@ def _print_error(error: BaseException, config_name: str) -> None:
         case MissingConfigException(missing_cfg_file=str(missing)):
             text = _missing_option(missing, error)
         case OverrideParseException():
-            text = f"{error.override}: {first_line(error)}"
+            text = f"{error.override}: {first_line(error)}; a value with spaces or signs needs quotes: 'key=\"value\"'"
         case ConfigCompositionException():
             text = _composition_error(error, config_name)
         case HydraException() | OmegaConfBaseException():
@@ -161,9 +189,12 @@ def _known_keys(config_name: str, parent: str) -> list[str]:
 
 
 def _compose(config_name: str, overrides: list[str]) -> DictConfig:
+    folders = re.findall(r"--config-dir[= ](\S+)", " ".join(sys.argv))
+    overrides = [override for override in overrides if "," not in override]
+    overrides += [f"hydra.searchpath=[{Path(folder).resolve()}]" for folder in folders]
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         try:
-            return hydra.compose(config_name, [override for override in overrides if "," not in override])
+            return hydra.compose(config_name, overrides)
         except (HydraException, OmegaConfBaseException):
             return hydra.compose(config_name)
 
@@ -172,7 +203,8 @@ def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
     raise SystemExit(TERMINATED)
 
 
-def _register_resolvers() -> None:
+def register_resolvers() -> None:
+    """Teach OmegaConf the two words that conf/ uses for folder names."""
     OmegaConf.register_new_resolver("random_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
 
@@ -193,12 +225,16 @@ def folder_name(overrides: str, number: int | str) -> str:
 
 def _name_jobs_by_what_varies() -> None:
     """Have Hydra leave out of the jobs' names what is the same for all of them."""
-    if not {"-m", "--multirun"} & set(sys.argv):
+    if not MULTIRUN & set(sys.argv):
         return
     given = [argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")]
     try:
         parsed = OverridesParser.create().parse_overrides(given)
     except HydraException:
         return  # Hydra itself will say what is wrong
-    fixed = {item.get_key_element() for item in parsed if not item.is_sweep_override()}
-    sys.argv.append(f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(fixed))}]")
+    fixed = {item.key_or_group for item in parsed if not item.is_sweep_override()}
+    exclude = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(fixed))}]"
+    flags = [argument for argument in sys.argv[1:] if argument in MULTIRUN]
+    rest = [argument for argument in sys.argv[1:] if argument not in MULTIRUN]
+    place = rest.index(given[0]) if given else len(rest)
+    sys.argv[1:] = [flags[0], *rest[:place], exclude, *rest[place:]]  # argparse wants all overrides side by side

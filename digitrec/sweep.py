@@ -31,7 +31,8 @@ def print_sweep(folder: Path) -> int:
     console.print(table)
     failed = [job for job in jobs if job["status"] != "finished"]
     for job in failed:
-        console.print(f"{job['name']} {job['status']}: {job.get('error', '')}", markup=False, soft_wrap=True)
+        reason = f": {job['error']}" if "error" in job else ""
+        console.print(f"{job['name']} {job['status']}{reason}", markup=False, soft_wrap=True)
     return len(failed)
 
 

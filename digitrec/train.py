@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from digitrec.config import TrainConfig, check, near
+from digitrec.config import TrainConfig, check
 from digitrec.errors import UsageError
 from digitrec.launch import launch
 from digitrec.training.run_record import run_record, write_json
@@ -57,6 +57,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         recording = run_record(run_dir)
     with recording as record:
         settings = check(cfg, TrainConfig)
+        if Path(settings["run_dir"]) != run_dir:
+            raise UsageError(f"run_dir={settings['run_dir']}: it follows from hydra.run.dir; set that instead")
         metrics = _run(settings, run_dir, record)
     return metrics.get(settings["objective"])
 
@@ -68,30 +70,26 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     from digitrec.training import results, tensorboard
     from digitrec.training.console import quiet_libraries
 
-    quiet_libraries()
+    quiet_libraries(every_warning=_is_first_process())
     seed_everything(settings["seed"], verbose=False)
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer(settings)
     _refuse_processes_in_a_sweep(trainer)
     model = build.build_model(settings, datamodule)
-    _check_objective(settings["objective"], model)
 
-    record |= results.describe(settings, model, trainer)
+    datamodule.prepare_data()
+    record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
+    if trainer.is_global_zero:
+        write_json(run_dir / "run.json", record)
     tensorboard.log_config(trainer.loggers, settings)
     if trainer.is_global_zero:
         results.print_start(record, run_dir)
     metrics = train(model, datamodule, trainer, test=settings["test"])
-    record["data_checksum"] = datamodule.checksum
     if trainer.is_global_zero:
         write_json(run_dir / "metrics.json", metrics)
         tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)
-        results.print_end(metrics, run_dir, brief=_is_sweep())
+        results.print_end(metrics, run_dir, results.best_checkpoint(trainer), brief=_is_sweep())
     return metrics
-
-
-def _check_objective(objective: str, model: DigitClassifier) -> None:
-    if objective not in model.metric_names:
-        raise UsageError(f"objective={objective}: no such metric{near(objective, model.metric_names)}")
 
 
 def _is_sweep() -> bool:

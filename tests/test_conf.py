@@ -14,14 +14,14 @@ from omegaconf import OmegaConf
 
 from digitrec import build
 from digitrec.config import CONF_DIR, TrainConfig, check
-from digitrec.launch import _register_resolvers
+from digitrec.launch import register_resolvers
 
 GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}
 OPTIONS = sorted(str(file.relative_to(CONF_DIR).with_suffix("")) for file in CONF_DIR.glob("*/*.yaml"))
 
 
 def settings(*overrides: str, folder: Path) -> dict[str, Any]:
-    _register_resolvers()
+    register_resolvers()
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         cfg = compose("train", [*overrides, f"run_dir={folder}"], return_hydra_config=True)
         HydraConfig.instance().set_config(cfg)

@@ -43,6 +43,18 @@ WRONG = {
     "+trainer.plugins={a:[{b:{_target_:os.system,command:ls}}]}": ["trainer.plugins.a[0].b._target_", "os.system"],
     "+callbacks.history._partial_=true": ["callbacks.history._partial_", "unknown key"],
     "+callbacks.ema={_target_:lightning.pytorch.callbacks.EMAWeightAveraging,_args_:[1]}": ["callbacks.ema._args_"],
+    "objective=val/acuracy": ["objective=val/acuracy", "did you mean val/accuracy?"],
+    "callbacks.best_checkpoint.monitor=val/acuracy": ["monitor=val/acuracy", "did you mean val/accuracy?"],
+    "data.dataset=minst": ["data.dataset=minst", "'mnist'"],
+    "trainer.accumulate_grad_batches=0": ["accumulate_grad_batches=0", "greater than or equal to 1"],
+    "trainer.check_val_every_n_epoch=0": ["check_val_every_n_epoch=0", "greater than or equal to 1"],
+    "+optimizer={1:2}": ["optimizer.1", "unknown key"],
+    "optimizer._target_=digitrec.training.schedules.constant": ["schedules.constant", "may not be built"],
+    "+callbacks.x={_target_:digitrec.data.augmentation.Shift}": ["augmentation.Shift", "may not be built"],
+    "+hydra.callbacks.x={_target_:builtins.open,file:pwned,mode:w}": ["builtins.open", "may not be built"],
+    "~optimizer": ["optimizer: missing"],
+    "run_dir=/nowhere/x": ["run_dir=/nowhere/x", "set that instead"],
+    "data.root=~/pics": ["data.root=~/pics", "needs quotes"],
     "model._target_=torch.load": ["torch.load", "may not be built"],
     "model._target_=builtins.open": ["builtins.open", "may not be built"],
     "model._target_=digitrec.models.cnn.CMN": ["no class or function digitrec.models.cnn.CMN"],
@@ -65,6 +77,17 @@ def test_a_persons_error_is_one_or_two_lines_and_leaves_nothing(
     assert outcome.err.count("\n") <= 2
     assert "Traceback" not in outcome.err
     assert not list(tmp_path.glob("outputs/train/*"))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_logging_configuration_starts_no_program(run_train: Command, tmp_path: Path) -> None:
+    marker = tmp_path / "pwned"
+    outcome = run_train(
+        "data=digits", f"+hydra.job_logging.handlers.x={{class:subprocess.Popen,args:[touch,{marker}]}}"
+    )
+    assert outcome.code == 2
+    assert "Unable to configure handler 'x'" in outcome.err
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize("argument", ["optimizer.lrr=1", "+trainer.max_epoch=3", "model.dropout=2", "--help"])

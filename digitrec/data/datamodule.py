@@ -14,6 +14,19 @@ from digitrec.data.datasets import Split
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.errors import DataError, UsageError
 
+Name = Literal[
+    "mnist",
+    "digits",
+    "fashion_mnist",
+    "kmnist",
+    "qmnist",
+    "usps",
+    "emnist_digits",
+    "emnist_letters",
+    "emnist_balanced",
+    "folder",
+]
+
 
 class DigitDataModule(LightningDataModule):
     """Training, validation and test split of a data set as uint8 tensors, moved to the device once.
@@ -37,7 +50,7 @@ class DigitDataModule(LightningDataModule):
 
     def __init__(
         self,
-        dataset: str = "mnist",
+        dataset: Name = "mnist",
         root: str | None = None,
         mirrors: Sequence[str] | None = None,
         batch_size: Annotated[int, Gt(0)] = 128,
@@ -49,6 +62,8 @@ class DigitDataModule(LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        if val_size >= 1 and not float(val_size).is_integer():
+            raise UsageError(f"data.val_size={val_size}: expected a whole number of images, or a share below 1")
         self.dataset = dataset
         self.root = root
         self.mirrors = mirrors
@@ -59,6 +74,7 @@ class DigitDataModule(LightningDataModule):
         self.limit = limit
         self.augment = Compose(augmentations) if augmentations else None
         self.seed = seed
+        self._prepared = False
         self.mean: tuple[float, ...] = ()
         self.std: tuple[float, ...] = ()
         self.splits: dict[Literal["train", "val", "test"], Split] = {}
@@ -74,8 +90,10 @@ class DigitDataModule(LightningDataModule):
         return datasets.checksum(self.dataset, self.root)
 
     def prepare_data(self) -> None:
-        """Make every file present and sound."""
-        datasets.prepare(self.dataset, self.root, self.mirrors)
+        """Make every file present and sound; asked a second time, it has been."""
+        if not self._prepared:
+            datasets.prepare(self.dataset, self.root, self.mirrors)
+            self._prepared = True
 
     def setup(self, stage: str | None = None) -> None:
         """Read what a stage needs: "fit" and "validate" the training file, "test" and "predict" the test file."""
@@ -132,7 +150,10 @@ class DigitDataModule(LightningDataModule):
         )
 
     def _limited(self, split: Split) -> Split:
-        return Split(split.images[: self.limit], split.labels[: self.limit])
+        if self.limit is None or self.limit >= len(split.labels):
+            return split
+        _, chosen = stratified_split(split.labels, self.limit, self.split_seed)
+        return Split(split.images[chosen], split.labels[chosen])
 
 
 def seed_draws(seed: int, device: torch.device) -> None:
@@ -166,11 +187,9 @@ def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor
         seed: draws them.
 
     Raises:
-        UsageError: no image would be left to train on, or the number is not whole.
+        UsageError: no image would be left to train on.
     """
     size = len(labels)
-    if val_size >= 1 and not float(val_size).is_integer():
-        raise UsageError(f"data.val_size={val_size}: expected a whole number of images, or a share below 1")
     held_out = round(val_size * size) if val_size < 1 else int(val_size)
     if held_out >= size:
         raise UsageError(f"data.val_size={val_size}: the data set has {size} training images; hold out fewer")

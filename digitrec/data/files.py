@@ -62,7 +62,8 @@ def ensure(
     if not faults:
         return
     try:
-        if folder.exists() and not folder.stat().st_mode & 0o222:
+        nearest = next(place for place in (folder, *folder.parents) if place.exists())
+        if not nearest.stat().st_mode & 0o222:
             raise PermissionError("it is read-only")  # for root, too, who could write there
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):

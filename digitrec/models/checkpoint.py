@@ -1,6 +1,7 @@
 """The one way from a checkpoint to a classifier."""
 
 import importlib
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader raises whatever a damaged file makes it trip over
-        reason = first_line(error)
+        # torch's own text advises to load the file without protection
+        reason = "more than plain values" if isinstance(error, pickle.UnpicklingError) else first_line(error)
         raise CheckpointError(f"{file}: damaged, or no checkpoint with plain values only ({reason})") from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f"{file}: holds a {type(checkpoint).__name__}, expected a digitrec checkpoint")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from digitrec.errors import UsageError
+from digitrec.errors import DigitrecError, UsageError
 from digitrec.models.metrics import StageMetrics
 
 Batch = tuple[Tensor, Tensor]
@@ -36,8 +36,8 @@ class Recipe:
 class DigitClassifier(LightningModule):
     """A network that turns images into one logit per class.
 
-    A subclass takes plain numbers (and lists of them), calls `save_hyperparameters(logger=False)`, builds its
-    layers and defines `forward`: images (B, C, H, W), uint8 or float in [0, 1] -> logits (B, num_classes).
+    A subclass takes plain numbers (and lists of them), builds its layers and defines `forward`: images (B, C, H, W),
+    uint8 or float in [0, 1] -> logits (B, num_classes).
 
     Args:
         num_classes: at least 2.
@@ -50,6 +50,9 @@ class DigitClassifier(LightningModule):
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> None:
         super().__init__()
+        self.save_hyperparameters(
+            logger=False
+        )  # the subclass's own arguments too: the checkpoint rebuilds it from them
         if num_classes < 2 or in_channels < 1 or image_size < 1:
             raise ValueError(
                 "expected num_classes >= 2, in_channels >= 1 and image_size >= 1, "
@@ -106,7 +109,7 @@ class DigitClassifier(LightningModule):
         self._seen.clear()
         sizes = torch.tensor([len(part) for part in labels], device=self.device)
         self.train_metrics.update(torch.stack(losses), torch.cat(predictions), torch.cat(labels), weight=sizes)
-        self.log_dict(self.train_metrics.compute(self.class_names))
+        self._log_epoch(self.train_metrics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the validation split."""
@@ -114,7 +117,7 @@ class DigitClassifier(LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
-        self.log_dict(self.val_metrics.compute(self.class_names))
+        self._log_epoch(self.val_metrics)
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the test split."""
@@ -122,7 +125,7 @@ class DigitClassifier(LightningModule):
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics, F1 of each class with them."""
-        self.log_dict(self.test_metrics.compute(self.class_names))
+        self._log_epoch(self.test_metrics)
 
     def predict_step(self, batch: Batch | Tensor, batch_idx: int) -> Tensor:
         """Probabilities (B, num_classes)."""
@@ -154,6 +157,16 @@ class DigitClassifier(LightningModule):
         images, labels = batch
         logits = self(images).float()
         metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
+
+    def _log_epoch(self, metrics: StageMetrics) -> None:
+        values = metrics.compute(self.class_names)
+        self.log_dict(values)
+        name = f"{metrics.stage}/loss"
+        if not values[name].isfinite():
+            raise DigitrecError(
+                f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged.\n"
+                "Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
+            )
 
     @property
     def _log_interval(self) -> int:

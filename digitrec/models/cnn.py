@@ -40,7 +40,6 @@ class CNN(DigitClassifier):
         image_size: int = 28,
     ) -> None:
         super().__init__(num_classes, in_channels, image_size)
-        self.save_hyperparameters(logger=False)
         kernels = [kernel_size] * len(filters) if isinstance(kernel_size, int) else kernel_size
         if len(kernels) != len(filters):
             raise ValueError(f"{len(filters)} blocks need one kernel_size or {len(filters)}, got {kernel_size}")

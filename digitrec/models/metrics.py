@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric, MetricCollection, R2Score
+from torchmetrics import MetricCollection, R2Score, SumMetric
 from torchmetrics.classification import (
     MulticlassAccuracy,
     MulticlassF1Score,
@@ -35,7 +36,9 @@ class StageMetrics(nn.Module):
         if stage == "test":
             metrics["f1_by_class"] = MulticlassF1Score(average="none", **quick)
         self.stage = stage
-        self.loss = MeanMetric()
+        # Two sums instead of a MeanMetric, which leaves out what is no number, or with that disabled every weight.
+        self.loss_sum = SumMetric(nan_strategy="disable")
+        self.images = SumMetric(nan_strategy="disable")
         self.metrics = MetricCollection(metrics)
 
     @property
@@ -45,14 +48,16 @@ class StageMetrics(nn.Module):
 
     def update(self, loss: Tensor, predictions: Tensor, labels: Tensor, weight: Tensor | int) -> None:
         """Count predicted labels (N,) against labels (N,), and mean losses (K,) of `weight` (K,) images each."""
-        self.loss.update(loss, weight=weight)
+        weights = torch.as_tensor(weight, device=loss.device)
+        self.loss_sum.update((loss * weights).sum())
+        self.images.update(weights.sum())
         self.metrics.update(predictions, labels)
 
     def compute(self, class_names: Sequence[str]) -> dict[str, Tensor]:
         """Every metric by its name in TensorBoard, over all processes; counting starts anew."""
-        values = {"loss": self.loss.compute(), **self.metrics.compute()}
+        values = {"loss": self.loss_sum.compute() / self.images.compute(), **self.metrics.compute()}
         by_class = values.pop("f1_by_class", ())
         values |= {f"f1_{name}": f1 for name, f1 in zip(class_names, by_class, strict=False)}
-        self.loss.reset()
-        self.metrics.reset()
+        for counter in (self.loss_sum, self.images, self.metrics):
+            counter.reset()
         return {f"{self.stage}/{name}": value for name, value in values.items()}

@@ -30,7 +30,6 @@ class MLP(DigitClassifier):
         image_size: int = 28,
     ) -> None:
         super().__init__(num_classes, in_channels, image_size)
-        self.save_hyperparameters(logger=False)
         widths = [in_channels * image_size**2, *hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         for inputs, units in pairwise(widths):

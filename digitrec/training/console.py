@@ -19,15 +19,17 @@ UNNEEDED = (
 )
 
 
-def quiet_libraries() -> None:
+def quiet_libraries(*, every_warning: bool = True) -> None:
     """Keep Lightning's banners and known harmless warnings out of the terminal; other warnings pass, in one line.
 
-    Importing Lightning sets its log level, so this comes after it.
+    Importing Lightning sets its log level, so this comes after it. Of several processes only one needs to warn.
     """
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in UNNEEDED:
         warnings.filterwarnings("ignore", message)
+    if not every_warning:
+        warnings.simplefilter("ignore")
     warnings.showwarning = _show_warning
 
 

@@ -11,11 +11,22 @@ class History(Callback):
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
+        self._trainer: Trainer | None = None
 
-    def best(self, metric: str) -> dict[str, float]:
-        """Row with the highest value of a metric, the first of equals; the last row where none has it."""
+    def best(self, metric: str | None, mode: str = "max") -> dict[str, float]:
+        """Row with the best value of a metric, the first of equals; the last row where none has it.
+
+        Args:
+            metric: name as in TensorBoard.
+            mode: "max" or "min", which of its values is the best.
+        """
         rows = [row for row in self.epochs if metric in row]
-        return max(rows, key=lambda row: row[metric]) if rows else (self.epochs or [{}])[-1]
+        choose = max if mode == "max" else min
+        return choose(rows, key=lambda row: row[str(metric)]) if rows else (self.epochs or [{}])[-1]
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Remember whom to ask when a checkpoint is saved."""
+        self._trainer = trainer
 
     # The epoch's own metrics are complete only after the hooks of its end, so a row is taken one hook later.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -27,7 +38,9 @@ class History(Callback):
         self._take(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Rows so far."""
+        """Rows so far, the one of an epoch that ends with this checkpoint too."""
+        if self._trainer is not None:
+            self._take(self._trainer)
         return {"epochs": self.epochs}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -52,12 +52,13 @@ def hyperparameters(settings: Settings) -> dict[str, Any]:
 
 
 def epoch_metrics(trainer: Trainer) -> dict[str, float]:
-    """Metrics of the best epoch by validation accuracy, the speed as a median over epochs."""
+    """Metrics of the epoch whose checkpoint counts as the best, the speed as a median over epochs."""
     metrics: dict[str, float] = {}
+    best = _checkpoints(trainer)[0] if _checkpoints(trainer) else None
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning adds it at run time
         match callback:
             case History():
-                metrics |= callback.best("val/accuracy")
+                metrics |= callback.best(best.monitor, best.mode) if best else callback.best(None)
             case Throughput(images_per_second=float(speed)):
                 metrics["train/images_per_second"] = speed
     return metrics
@@ -65,9 +66,14 @@ def epoch_metrics(trainer: Trainer) -> dict[str, float]:
 
 def best_checkpoint(trainer: Trainer) -> str | None:
     """Path of the checkpoint to test: the best, else the last, else None for the weights as they are."""
-    callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
-    paths = [callback.best_model_path for callback in sorted(callbacks, key=lambda one: one.monitor is None)]
+    paths = [callback.best_model_path for callback in _checkpoints(trainer)]
     return next(filter(None, paths), None)
+
+
+def _checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
+    """Checkpoint callbacks, those that watch a metric first."""
+    callbacks = [callback for callback in trainer.checkpoint_callbacks if isinstance(callback, ModelCheckpoint)]
+    return sorted(callbacks, key=lambda callback: callback.monitor is None)
 
 
 def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
@@ -81,7 +87,7 @@ def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
     console.print(f"run folder: {_relative(run_dir)}", soft_wrap=True)
 
 
-def print_end(metrics: Mapping[str, float], run_dir: Path, *, brief: bool) -> None:
+def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | None, *, brief: bool) -> None:
     """The result table, and where everything lies; `brief`, the accuracies in one line."""
     if brief:
         figures = [
@@ -106,14 +112,20 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, *, brief: bool) -> No
     for name, style in formats.items():
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
-    console.print("[bold]Results of the best checkpoint[/]")
+    if not checkpoint:
+        title = "Results of the weights at the end"
+    else:
+        title = f"Results of the {Path(checkpoint).stem} checkpoint"
+    console.print(f"[bold]{title}[/]")
     console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")
     folder = _relative(run_dir)
-    console.print(f"checkpoint:     {folder / 'checkpoints' / 'best.ckpt'}", soft_wrap=True)
+    if checkpoint:
+        console.print(f"checkpoint:     {_relative(Path(checkpoint))}", soft_wrap=True)
     console.print(f"all figures:    {folder / 'metrics.json'}", soft_wrap=True)
-    console.print("curves:         tensorboard --logdir outputs", soft_wrap=True)
+    logdir = "outputs" if folder.parts[:1] == ("outputs",) else folder
+    console.print(f"curves:         tensorboard --logdir {logdir}", soft_wrap=True)
 
 
 def _cell(value: float | None, style: str) -> str:

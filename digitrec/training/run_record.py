@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from digitrec.errors import DigitrecError
+from digitrec.errors import DigitrecError, UsageError
 
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
@@ -27,6 +27,9 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
     Yields:
         the record; whatever the run adds to it is written at the end. Its `status` is running, finished,
         interrupted or failed, the last with an `error`.
+
+    Raises:
+        UsageError: there is a record of another run.
     """
     record: dict[str, Any] = {
         "status": "running",
@@ -37,8 +40,13 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
         "host": platform.node(),
         "start": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
+    if (run_dir / "run.json").exists():
+        raise UsageError(f"{run_dir} holds a run already; choose another folder, or leave hydra.run.dir to us")
     began = time.perf_counter()
-    write_json(run_dir / "run.json", record)
+    try:
+        write_json(run_dir / "run.json", record)
+    except OSError as error:
+        raise DigitrecError(f"the run folder cannot be written: {error}") from error
     try:
         yield record
     except Exception as error:

@@ -5,14 +5,14 @@ import os
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 import torch
 import yaml
 
-from digitrec.data import datasets, files
+from digitrec.data import datamodule, datasets, files
 from digitrec.data.datasets import DATASETS, FactSheet, Split, Torchvision, checksum, load, prepare
 from digitrec.errors import DataError, UsageError
 
@@ -323,3 +323,7 @@ def test_the_root_is_the_argument_else_the_variable_else_the_cache(monkeypatch: 
     assert datasets.data_root(None) == Path("/elsewhere")
     monkeypatch.delenv("DIGITREC_DATA_DIR")
     assert datasets.data_root(None).name == "digitrec"
+
+
+def test_the_datamodule_takes_the_name_of_every_data_set() -> None:
+    assert get_args(datamodule.Name) == tuple(DATASETS)
