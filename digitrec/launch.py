@@ -178,7 +178,9 @@ def _composition_error(error: Exception, config_name: str) -> str:
     if name in known:
         return first_line(cause)
     hint = near(name, known, f"{parent}." if parent else "") or f"; known: {', '.join(known)}"
-    return f"{key}: unknown key{hint}"
+    given = [argument for argument in sys.argv[1:] if argument.lstrip("+~").partition("=")[0] == key]
+    origin = f" (from the command line: {given[0]})" if given else ""
+    return f"{key}: unknown key{hint}{origin}"
 
 
 def _known_keys(config_name: str, parent: str) -> list[str]:

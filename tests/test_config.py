@@ -8,7 +8,7 @@ from tests.command import Command
 
 # What a person types wrong, and the words that have to come back.
 WRONG = {
-    "optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?"],
+    "optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?", "command line: optimizer.lrr=1"],
     "+optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?", "command line"],
     "++optimizer.lrr=1": ["optimizer.lrr", "did you mean optimizer.lr?", "command line"],
     "~optimizer.lrr": ["optimizer.lrr"],

@@ -12,7 +12,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from digitrec.config import METRICS, STAGES
+from digitrec.config import CONF_DIR, METRICS, STAGES
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.mlp import MLP
 from tests.command import QUICK, Command, only_run, read_json
@@ -163,6 +163,12 @@ def test_a_quick_look_overrides_a_recipe(run_train: Command) -> None:
 @pytest.mark.parametrize("debug", ["fast_dev_run", "limit", "profiler"])
 def test_debug_options_run(debug: str, run_train: Command) -> None:
     outcome = run_train("data=digits", "trainer.accelerator=cpu", f"debug={debug}")
+    assert outcome.code == 0, outcome.err
+
+
+@pytest.mark.parametrize("experiment", sorted(file.stem for file in CONF_DIR.glob("experiment/*.yaml")))
+def test_every_experiment_runs(experiment: str, run_train: Command) -> None:
+    outcome = run_train(f"experiment={experiment}", "data=digits", "trainer.accelerator=cpu", "debug=fast_dev_run")
     assert outcome.code == 0, outcome.err
 
 
