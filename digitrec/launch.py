@@ -38,9 +38,9 @@ log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
 
-SIGNALS = {130: "interrupted", 143: "terminated"}
 MULTIRUN = {"-m", "--multirun"}
 DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+SIGNALS = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 
 
 def launch(task: Task, config_name: str) -> NoReturn:
@@ -90,11 +90,11 @@ def _run(task: Task, config_name: str) -> int:
 
     def job(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        began_elsewhere = (run_dir / "run.json").exists()
+        taken = (run_dir / "run.json").exists()
         try:
             return task(cfg, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
-            if isinstance(error, UsageError) and HydraConfig.get().mode == RunMode.RUN and not began_elsewhere:
+            if isinstance(error, UsageError) and HydraConfig.get().mode == RunMode.RUN and not taken:
                 _discard(run_dir)
             else:
                 log.exception("this run failed")
