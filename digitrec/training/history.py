@@ -48,7 +48,8 @@ class History(Callback):
         self.epochs = state_dict["epochs"]
 
     def _take(self, trainer: Trainer) -> None:
-        finished = trainer.current_epoch
+        # One ahead of current_epoch while the hooks of an epoch's end run, when its checkpoint is saved.
+        finished = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         if len(self.epochs) < finished:
             row = {name: value.item() for name, value in trainer.callback_metrics.items()}
             self.epochs.append({"epoch": float(finished), **row})
