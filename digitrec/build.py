@@ -1,6 +1,6 @@
 """From a checked configuration to objects; the one place that calls Hydra's instantiate."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,11 +11,14 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
+from digitrec.config import CONF_DIR
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
-from digitrec.errors import UsageError, first_line
+from digitrec.errors import CheckpointError, UsageError, first_line
+from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
-from digitrec.training.precision import native_precision
+from digitrec.models.precision import native_precision
+from digitrec.models.transfer import take_weights
 
 Settings = Mapping[str, Any]
 
@@ -33,6 +36,9 @@ def build_model(settings: Settings, datamodule: DigitDataModule) -> DigitClassif
     model: DigitClassifier = _build("model", settings["model"], **images)
     if not isinstance(model, DigitClassifier):
         raise UsageError(f"model._target_: {settings['model']['_target_']} is no DigitClassifier")
+    if settings.get("init_from") is not None:
+        _start_from(settings["init_from"], model, datamodule.class_names)
+    model.settings = dict(settings)
     model.recipe = Recipe(
         optimizer=_build("optimizer", settings["optimizer"], _partial_=True),
         scheduler=_build("scheduler", settings["scheduler"], _partial_=True),
@@ -41,13 +47,32 @@ def build_model(settings: Settings, datamodule: DigitDataModule) -> DigitClassif
     return model
 
 
+def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -> None:
+    try:
+        source = load_classifier(path)
+    except CheckpointError as error:
+        raise CheckpointError(f"init_from={error}") from error
+    try:
+        take_weights(model, source, class_names)
+    except UsageError as error:
+        option = "" if type(source) is type(model) else f"; use model={_option(type(source))}"
+        raise UsageError(f"init_from: {error}{option}") from None
+
+
+def _option(network: type) -> str:
+    """Name in conf/model of what builds a network, or the network's own."""
+    target = f"_target_: {network.__module__}.{network.__qualname__}"
+    files = sorted(CONF_DIR.glob("model/*.yaml"))
+    return next((file.stem for file in files if target in file.read_text(encoding="utf-8").splitlines()), target)
+
+
 def build_trainer(settings: Settings) -> Trainer:
     """The trainer with its callbacks and loggers, precision chosen for the device if it is auto."""
     loggers: list[Logger] = build_all("logger", settings["logger"])
     node = dict(settings["trainer"])
     _check_settings(node)
     if node.get("precision") == "auto":
-        node["precision"] = native_precision(_device(str(node.get("accelerator"))))
+        node["precision"] = native_precision(find_device("trainer.accelerator", str(node.get("accelerator"))))
     callbacks = build_all("callbacks", settings["callbacks"])
     if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
@@ -58,6 +83,11 @@ def build_trainer(settings: Settings) -> Trainer:
 def build_all(path: str, nodes: Settings) -> list[Any]:
     """Every node of a group, in its order; one that was set to null is left out."""
     return [_build(f"{path}.{name}", node) for name, node in nodes.items() if node is not None]
+
+
+def build_optional(path: str, node: Settings | None) -> Any:
+    """A node's object, or None for an empty one."""
+    return _build(path, node) if node else None
 
 
 def _build(path: str, node: Any, **extra: Any) -> Any:
@@ -71,21 +101,25 @@ def _build(path: str, node: Any, **extra: Any) -> Any:
         raise cause  # noqa: B904  # a defect of ours: its own traceback says more than Hydra's
 
 
-def _device(accelerator: str) -> torch.device:
-    """The device that Lightning will take for an accelerator by its name."""
+def find_device(key: str, accelerator: str) -> torch.device:
+    """The device that Lightning takes for an accelerator by its name.
+
+    Raises:
+        UsageError: there is none on this machine; `key` is the setting that asks for it.
+    """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda", 0)
     if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
         return torch.device("mps")
+    if accelerator in ("gpu", "cuda", "mps"):
+        raise UsageError(
+            f"{key}={accelerator}: torch {torch.__version__} finds no such device on this machine; "
+            f"use {key}=auto or cpu"
+        )
     return torch.device("cpu")
 
 
 def _check_settings(node: Settings) -> None:
-    accelerator = str(node.get("accelerator"))
-    if accelerator in ("gpu", "cuda", "mps") and _device(accelerator).type == "cpu":
-        raise UsageError(
-            f"trainer.accelerator={accelerator}: torch {torch.__version__} finds no such device on this machine; "
-            "use trainer.accelerator=auto or cpu"
-        )
+    find_device("trainer.accelerator", str(node.get("accelerator")))
     if node.get("max_epochs") == node.get("max_steps") == -1 and node.get("max_time") is None:
         raise UsageError("trainer.max_epochs=-1: training would never end; set trainer.max_epochs or trainer.max_steps")

@@ -2,15 +2,17 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
+import hydra
 import yaml
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Len, Lt
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
@@ -37,16 +39,20 @@ def _notes(annotation: Any) -> tuple[Any, ...]:
 LIGHTNING = tuple(
     f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
 )
-CALLBACKS = tuple(f"digitrec.training.{name}" for name in ("history", "progress", "throughput"))
+CALLBACKS = tuple(f"digitrec.training.{name}" for name in ("freezing", "history", "progress", "throughput"))
 STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
 
 
 @dataclass(frozen=True)
 class Node:
-    """A mapping with a `_target_` from one of `modules` and its arguments; `given` are those the program fills in."""
+    """A mapping with a `_target_` from one of `modules` and its arguments; `given` are those the program fills in.
+
+    An `optional` one may be null or empty.
+    """
 
     modules: tuple[str, ...]
     given: tuple[str, ...] = ()
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,12 +79,14 @@ class TrainConfig:
     augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
     trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
-    callbacks: Annotated[Any, Nodes((*CALLBACKS, "lightning.pytorch.callbacks"))]
+    callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
+    init_from: str | None
     seed: Annotated[int, Ge(0), Lt(2**32)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     objective: str
     test: bool
+    report: bool
     run_dir: str
 
 
@@ -92,11 +100,29 @@ class PreviewConfig:
     run_dir: str
 
 
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """The top-level keys of conf/evaluate.yaml."""
+
+    checkpoint: str | Annotated[list[str], Len(1)]
+    against: str | None
+    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"), optional=True)]
+    split: Literal["train", "val", "test"]
+    tta: Annotated[Any, Node(("digitrec.evaluation.views",), optional=True)]
+    robustness: Annotated[int, Ge(0)]
+    accelerator: Literal["auto", "cpu", "gpu", "mps"]
+    precision: Literal["auto", "32-true", "bf16-mixed"]
+    run_dir: str
+
+
+SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "preview": PreviewConfig}
+
 # Everything that any of our configurations may build, beside what the person allows.
 MODULES = (
     *(
         module
-        for field in fields(TrainConfig)
+        for schema in SCHEMAS.values()
+        for field in fields(schema)
         for note in _notes(field.type)
         for module in getattr(note, "modules", ())
     ),
@@ -105,6 +131,26 @@ MODULES = (
 
 # Lightning takes these without a word and fails in the middle of a run.
 COUNTS = {f"trainer.{name}" for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")}
+
+
+def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "outputs/python") -> dict[str, Any]:
+    """The settings that a command line would compose, checked: for notebooks and scripts of your own.
+
+    Args:
+        name: of the command: train, evaluate or preview.
+        overrides: as on its command line.
+        run_dir: where its files would go.
+
+    Raises:
+        UsageError: something in them is wrong.
+    """
+    try:
+        with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            cfg = hydra.compose(name, list(overrides))
+    except HydraException as error:
+        raise UsageError(f"{' '.join(overrides)}: {first_line(error)}") from error
+    cfg.run_dir = str(run_dir)
+    return check(cfg, SCHEMAS[name])
 
 
 def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
@@ -156,6 +202,8 @@ def near(word: str, known: Mapping[str, Any] | list[str], prefix: str = "") -> s
 
 def _check_top(key: str, value: Any, annotation: Any) -> None:
     match next(iter(_notes(annotation)), None):
+        case Node(optional=True) if not value:
+            pass
         case Node(modules=modules, given=given):
             _check_node(key, value, modules, given)
         case Nodes(modules=modules):

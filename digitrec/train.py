@@ -89,7 +89,30 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         write_json(run_dir / "metrics.json", metrics)
         tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)
         results.print_end(metrics, run_dir, results.best_checkpoint(trainer), brief=_is_sweep())
+        if settings["report"]:
+            _report(datamodule, trainer, record, run_dir, stage="test" if settings["test"] else "val")
     return metrics
+
+
+def _report(datamodule: DigitDataModule, trainer: Trainer, record: dict[str, Any], run_dir: Path, stage: str) -> None:
+    """The full report of the best checkpoint, into the run's own folder."""
+    from digitrec.evaluation.examine import describe, examine
+    from digitrec.evaluation.publish import print_summary, publish
+    from digitrec.models.checkpoint import load_classifier, training_history
+
+    model = load_classifier(run_dir).to(trainer.strategy.root_device)
+    datamodule.setup()
+    examination = examine(
+        [model],
+        datamodule.splits,
+        stage=stage,
+        precision=str(trainer.precision),
+        history=training_history(run_dir),
+        title=f"{record['model']} on {record['data']}",
+        facts=describe({**record, "checkpoints": [str(run_dir)], "split": stage}),
+    )
+    publish(examination, run_dir)
+    print_summary(examination, run_dir)
 
 
 def _is_sweep() -> bool:

@@ -4,33 +4,49 @@ import logging
 import subprocess
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from digitrec import train
+from digitrec import evaluate, train
 from tests.command import Command, Outcome
 
 
 @pytest.fixture
-def run_train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """`python -m digitrec.train ...` with `tmp_path` as working folder, in this process: imports cost once."""
+def run_main(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Outcome]:
+    """An entry point's main with `tmp_path` as working folder, in this process: imports cost once."""
 
-    def run(*arguments: str) -> Outcome:
+    def run(main: Callable[[], None], *arguments: str) -> Outcome:
         with monkeypatch.context() as patch, warnings.catch_warnings():
             for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
                 patch.setenv(name, "")
                 patch.delenv(name)
-            patch.setattr(sys, "argv", ["digitrec-train", *arguments])
+            patch.setattr(sys, "argv", ["digitrec", *arguments])
             patch.chdir(tmp_path)
             with pytest.raises(SystemExit) as stop:
-                train.main()
+                main()
         logging.getLogger().handlers.clear()  # Hydra's log file is that of a run which is over
         assert isinstance(stop.value.code, int)
         return Outcome(stop.value.code, *capsys.readouterr())
 
     return run
+
+
+@pytest.fixture
+def run_train(run_main: Callable[..., Outcome]) -> Command:
+    """`python -m digitrec.train ...`."""
+    return partial(run_main, train.main)
+
+
+@pytest.fixture
+def run_evaluate(run_main: Callable[..., Outcome]) -> Command:
+    """`python -m digitrec.evaluate ...`."""
+    return partial(run_main, evaluate.main)
 
 
 @pytest.fixture

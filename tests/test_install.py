@@ -63,7 +63,8 @@ def test_bash_completes_groups_and_options(tmp_path: Path) -> None:
     done = subprocess.run(
         command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=True
     )
-    assert done.stdout.split() == ["model=cnn", "model=mlp"]
+    networks = sorted(file.stem for file in (ROOT / "conf" / "model").iterdir())
+    assert done.stdout.split() == [f"model={name}" for name in networks]
 
 
 def test_outputs_exists_and_nothing_in_it_is_tracked() -> None:

@@ -77,7 +77,7 @@ class DigitDataModule(LightningDataModule):
         self._prepared = False
         self.mean: tuple[float, ...] = ()
         self.std: tuple[float, ...] = ()
-        self.splits: dict[Literal["train", "val", "test"], Split] = {}
+        self.splits: dict[str, Split] = {}
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ class DigitDataModule(LightningDataModule):
             return batch
         return self.augment(images.float() / 255), labels
 
-    def _loader(self, name: Literal["train", "val", "test"]) -> BatchLoader:
+    def _loader(self, name: str) -> BatchLoader:
         assert self.trainer is not None
         trainer, (images, labels) = self.trainer, self.splits[name]
         device = trainer.strategy.root_device

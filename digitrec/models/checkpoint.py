@@ -33,7 +33,20 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {first_line(error)}") from error
+    model.settings = about.get("settings", {})
     return model.eval()
+
+
+def training_history(path: str | Path) -> list[dict[str, float]]:
+    """One row of metrics per epoch up to a checkpoint; of a run folder, up to its last. Empty if none was kept.
+
+    Raises:
+        CheckpointError: there is no checkpoint, or it can't be read.
+    """
+    last = Path(path) / "checkpoints" / "last.ckpt"
+    callbacks = _read(last if last.is_file() else find_checkpoint(path)).get("callbacks", {})
+    rows: list[dict[str, float]] = callbacks.get("History", {}).get("epochs", [])
+    return rows
 
 
 def find_checkpoint(path: str | Path) -> Path:

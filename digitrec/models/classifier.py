@@ -43,6 +43,11 @@ class DigitClassifier(LightningModule):
         num_classes: at least 2.
         in_channels: channels of an image.
         image_size: height and width in pixels.
+
+    Attributes:
+        class_names: one per class, from the data.
+        recipe: how it is trained; needed only for that.
+        settings: the configuration it was built from, plain values; empty if there was none. The checkpoint keeps it.
     """
 
     mean: Tensor
@@ -62,6 +67,7 @@ class DigitClassifier(LightningModule):
         self.register_buffer("std", torch.ones(in_channels, 1, 1))
         self.class_names = tuple(str(label) for label in range(num_classes))
         self.recipe: Recipe | None = None
+        self.settings: dict[str, Any] = {}
         self.train_metrics = StageMetrics("train", num_classes)
         self.val_metrics = StageMetrics("val", num_classes)
         self.test_metrics = StageMetrics("test", num_classes)
@@ -111,9 +117,9 @@ class DigitClassifier(LightningModule):
         self.train_metrics.update(torch.stack(losses), torch.cat(predictions), torch.cat(labels), weight=sizes)
         self._log_epoch(self.train_metrics)
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Count one batch of the validation split."""
-        self._count(batch, self.val_metrics)
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Count one batch of the validation split; its logits (B, num_classes) are for callbacks."""
+        return self._count(batch, self.val_metrics)
 
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics."""
@@ -151,12 +157,14 @@ class DigitClassifier(LightningModule):
             "network": f"{kind.__module__}.{kind.__qualname__}",
             "arguments": dict(self.hparams),
             "class_names": list(self.class_names),
+            "settings": self.settings,
         }
 
-    def _count(self, batch: Batch, metrics: StageMetrics) -> None:
+    def _count(self, batch: Batch, metrics: StageMetrics) -> Tensor:
         images, labels = batch
-        logits = self(images).float()
+        logits: Tensor = self(images).float()
         metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
+        return logits
 
     def _log_epoch(self, metrics: StageMetrics) -> None:
         values = metrics.compute(self.class_names)

@@ -34,9 +34,10 @@ class MLP(DigitClassifier):
         layers: list[nn.Module] = [nn.Flatten()]
         for inputs, units in pairwise(widths):
             layers += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(dropout)]
-        self.layers = nn.Sequential(*layers, nn.Linear(widths[-1], num_classes))
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Linear(widths[-1], num_classes))
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), uint8 or float in [0, 1] -> logits (B, num_classes)."""
-        logits: Tensor = self.layers(self.normalise(images))
+        logits: Tensor = self.head(self.features(self.normalise(images)))
         return logits

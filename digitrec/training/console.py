@@ -14,6 +14,7 @@ UNNEEDED = (
     r".*Total length of `list` across ranks is zero.*",  # data.val_size=0
     r".*`ModelCheckpoint\(monitor='val/accuracy'\)` could not find.*",  # likewise: the last checkpoint is tested
     r".*sync_dist=True.*",  # torchmetrics has already summed over processes
+    r'.*install "ipywidgets" for Jupyter support.*',  # a notebook shows plain lines instead
     r".*The `srun` command is available.*",  # a hint about SLURM
     r".*lr_scheduler\.step\(\).*before.*optimizer\.step\(\).*",  # Lightning steps them in the right order
 )

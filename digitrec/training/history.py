@@ -52,4 +52,5 @@ class History(Callback):
         finished = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         if len(self.epochs) < finished:
             row = {name: value.item() for name, value in trainer.callback_metrics.items()}
-            self.epochs.append({"epoch": float(finished), **row})
+            rate = trainer.optimizers[0].param_groups[0]["lr"]
+            self.epochs.append({"epoch": float(finished), "lr": rate, **row})

@@ -16,7 +16,7 @@ def test_without_hidden_layers_it_is_linear() -> None:
     some, others = torch.rand(2, 3, 2, 5, 5)
     middle = model((some + others) / 2)
     torch.testing.assert_close(middle, (model(some) + model(others)) / 2)
-    assert [name for name, _ in model.named_parameters()] == ["layers.1.weight", "layers.1.bias"]
+    assert [name for name, _ in model.named_parameters()] == ["head.0.weight", "head.0.bias"]
 
 
 @pytest.mark.parametrize("hidden", [[], [7], [7, 6, 5]])

@@ -36,7 +36,7 @@ def digits() -> Callable[[], DigitDataModule]:
         images = torch.randint(256, (38, 1, 6, 6), generator=torch.Generator().manual_seed(0)).byte()
         labels = torch.arange(38) % 3
         for name, part in (("train", slice(0, 20)), ("val", slice(20, 29)), ("test", slice(29, 38))):
-            data.splits[name] = Split(images[part], labels[part])  # type: ignore[index]
+            data.splits[name] = Split(images[part], labels[part])
         return data
 
     return make

@@ -46,7 +46,7 @@ def test_the_last_row_is_what_training_ended_with(
 ) -> None:
     history, _, done = run
     ended = {name: value.item() for name, value in done.callback_metrics.items()}
-    assert history.epochs[-1] == {"epoch": 3.0, **ended}
+    assert history.epochs[-1] == {"epoch": 3.0, "lr": 0.05, **ended}
     assert {name for name in mlp().metric_names if not name.startswith("test/")} <= set(ended)
 
 

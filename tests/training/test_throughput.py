@@ -21,9 +21,9 @@ class Slow(MLP):
         time.sleep(STEP)
         return super().training_step(batch, batch_idx)
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         time.sleep(PAUSE)
-        super().validation_step(batch, batch_idx)
+        return super().validation_step(batch, batch_idx)
 
 
 def slow(mlp: Callable[..., MLP]) -> Slow:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from digitrec.training.precision import native_precision
+from digitrec.models.precision import native_precision
 
 CPUINFO = Path("/proc/cpuinfo")
 

@@ -1,4 +1,4 @@
-"""Pictures for people, drawn with matplotlib's Figure alone: no global state, no display."""
+"""What augmentations do to digits, side by side."""
 
 from collections.abc import Mapping
 

@@ -1,0 +1,121 @@
+"""Show what a trained network can and can't do: python -m digitrec.evaluate checkpoint=<run folder or file>."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.hydra_config import HydraConfig
+
+from digitrec.config import EvaluateConfig, check
+from digitrec.errors import CheckpointError, UsageError
+from digitrec.launch import launch
+from digitrec.training.run_record import run_record, write_json
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+    from digitrec.data.datamodule import DigitDataModule
+    from digitrec.models.classifier import DigitClassifier
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    launch(_task, "evaluate")
+
+
+def _task(cfg: DictConfig, run_dir: Path) -> float:
+    with run_record(run_dir) as record:
+        settings = check(cfg, EvaluateConfig)
+        metrics = _run(settings, run_dir, record)
+    return metrics[f"{settings['split']}/accuracy"]
+
+
+def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
+    from digitrec import build
+    from digitrec.evaluation.examine import check_classes, describe, examine, flat_metrics
+    from digitrec.evaluation.publish import print_summary, publish
+    from digitrec.models.checkpoint import training_history
+    from digitrec.models.precision import native_precision
+    from digitrec.training.console import quiet_libraries
+
+    quiet_libraries()
+    device = build.find_device("accelerator", settings["accelerator"])
+    paths = [settings["checkpoint"]] if isinstance(settings["checkpoint"], str) else settings["checkpoint"]
+    classifiers = [_load("checkpoint", path).to(device) for path in paths]
+    other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))
+    check_classes([*classifiers, *([other[1]] if other else [])])
+    datamodule = _datamodule(settings, classifiers[0], paths[0])
+    tta = HydraConfig.get().runtime.choices["tta"]
+    precision = native_precision(device) if settings["precision"] == "auto" else settings["precision"]
+
+    datamodule.prepare_data()
+    datamodule.setup()
+    record |= {
+        "checkpoints": [str(Path(path).absolute()) for path in paths],
+        "model": " + ".join(type(classifier).__name__ for classifier in classifiers),
+        "parameters": sum(parameter.numel() for model in classifiers for parameter in model.parameters()),
+        "data": datamodule.dataset,
+        "split": settings["split"],
+        "tta": tta,
+        "device": str(device),
+        "precision": precision,
+        "data_checksum": datamodule.checksum,
+    }
+    examination = examine(
+        classifiers,
+        datamodule.splits,
+        stage=settings["split"],
+        views=build.build_optional("tta", settings["tta"]),
+        robustness_images=settings["robustness"],
+        precision=precision,
+        other=other,
+        history=training_history(paths[0]),
+        title=f"{record['model']} on {datamodule.dataset}",
+        facts=describe(record),
+    )
+    metrics = flat_metrics(examination, settings["split"])
+    write_json(run_dir / "metrics.json", metrics)
+    publish(examination, run_dir)
+    print_summary(examination, run_dir)
+    return metrics
+
+
+def _load(key: str, path: str) -> DigitClassifier:
+    from digitrec.models.checkpoint import load_classifier
+
+    try:
+        return load_classifier(path)
+    except CheckpointError as error:  # nothing has been started
+        raise UsageError(f"{key}: {error}") from error
+
+
+def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str) -> DigitDataModule:
+    """The data set asked for, else the one that the checkpoint was trained on."""
+    from digitrec import build
+    from digitrec.data.datamodule import DigitDataModule
+
+    if settings["data"]:
+        datamodule = build.build_datamodule(settings | {"seed": 0})
+    else:
+        # Only these, and by name: a checkpoint may come from anybody, and says where to read from, not what to build.
+        trained_on = classifier.settings.get("data", {})
+        if "dataset" not in trained_on:
+            raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
+        names = ("dataset", "root", "val_size", "split_seed", "limit")
+        datamodule = DigitDataModule(**{name: trained_on[name] for name in names if name in trained_on})
+    if datamodule.class_names != classifier.class_names:
+        raise UsageError(
+            f"{datamodule.dataset} has {_listed(datamodule.class_names)}, the checkpoint was trained for "
+            f"{_listed(classifier.class_names)}; choose data with the same classes"
+        )
+    return datamodule
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:5])}, ..., {names[-1]}"
+    return f"{len(names)} classes ({shown})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""Examine classifiers on a data set: every number, every change of the images, a look inside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from digitrec.data.datasets import Split
+from digitrec.errors import UsageError
+from digitrec.evaluation.examination import Comparison, Examination, Robustness
+from digitrec.evaluation.insight import evenly, look_inside
+from digitrec.evaluation.metrics import difference_interval, mcnemar, summarise
+from digitrec.evaluation.perturbations import PERTURBATIONS
+from digitrec.evaluation.predictions import Predictions, predict
+from digitrec.evaluation.views import Views
+from digitrec.models.classifier import DigitClassifier
+
+
+def examine(
+    classifiers: Sequence[DigitClassifier],
+    splits: Mapping[str, Split],
+    *,
+    stage: str = "test",
+    views: Views | None = None,
+    robustness_images: int = 2000,
+    precision: str = "32-true",
+    other: tuple[str, DigitClassifier] | None = None,
+    history: Sequence[Mapping[str, float]] = (),
+    title: str = "",
+    facts: Mapping[str, str] = {},
+) -> Examination:
+    """Evaluate one classifier, or the mean of several, on one split.
+
+    Args:
+        classifiers: with the same classes.
+        splits: of one data set, by name; all are counted, `stage` is evaluated.
+        stage: name of a split.
+        views: test-time augmentation.
+        robustness_images: how many images are changed in every way and strength; 0 leaves that out.
+        precision: of the predictions, 32-true or bf16-mixed.
+        other: name of another classifier to compare with on the same images, and the classifier.
+        history: one row of metrics per epoch of the training, for the curves.
+        title: of the report.
+        facts: for the report.
+
+    Raises:
+        UsageError: the classifiers differ in their classes.
+    """
+    check_classes([*classifiers, *([other[1]] if other else [])])
+    split = splits[stage]
+    predictions = predict(classifiers, split, views, precision=precision)
+    num_classes = len(predictions.class_names)
+    return Examination(
+        title=title or f"{type(classifiers[0]).__name__}, {stage} images",
+        facts=facts,
+        images=split.images.cpu(),
+        predictions=predictions,
+        metrics=summarise(predictions.probabilities, predictions.labels, predictions.class_names),
+        class_counts={name: torch.bincount(part.labels.cpu(), minlength=num_classes) for name, part in splits.items()},
+        history=history,
+        robustness=measure_robustness(classifiers, split, robustness_images, views, precision),
+        insight=look_inside(classifiers[0], split.images.cpu(), predictions),
+        comparison=compare(predictions, *other, split, precision) if other else None,
+    )
+
+
+def check_classes(classifiers: Sequence[DigitClassifier]) -> None:
+    """Raise UsageError unless all classifiers tell the same classes apart."""
+    first, *rest = classifiers
+    for classifier in rest:
+        if classifier.class_names != first.class_names:
+            raise UsageError(
+                f"the checkpoints tell different classes apart: {', '.join(first.class_names)} and "
+                f"{', '.join(classifier.class_names)}"
+            )
+
+
+def measure_robustness(
+    classifiers: Sequence[DigitClassifier],
+    split: Split,
+    count: int,
+    views: Views | None = None,
+    precision: str = "32-true",
+) -> list[Robustness]:
+    """Accuracy on `count` images, spread evenly over the split, under every change at every strength."""
+    if not count:
+        return []
+    chosen = evenly(len(split.images), count)
+    images, labels = split.images[chosen].float() / 255, split.labels[chosen]
+
+    def accuracy(changed: Tensor) -> float:
+        seen = predict(classifiers, Split(changed, labels), views, precision=precision, task="")
+        return seen.correct.float().mean().item()
+
+    unchanged, results = accuracy(images), []
+    for name, change in track(PERTURBATIONS.items(), description="Changing images", transient=True):
+        draws = torch.Generator()
+        accuracies = [accuracy(change.apply(images, strength, draws.manual_seed(0))) for strength in change.strengths]
+        results.append(Robustness(name, change.unit, change.strengths, accuracies, unchanged))
+    return results
+
+
+def compare(
+    predictions: Predictions, name: str, other: DigitClassifier, split: Split, precision: str = "32-true"
+) -> Comparison:
+    """Whether the classifier called `name` does better or worse on the same images, or only by chance."""
+    a, b = predictions.correct, predict([other], split, precision=precision, task="Comparing").correct
+    return Comparison(
+        other=name,
+        accuracy=b.float().mean().item(),
+        test=mcnemar(a, b),
+        both_right=int((a & b).sum()),
+        both_wrong=int((~a & ~b).sum()),
+        difference=difference_interval(a, b),
+    )
+
+
+def describe(record: Mapping[str, Any]) -> dict[str, str]:
+    """What a report says of where its figures come from, out of what run.json holds."""
+    facts = {
+        "Checkpoint": "\n".join(record["checkpoints"]),
+        "Network": f"{record['model']}, {record['parameters']:,} parameters",
+        "Data": f"{record['data']}, {record['split']} images, checksum {record['data_checksum']}",
+        "Test-time augmentation": record.get("tta", "none"),
+        "Device": f"{record['device']}, {record['precision']}",
+        "Command": record["command"],
+        "Code": record["git_revision"] or "no git checkout",
+        "Versions": ", ".join(f"{name} {version}" for name, version in record["versions"].items()),
+        "Date": record["start"],
+    }
+    return {name: str(value) for name, value in facts.items()}
+
+
+def flat_metrics(examination: Examination, stage: str) -> dict[str, Any]:
+    """Every number by its name in TensorBoard and metrics.json."""
+    flat: dict[str, Any] = {f"{stage}/{name}": value for name, value in examination.metrics.items()}
+    for change in examination.robustness:
+        flat["robustness/none"] = change.unchanged
+        for strength, accuracy in zip(change.strengths, change.accuracies, strict=True):
+            flat[f"robustness/{change.name}/{strength:g}"] = accuracy
+    if examination.comparison:
+        difference, low, high = examination.comparison.difference
+        flat |= {
+            "comparison/accuracy": examination.comparison.accuracy,
+            "comparison/difference": difference,
+            "comparison/difference_low": low,
+            "comparison/difference_high": high,
+            "comparison/only_this_right": examination.comparison.test.only_a,
+            "comparison/only_other_right": examination.comparison.test.only_b,
+            "comparison/p_value": examination.comparison.test.p_value,
+        }
+    return flat

@@ -1,0 +1,114 @@
+"""A look inside a classifier: its first filters, what speaks for a decision, and where it puts images."""
+
+from collections.abc import Callable
+
+import torch
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
+from torch import Tensor, nn
+
+from digitrec.evaluation.examination import Insight
+from digitrec.evaluation.predictions import BATCH, Predictions
+from digitrec.models.classifier import DigitClassifier
+
+SHOWN, EXPLAINED, EMBEDDED = 16, 12, 1500
+
+
+def look_inside(classifier: DigitClassifier, images: Tensor, predictions: Predictions) -> Insight:
+    """What a report shows of the inside.
+
+    Args:
+        classifier: in evaluation mode.
+        images: (N, 1, H, W) uint8, the split that `predictions` are of.
+        predictions: of these images.
+    """
+    explained = _worth_explaining(predictions)
+    embedded = evenly(len(images), EMBEDDED)
+    deep = features(classifier, images[embedded])
+    device = classifier.device
+    return Insight(
+        normalised=classifier.normalise(images[:SHOWN].to(device)).cpu(),
+        filters=first_filters(classifier),
+        attributed=explained,
+        attributions=integrated_gradients(
+            classifier, images[explained].to(device), predictions.predicted[explained].to(device)
+        ).cpu(),
+        embedded=embedded,
+        features=deep,
+        embedding=in_the_plane(deep),
+    )
+
+
+def first_filters(classifier: DigitClassifier) -> Tensor | None:
+    """Weights of the first layer as small images, (F, C, h, w); None if it is neither convolution nor whole-image."""
+    side, channels = classifier.hparams["image_size"], classifier.hparams["in_channels"]
+    for layer in classifier.modules():
+        if isinstance(layer, nn.Conv2d):
+            return layer.weight.detach().float().cpu()
+        if isinstance(layer, nn.Linear):
+            whole = layer.in_features == channels * side * side
+            return layer.weight.detach().float().cpu().view(-1, channels, side, side) if whole else None
+    return None
+
+
+def integrated_gradients(classifier: nn.Module, images: Tensor, classes: Tensor, steps: int = 32) -> Tensor:
+    """How much each pixel adds to a class's logit, on the way from an empty picture (Sundararajan et al., 2017, eq. 1).
+
+    Args:
+        classifier: images -> logits.
+        images: (A, C, H, W), uint8 or float in [0, 1].
+        classes: (A,) int64, one class per image.
+        steps: points on the way; the middle of each interval is taken.
+
+    Returns:
+        (A, C, H, W) float; summed over an image, the logit's difference between it and an empty picture.
+    """
+    images = images.float() / 255 if images.dtype == torch.uint8 else images
+    total = torch.zeros_like(images)
+    for step in range(steps):
+        point = (images * ((step + 0.5) / steps)).requires_grad_()
+        logits = classifier(point).gather(1, classes[:, None]).sum()
+        (gradient,) = torch.autograd.grad(logits, point)
+        total += gradient
+    return images * total / steps
+
+
+def features(classifier: DigitClassifier, images: Tensor) -> Tensor:
+    """What the last linear layer gets, (N, D) float, for images (N, C, H, W)."""
+    last = [layer for layer in classifier.modules() if isinstance(layer, nn.Linear)][-1]
+    kept: list[Tensor] = []
+    keep: Callable[..., None] = lambda layer, inputs: kept.append(inputs[0].detach().float().cpu())  # noqa: E731
+    handle = last.register_forward_pre_hook(keep)
+    try:
+        with torch.inference_mode():
+            for part in images.split(BATCH):
+                classifier(part.to(classifier.device))
+    finally:
+        handle.remove()
+    return torch.cat(kept)
+
+
+def in_the_plane(points: Tensor, seed: int = 0) -> Tensor:
+    """Lay points (N, D) out in the plane, (N, 2), neighbours beside each other (t-SNE; van der Maaten, Hinton 2008)."""
+    narrow = min(30, *points.shape)
+    reduced = PCA(narrow, random_state=seed).fit_transform(points.numpy()) if points.shape[1] > narrow else points
+    perplexity = min(30.0, max(1.0, (len(points) - 1) / 3))
+    plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(reduced)
+    return torch.as_tensor(plane, dtype=torch.float32)
+
+
+def evenly(size: int, count: int) -> Tensor:
+    """At most `count` indices spread evenly over `size`, rising, (M,) int64.
+
+    Not the first ones: the first half of MNIST's test images is known to be the easier half.
+    """
+    return torch.arange(min(size, count)) * size // min(size, count)
+
+
+def _worth_explaining(predictions: Predictions) -> Tensor:
+    """The worst errors, at most half of what is shown, then the first image of each class."""
+    probability = predictions.probabilities.max(dim=1).values
+    errors = (~predictions.correct).nonzero().flatten()
+    worst = errors[probability[errors].argsort(descending=True)][: EXPLAINED // 2]
+    firsts = torch.stack([(predictions.labels == label).nonzero()[0, 0] for label in predictions.labels.unique()])
+    return torch.cat([worst, firsts[~torch.isin(firsts, worst)]])[:EXPLAINED]

@@ -1,0 +1,59 @@
+"""Pictures of the validation images while training goes on."""
+
+from typing import Annotated, Any
+
+import torch
+from annotated_types import Gt
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+
+from digitrec.evaluation.predictions import Predictions
+from digitrec.models.classifier import DigitClassifier
+
+
+class ValidationPictures(Callback):
+    """A confusion matrix and predictions of some images to TensorBoard's image tab; of several processes, the first's.
+
+    Args:
+        every_n_epochs: epochs from one set of pictures to the next; the last epoch has one in any case.
+    """
+
+    def __init__(self, every_n_epochs: Annotated[int, Gt(0)] = 5) -> None:
+        self.every_n_epochs = every_n_epochs
+        self._images: Tensor | None = None
+        self._seen: list[tuple[Tensor, Tensor]] = []
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
+    ) -> None:
+        """Keep what the validation has computed anyway, where it lies."""
+        if self._due(trainer):
+            images, labels = batch
+            self._images = images if self._images is None else self._images
+            self._seen.append((outputs, labels))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw and log."""
+        if not self._seen or self._images is None:
+            return
+        assert isinstance(pl_module, DigitClassifier)
+        from digitrec.evaluation.figures import classes, digits, style  # matplotlib takes a while to import
+
+        logits, labels = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
+        predictions = Predictions(labels, logits.softmax(dim=1), pl_module.class_names)
+        figures = {
+            "confusion": classes.confusion_counts(predictions, style.LIGHT),
+            "predictions": digits.answers(self._images.cpu(), predictions, style.LIGHT),
+        }
+        self._images, self._seen = None, []
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                for name, figure in figures.items():
+                    logger.experiment.add_figure(f"val/{name}", figure, trainer.global_step, close=False)
+
+    def _due(self, trainer: Trainer) -> bool:
+        epoch = trainer.current_epoch + 1
+        shown = trainer.is_global_zero and any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
+        return shown and (epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs)

@@ -1,0 +1,81 @@
+"""What classifiers say of a split, image by image."""
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.progress import track
+from torch import Tensor
+
+from digitrec.data.datasets import Split
+from digitrec.models.classifier import DigitClassifier
+
+BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Labels and probabilities of one split, in its order.
+
+    Attributes:
+        labels: (N,) int64.
+        probabilities: (N, C) float32, rows sum to 1.
+        class_names: one per class.
+    """
+
+    labels: Tensor
+    probabilities: Tensor
+    class_names: tuple[str, ...]
+
+    @property
+    def predicted(self) -> Tensor:
+        """Most probable class of each image, (N,) int64."""
+        return self.probabilities.argmax(dim=1)
+
+    @property
+    def correct(self) -> Tensor:
+        """Whether that is the label, (N,) bool."""
+        return self.predicted == self.labels
+
+
+def predict(
+    classifiers: Sequence[DigitClassifier],
+    split: Split,
+    views: Callable[[Tensor], Sequence[Tensor]] | None = None,
+    *,
+    precision: str = "32-true",
+    task: str = "Predicting",
+) -> Predictions:
+    """Mean of the probabilities that several classifiers give to several views of each image.
+
+    Args:
+        classifiers: with the same classes, on one device; left in evaluation mode.
+        split: images (N, C, H, W), uint8 or float in [0, 1], and labels (N,).
+        views: images -> versions of them to average over; None looks once.
+        precision: Lightning's name of it, 32-true or bf16-mixed.
+        task: what the progress bar says; without one there is none.
+    """
+    device = classifiers[0].device
+    probabilities = []
+    mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
+    with torch.inference_mode(), mixed:
+        for images in track(split.images.split(BATCH), description=task, transient=True, disable=not task):
+            seen = views(images.to(device)) if views else [images.to(device)]
+            parts = [classifier.eval()(view).float().softmax(dim=1) for view in seen for classifier in classifiers]
+            probabilities.append(torch.stack(parts).mean(dim=0).cpu())
+    return Predictions(split.labels.cpu(), torch.cat(probabilities), classifiers[0].class_names)
+
+
+def write_csv(predictions: Predictions, file: Path) -> None:
+    """One line per image: index, label, prediction by class name, and every class's probability."""
+    names = predictions.class_names
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["index", "label", "prediction", *(f"p_{name}" for name in names)])
+        rows = zip(
+            predictions.labels.tolist(), predictions.predicted.tolist(), predictions.probabilities.tolist(), strict=True
+        )
+        for index, (label, prediction, row) in enumerate(rows):
+            writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row)])

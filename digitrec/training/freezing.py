@@ -1,0 +1,55 @@
+"""Train only the head for a while."""
+
+from typing import Annotated
+
+from annotated_types import Ge
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.strategies import DDPStrategy
+from torch import nn
+
+from digitrec.errors import UsageError
+
+
+class FreezeFeatures(Callback):
+    """Keeps `model.features` as they are at first: no gradients, no dropout, no new batch statistics.
+
+    Whether they are frozen follows from the epoch alone, so a resumed training goes on as it would have.
+
+    Args:
+        until_epoch: epochs before the features are trained as well; None never trains them.
+
+    Raises:
+        UsageError: when training starts, the network has no `features`, or several processes expect every gradient.
+    """
+
+    def __init__(self, until_epoch: Annotated[int, Ge(0)] | None = 3) -> None:
+        self.until_epoch = until_epoch
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Refuse what could only fail later."""
+        if stage != "fit":
+            return
+        if not isinstance(getattr(pl_module, "features", None), nn.Module):
+            raise UsageError(f"callbacks.freeze: {type(pl_module).__name__} has no features that could be frozen")
+        strategy = trainer.strategy
+        if isinstance(strategy, DDPStrategy) and not strategy._ddp_kwargs.get("find_unused_parameters"):
+            raise UsageError(
+                "callbacks.freeze: several processes need trainer.strategy=ddp_find_unused_parameters_true"
+            )
+
+    # Not earlier: the optimizer takes the parameters that have gradients when it is made, and has to have them all.
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Freeze or release."""
+        trained = self.until_epoch is not None and trainer.current_epoch >= self.until_epoch
+        features = pl_module.features
+        assert isinstance(features, nn.Module)
+        features.requires_grad_(trained)
+        features.train(trained)
+        if not trained:
+            features.zero_grad(set_to_none=True)  # a gradient left over would still be followed
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave a model that can be trained on."""
+        assert isinstance(pl_module.features, nn.Module)
+        pl_module.features.requires_grad_(True)

@@ -1,0 +1,88 @@
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from digitrec.evaluation.insight import evenly, features, first_filters, in_the_plane, integrated_gradients
+from digitrec.models.classifier import DigitClassifier
+from digitrec.models.cnn import CNN
+from digitrec.models.mlp import MLP
+from digitrec.models.residual import ResidualCNN
+
+NETWORKS: list[tuple[type[DigitClassifier], dict[str, Any]]] = [
+    (CNN, {"filters": [4, 8], "hidden": 16}),
+    (MLP, {"hidden": [16, 8]}),
+    (ResidualCNN, {"stem": 4, "filters": [8], "blocks": [1]}),
+]
+
+
+@pytest.fixture
+def images() -> torch.Tensor:
+    return torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def network(kind: type[DigitClassifier], arguments: dict[str, Any]) -> DigitClassifier:
+    torch.manual_seed(0)
+    return kind(**arguments).eval()
+
+
+@pytest.mark.parametrize(("kind", "arguments"), NETWORKS, ids=[kind.__name__ for kind, _ in NETWORKS])
+def test_attributions_add_up_to_what_the_image_changes(
+    kind: type[DigitClassifier], arguments: dict[str, Any], images: torch.Tensor
+) -> None:
+    model = network(kind, arguments)
+    classes = torch.arange(6)
+    found = integrated_gradients(model, images, classes, steps=400)
+    with torch.inference_mode():
+        difference = model(images) - model(torch.zeros_like(images))
+    assert found.shape == images.shape
+    torch.testing.assert_close(found.sum(dim=(1, 2, 3)), difference[classes, classes], rtol=0.02, atol=0.01)
+
+
+def test_a_linear_network_is_explained_by_its_weights(images: torch.Tensor) -> None:
+    layer = nn.Linear(784, 10)
+    model = nn.Sequential(nn.Flatten(), layer)
+    found = integrated_gradients(model, (images * 255).byte(), torch.full((6,), 3), steps=2)
+    expected = (images * 255).byte().float() / 255 * layer.weight[3].view(1, 28, 28)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("kind", "arguments"), NETWORKS, ids=[kind.__name__ for kind, _ in NETWORKS])
+def test_features_are_what_the_logits_are_a_linear_function_of(
+    kind: type[DigitClassifier], arguments: dict[str, Any], images: torch.Tensor
+) -> None:
+    model = network(kind, arguments)
+    last = [layer for layer in model.modules() if isinstance(layer, nn.Linear)][-1]
+    with torch.inference_mode():
+        torch.testing.assert_close(last(features(model, images)), model(images))
+
+
+def test_first_filters_are_the_first_weights_as_images() -> None:
+    cnn, mlp = network(*NETWORKS[0]), network(*NETWORKS[1])
+    filters = first_filters(cnn)
+    assert filters is not None
+    assert filters.shape == (4, 1, 3, 3)
+    whole = first_filters(mlp)
+    assert whole is not None
+    assert whole.shape == (16, 1, 28, 28)
+    assert torch.equal(whole.flatten(1), next(p for p in mlp.parameters() if p.dim() == 2))
+
+
+def test_the_plane_keeps_neighbours_together() -> None:
+    labels = torch.arange(90) % 3
+    points = torch.randn(90, 40, generator=torch.Generator().manual_seed(1)) + 20 * torch.eye(40)[labels]
+    plane = in_the_plane(points)
+    assert plane.shape == (90, 2)
+    distances = torch.cdist(plane, plane).fill_diagonal_(float("inf"))
+    assert torch.equal(labels[distances.argmin(dim=1)], labels)
+
+
+@pytest.mark.parametrize(("size", "count"), [(10_000, 2000), (7, 3), (5, 9), (3, 3)])
+def test_evenly_spread_indices_rise_and_reach_every_part(size: int, count: int) -> None:
+    chosen = evenly(size, count)
+    assert len(chosen) == min(size, count)
+    gaps = chosen.diff()
+    assert chosen[0] == 0
+    assert gaps.max() - gaps.min() <= 1
+    assert size - 1 - chosen[-1] <= gaps.max()

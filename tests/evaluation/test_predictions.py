@@ -1,0 +1,50 @@
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from digitrec.data.datasets import Split
+from digitrec.evaluation.predictions import Predictions, predict, write_csv
+from digitrec.models.mlp import MLP
+
+
+@pytest.fixture
+def split() -> Split:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (1234, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    return Split(images, torch.randint(10, (1234,), generator=generator))
+
+
+def network(seed: int) -> MLP:
+    torch.manual_seed(seed)
+    return MLP(hidden=[8])
+
+
+def test_one_classifier_gives_its_own_probabilities_without_dropout(split: Split) -> None:
+    model = network(1).train()
+    found = predict([model], split)
+    with torch.inference_mode():
+        torch.testing.assert_close(found.probabilities, model.eval()(split.images).softmax(dim=1))
+    assert torch.equal(found.correct, found.probabilities.argmax(dim=1) == split.labels)
+
+
+def test_an_ensemble_over_views_is_the_mean_of_all_probabilities(split: Split) -> None:
+    models = [network(1), network(2)]
+    found = predict(models, split, lambda images: [images, images.flip(3)])
+    flipped = Split(split.images.flip(3), split.labels)
+    parts = [predict([model], part).probabilities for model in models for part in (split, flipped)]
+    torch.testing.assert_close(found.probabilities, torch.stack(parts).mean(dim=0))
+
+
+def test_the_table_says_what_the_predictions_say(tmp_path: Path) -> None:
+    names = ("Coat, long", 'T-shirt "top"', "Bag")
+    probabilities = torch.tensor([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]])
+    write_csv(Predictions(torch.tensor([1, 2]), probabilities, names), tmp_path / "predictions.csv")
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [(row["index"], row["label"], row["prediction"]) for row in rows] == [
+        ("0", names[1], names[0]),
+        ("1", names[2], names[2]),
+    ]
+    assert float(rows[1]["p_Bag"]) == pytest.approx(0.6)

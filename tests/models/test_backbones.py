@@ -1,0 +1,241 @@
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+import yaml
+from torch import Tensor, nn
+from torchvision.models import get_model, get_model_weights
+
+from digitrec.config import CONF_DIR
+from digitrec.errors import DigitrecError
+from digitrec.models.backbones import Backbone, DenseNet121, MobileNetV3Small, ResNet18, small_grey_kernels
+from digitrec.models.checkpoint import load_classifier
+from tests.command import QUICK, Command, only_run
+
+NETWORKS = [ResNet18, DenseNet121, MobileNetV3Small]
+STEMS = {"resnet18": "conv1", "densenet121": "features.conv0", "mobilenet_v3_small": "features.0.0"}
+POOLS = {"resnet18": "maxpool", "densenet121": "features.pool0"}
+LAST = {"resnet18": "fc", "densenet121": "classifier", "mobilenet_v3_small": "classifier.3"}
+
+every_network = pytest.mark.parametrize("network", NETWORKS)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """Of 12x12 pixels, because these networks are large."""
+    return torch.randint(256, (4, 1, 12, 12), generator=torch.Generator().manual_seed(0)).byte()
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of torch.hub, and no network."""
+
+    def offline(*_: Any, **__: Any) -> None:
+        raise urllib.error.URLError("no network in tests")
+
+    monkeypatch.setattr(urllib.request, "urlopen", offline)
+    monkeypatch.setattr(torch.hub, "urlopen", offline)
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
+    return tmp_path / "hub" / "checkpoints"
+
+
+def settled(network: type[Backbone], images: Tensor, **settings: Any) -> Backbone:
+    """In evaluation mode with the images' batch statistics: without any, most signals fade on their way."""
+    torch.manual_seed(0)
+    model = network(**settings)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    with torch.no_grad():
+        model(images)
+    return model.eval()
+
+
+def published(network: type[Backbone], hub: Path) -> dict[str, Tensor]:
+    """Random weights under the name of torchvision's file, for DenseNet with its old parameter names."""
+    torch.manual_seed(1)
+    state: dict[str, Tensor] = get_model(network.architecture, weights=None).state_dict()
+    old = {re.sub(r"(denselayer\d+\.(?:norm|conv))(\d)", r"\1.\2", name): part for name, part in state.items()}
+    torch.save(old, hub / file_name(network))
+    return state
+
+
+def file_name(network: type[Backbone]) -> str:
+    return Path(get_model_weights(network.architecture).DEFAULT.url).name
+
+
+# ---- layers
+
+
+@every_network
+def test_the_yaml_states_the_number_of_parameters(network: type[Backbone]) -> None:
+    text = (CONF_DIR / "model" / f"{network.architecture}.yaml").read_text(encoding="utf-8")
+    with torch.device("meta"):
+        count = sum(parameter.numel() for parameter in get_model(network.architecture, num_classes=10).parameters())
+        first = get_model(network.architecture).get_submodule(STEMS[network.architecture]).weight
+    assert yaml.safe_load(text)["_target_"].endswith(f".{network.__name__}")
+    ours = sum(parameter.numel() for parameter in network().parameters())
+    assert f"{ours:,} parameters" in text
+    assert ours == count - first.numel() + 9 * len(first)  # 3x3 pixels of one channel
+
+
+@every_network
+def test_behind_its_first_convolution_it_computes_what_torchvision_does(
+    network: type[Backbone], images: Tensor
+) -> None:
+    ours = settled(network, images)
+    theirs = get_model(network.architecture, num_classes=10).eval()
+    name = network.architecture
+    stem = next(layer for layer in ours.features.modules() if isinstance(layer, nn.Conv2d))
+    theirs.set_submodule(STEMS[name], stem)
+    if name in POOLS:
+        theirs.set_submodule(POOLS[name], nn.Identity())
+    weights = [*ours.features.state_dict().values(), *ours.head.state_dict().values()]
+    theirs.load_state_dict(dict(zip(theirs.state_dict(), weights, strict=True)))
+    with torch.no_grad():
+        torch.testing.assert_close(ours(images), theirs(ours.normalise(images)))
+    assert (stem.kernel_size, stem.stride) == ((3, 3), (1, 1))
+
+
+@every_network
+def test_shapes_follow_the_settings(network: type[Backbone]) -> None:
+    model = network(num_classes=47, in_channels=2, image_size=8).eval()
+    assert model(torch.rand(2, 2, 8, 8)).shape == (2, 47)
+    last = model.head[-1]
+    assert isinstance(last, nn.Linear)
+    assert last.out_features == 47
+
+
+@every_network
+def test_smaller_images_are_an_error_that_says_so(network: type[Backbone]) -> None:
+    with pytest.raises(ValueError, match=f"{network.__name__} needs images of at least 8 pixels, got 7"):
+        network(image_size=7)
+
+
+@every_network
+def test_gradients_reach_every_parameter(network: type[Backbone], images: Tensor) -> None:
+    torch.manual_seed(0)
+    model = network()
+    F.cross_entropy(model(images), torch.arange(4)).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+@every_network
+def test_bytes_and_their_share_of_255_give_the_same_logits(network: type[Backbone], images: Tensor) -> None:
+    model = settled(network, images)
+    torch.testing.assert_close(model(images), model(images.float() / 255), rtol=1e-3, atol=1e-4)
+
+
+@every_network
+def test_bfloat16_gives_about_the_same_logits(network: type[Backbone], images: Tensor) -> None:
+    torch.manual_seed(0)
+    model = network().eval()  # untrained batch statistics of single pixels would blow rounding up
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = model(images)
+    with torch.no_grad():
+        logits = model(images)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), logits, rtol=0.1, atol=0.05 * logits.abs().max().item())
+
+
+@every_network
+def test_dropout_acts_in_training_only(network: type[Backbone], images: Tensor) -> None:
+    model = settled(network, images, dropout=0.5)
+    assert torch.equal(model(images), model(images))
+    model.head.train()
+    assert not torch.equal(model(images), model(images))
+
+
+# ---- ImageNet's weights
+
+
+@every_network
+def test_pretrained_takes_all_but_the_last_layer(network: type[Backbone], hub: Path) -> None:
+    state = published(network, hub)
+    model = network(pretrained=True, num_classes=3)
+    name = network.architecture
+    expected = [
+        small_grey_kernels(part, 1) if key == f"{STEMS[name]}.weight" else part
+        for key, part in state.items()
+        if not key.startswith(f"{LAST[name]}.")
+    ]
+    taken = [*model.features.state_dict().values(), *list(model.head.state_dict().values())[:-2]]
+    assert len(taken) == len(expected)
+    assert all(torch.equal(one, other) for one, other in zip(taken, expected, strict=True))
+
+
+@every_network
+def test_a_checkpoint_restores_a_pretrained_network_without_fetching(
+    network: type[Backbone], hub: Path, tmp_path: Path, images: Tensor
+) -> None:
+    published(network, hub)
+    model = settled(network, images, pretrained=True, dropout=0.1)
+    saved: dict[str, Any] = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(saved)
+    torch.save(saved, tmp_path / "network.ckpt")
+    (hub / file_name(network)).unlink()
+    restored = load_classifier(tmp_path / "network.ckpt")
+    assert dict(restored.hparams)["dropout"] == 0.1
+    assert torch.equal(restored(images), model(images))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no weights", "others"], ids=str)
+def test_weights_that_cannot_be_had_are_an_error_with_the_next_step(hub: Path, content: bytes | str | None) -> None:
+    file = hub / file_name(ResNet18)
+    if content == "others":
+        torch.save({"weight": torch.zeros(1)}, file)
+    elif isinstance(content, bytes):
+        file.write_bytes(content)
+    with pytest.raises(DigitrecError) as caught:
+        ResNet18(pretrained=True)
+    said = str(caught.value)
+    assert said.startswith("resnet18: no ImageNet weights (")
+    assert f"use model.pretrained=false, or put {file.name} into {hub}" in said
+    assert "\n" not in said
+    assert "pytorch.org" not in said
+
+
+@pytest.mark.parametrize("in_channels", [1, 2, 3])
+def test_a_grey_picture_gets_the_answer_it_got_in_colour(in_channels: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    kernels, picture = torch.randn(5, 3, 3, 3, generator=generator), torch.rand(2, 1, 9, 9, generator=generator)
+    colour = F.conv2d(picture.expand(-1, 3, -1, -1), kernels)
+    grey = F.conv2d(picture.expand(-1, in_channels, -1, -1), small_grey_kernels(kernels, in_channels))
+    torch.testing.assert_close(grey, colour)
+
+
+def test_large_kernels_keep_their_pattern_and_their_answer_to_an_even_picture() -> None:
+    even = torch.rand(4, 3, 1, 1, generator=torch.Generator().manual_seed(0)).expand(-1, -1, 7, 7)
+    torch.testing.assert_close(small_grey_kernels(even, 1).sum((1, 2, 3)), even.sum((1, 2, 3)))
+    edge = torch.linspace(-1, 1, 7).expand(1, 3, 7, 7)
+    left, middle, right = small_grey_kernels(edge, 1)[0, 0].unbind(dim=1)
+    assert (left < 0).all()
+    torch.testing.assert_close(middle, torch.zeros(3))
+    torch.testing.assert_close(left, -right)
+
+
+# ---- the real command
+
+
+@pytest.mark.slow
+@every_network
+def test_it_trains_and_its_run_loads(network: type[Backbone], run_train: Command, tmp_path: Path) -> None:
+    outcome = run_train(*QUICK, f"model={network.architecture}", "data.limit=10", "logger=none")
+    assert outcome.code == 0, outcome.err
+    assert type(load_classifier(only_run(tmp_path))) is network
+
+
+def test_offline_pretrained_is_one_line(run_train: Command, hub: Path) -> None:
+    outcome = run_train(*QUICK, "model=resnet18", "model.pretrained=true")
+    assert outcome.code == 1
+    assert "resnet18: no ImageNet weights" in outcome.err
+    assert f"into {hub}" in outcome.err
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,157 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from digitrec.models.checkpoint import load_classifier
+from digitrec.models.residual import ResidualBlock, ResidualCNN
+
+SMALL: dict[str, Any] = {"stem": 4, "filters": [6, 8], "blocks": [1, 2]}
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randint(256, (6, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
+
+
+@pytest.fixture
+def network(images: Tensor) -> ResidualCNN:
+    """A small one whose batch statistics are those of the images, in evaluation mode."""
+    torch.manual_seed(0)
+    model = ResidualCNN(**SMALL)
+    model.describe_data(model.class_names, (0.1307,), (0.3081,))
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    model(images)
+    return model.eval()
+
+
+def block(in_channels: int, out_channels: int, stride: int = 1) -> ResidualBlock:
+    """In evaluation mode, with statistics and weights of normalisation that are not the neutral ones."""
+    torch.manual_seed(0)
+    made = ResidualBlock(in_channels, out_channels, stride)
+    for layer in made.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            for values in (layer.weight.data, layer.bias.data, layer.running_mean, layer.running_var):
+                assert values is not None
+                values.uniform_(0.5, 1.5)
+    return made.eval()
+
+
+def normalised(maps: Tensor, convolution: nn.Module, norm: nn.Module, stride: int = 1) -> Tensor:
+    assert isinstance(convolution, nn.Conv2d)
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    maps = F.conv2d(maps, convolution.weight, stride=stride, padding=convolution.weight.shape[-1] // 2)
+    return F.batch_norm(maps, norm.running_mean, norm.running_var, norm.weight, norm.bias)
+
+
+# ---- a block
+
+
+@pytest.mark.parametrize(("out_channels", "stride", "size"), [(4, 1, 8), (6, 1, 8), (4, 2, 8), (6, 2, 7), (6, 2, 1)])
+def test_a_block_adds_its_input_around_two_convolutions(out_channels: int, stride: int, size: int) -> None:
+    made, maps = block(4, out_channels, stride), torch.randn(2, 4, size, size)
+    first, norm, _, second, other = made.residual
+    residual = normalised(normalised(maps, first, norm, stride).relu(), second, other)
+    shortcut = maps
+    if isinstance(made.shortcut, nn.Sequential):
+        smaller = F.interpolate(maps, size=residual.shape[-2:], mode="area") if size % 2 == 0 or size == 1 else None
+        pooled = made.shortcut[0](maps)
+        assert smaller is None or torch.allclose(smaller, pooled if stride > 1 else maps)
+        shortcut = normalised(pooled, made.shortcut[1], made.shortcut[2])
+    torch.testing.assert_close(made(maps), (residual + shortcut).relu())
+
+
+def test_a_block_that_learned_nothing_passes_its_input_on() -> None:
+    made, maps = block(4, 4), torch.rand(2, 4, 8, 8)
+    for parameter in made.residual.parameters():
+        nn.init.zeros_(parameter)
+    assert torch.equal(made(maps), maps)
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 8])
+def test_an_even_picture_keeps_its_value_when_the_shortcut_makes_it_smaller(size: int) -> None:
+    """Also where the last window hangs over the edge."""
+    shortcut = block(4, 6, stride=2).shortcut
+    assert isinstance(shortcut, nn.Sequential)
+    half = (size + 1) // 2
+    assert torch.equal(shortcut[0](torch.full((1, 4, size, size), 3.0)), torch.full((1, 4, half, half), 3.0))
+
+
+# ---- the network
+
+
+def test_the_reference_network_has_584_938_parameters() -> None:
+    assert sum(parameter.numel() for parameter in ResidualCNN().parameters()) == 584_938
+
+
+@pytest.mark.parametrize(("blocks", "shape"), [([1], (6, 14, 14)), ([2, 1], (8, 7, 7)), ([1, 1, 1], (10, 4, 4))])
+def test_each_stage_after_the_first_halves_the_maps(blocks: list[int], shape: tuple[int, int, int]) -> None:
+    model = ResidualCNN(stem=4, filters=[6, 8, 10][: len(blocks)], blocks=blocks).eval()
+    assert model.features(torch.rand(2, 1, 28, 28)).shape == (2, *shape)
+    assert sum(isinstance(layer, ResidualBlock) for layer in model.features) == sum(blocks)
+
+
+def test_the_head_sees_the_average_over_the_image(network: ResidualCNN, images: Tensor) -> None:
+    maps = network.features(network.normalise(images))
+    torch.testing.assert_close(network(images), network.head(F.adaptive_avg_pool2d(maps, 1).flatten(1)))
+
+
+@pytest.mark.parametrize("size", [4, 5, 28, 31])
+def test_sizes_follow_the_settings(size: int) -> None:
+    model = ResidualCNN(**SMALL, num_classes=47, in_channels=3, image_size=size).eval()
+    assert model(torch.rand(2, 3, size, size)).shape == (2, 47)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"blocks": [1]}, r"2 stages need 2 numbers of blocks, got \[1\]"),
+        ({"image_size": 3}, "2 stages need images of at least 4 pixels"),
+    ],
+)
+def test_impossible_settings_are_an_error_that_names_the_numbers(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        ResidualCNN(**{**SMALL, **wrong})
+
+
+def test_bytes_and_their_share_of_255_give_the_same_logits(network: ResidualCNN, images: Tensor) -> None:
+    torch.testing.assert_close(network(images), network(images.float() / 255), rtol=1e-4, atol=1e-5)
+
+
+def test_an_image_gets_the_same_logits_in_any_batch(network: ResidualCNN, images: Tensor) -> None:
+    torch.testing.assert_close(network(images)[2:3], network(images[2:3]), rtol=1e-4, atol=1e-5)
+
+
+def test_gradients_reach_every_parameter(network: ResidualCNN, images: Tensor) -> None:
+    F.cross_entropy(network.train()(images), torch.arange(6)).backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_dropout_acts_in_training_only(images: Tensor) -> None:
+    model = ResidualCNN(**SMALL, dropout=0.5)
+    assert not torch.equal(model(images), model(images))
+    model.eval()
+    assert torch.equal(model(images), model(images))
+
+
+def test_bfloat16_gives_about_the_same_logits(network: ResidualCNN, images: Tensor) -> None:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = network(images)
+    assert half.dtype == torch.bfloat16
+    torch.testing.assert_close(half.float(), network(images).detach(), rtol=0.05, atol=0.05)
+
+
+def test_a_checkpoint_restores_it_bit_by_bit(network: ResidualCNN, images: Tensor, tmp_path: Path) -> None:
+    saved: dict[str, Any] = {"state_dict": network.state_dict()}
+    network.on_save_checkpoint(saved)
+    torch.save(saved, tmp_path / "residual.ckpt")
+    assert torch.equal(load_classifier(tmp_path / "residual.ckpt")(images), network(images))

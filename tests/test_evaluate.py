@@ -1,0 +1,152 @@
+"""The evaluation command, on networks that the training command has made."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from digitrec import train
+from tests.command import Command, Outcome, read_json
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two short trainings on the embedded digits, `cnn` and `mlp`."""
+    folder = tmp_path_factory.mktemp("runs")
+    for model in ("cnn", "mlp"):
+        arguments = [f"model={model}", "data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=4", "seed=1"]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["digitrec", *arguments, f"hydra.run.dir={folder / model}"])
+            with pytest.raises(SystemExit, match="0"):
+                train.main()
+    return folder
+
+
+def only_evaluation(folder: Path) -> Path:
+    (run,) = (folder / "outputs" / "evaluate").iterdir()
+    return run
+
+
+def test_it_finds_what_the_training_found_and_shows_everything(
+    run_evaluate: Command, runs: Path, tmp_path: Path
+) -> None:
+    outcome = run_evaluate(f"checkpoint={runs / 'cnn'}", "robustness=50", f"against={runs / 'mlp'}")
+    assert outcome.code == 0, outcome.err
+    folder = only_evaluation(tmp_path)
+    found, trained = read_json(folder / "metrics.json"), read_json(runs / "cnn" / "metrics.json")
+    for name in ("accuracy", "precision", "recall", "f1", "r2"):
+        assert found[f"test/{name}"] == pytest.approx(trained[f"test/{name}"], abs=1e-5)
+    assert found["test/loss"] == pytest.approx(trained["test/loss"], rel=0.02)  # means of batches in bfloat16
+    assert found["test/accuracy_low"] < found["test/accuracy"] < found["test/accuracy_high"]
+    mlp = read_json(runs / "mlp" / "metrics.json")
+    assert found["comparison/accuracy"] == pytest.approx(mlp["test/accuracy"], abs=1e-5)
+    assert f"{found['test/accuracy']:.2%}" in outcome.out
+
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    right = sum(row["label"] == row["prediction"] for row in rows)
+    assert right / len(rows) == pytest.approx(found["test/accuracy"])
+    difference = found["comparison/only_this_right"] - found["comparison/only_other_right"]
+    assert difference / len(rows) == pytest.approx(found["test/accuracy"] - found["comparison/accuracy"], abs=1e-6)
+    record = read_json(folder / "run.json")
+    assert (record["status"], record["tta"], record["data"]) == ("finished", "none", "digits")
+    assert record["checkpoints"] == [str(runs / "cnn")]
+
+    pictures = {picture.stem for picture in (folder / "figures").glob("*.png")}
+    assert len(pictures) >= 12
+    assert (folder / "report.html").read_text(encoding="utf-8").count("data:image/png") == 2 * len(pictures)
+    tags = EventAccumulator(str(folder)).Reload().Tags()
+    assert {f"report/{name}" for name in pictures} <= set(tags["images"])
+    assert sum("precision_recall/" in tag for tag in tags["tensors"]) == 10
+    assert "features" in (folder / "projector_config.pbtxt").read_text(encoding="utf-8")
+
+
+def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    one = runs / "mlp" / "checkpoints" / "best.ckpt"
+    for number, checkpoint in enumerate((f"{one}", f"[{one},{runs / 'mlp'}]")):
+        outcome = run_evaluate(f"checkpoint={checkpoint}", "robustness=0", f"hydra.run.dir={number}")
+        assert outcome.code == 0, outcome.err
+    alone, together = (read_json(tmp_path / name / "metrics.json") for name in "01")
+    assert alone == pytest.approx(together, abs=1e-6)
+    assert not any(name.startswith("robustness") for name in alone)
+
+
+def test_views_change_the_probabilities_and_other_splits_can_be_read(
+    run_evaluate: Command, runs: Path, tmp_path: Path
+) -> None:
+    for name, arguments in {"plain": [], "views": ["tta=small"]}.items():
+        outcome = run_evaluate(
+            f"checkpoint={runs / 'mlp'}", "split=val", "robustness=0", f"hydra.run.dir={name}", *arguments
+        )
+        assert outcome.code == 0, outcome.err
+    plain, views = (read_json(tmp_path / name / "metrics.json") for name in ("plain", "views"))
+    assert plain["val/accuracy"] == pytest.approx(read_json(runs / "mlp" / "metrics.json")["val/accuracy"])
+    assert plain["val/loss"] != views["val/loss"]
+
+
+def test_a_training_can_end_with_the_same_report(run_train: Command, tmp_path: Path) -> None:
+    outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=1", "report=true", "hydra.run.dir=run")
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert (tmp_path / "run" / "predictions.csv").is_file()
+    assert "report/confusion_counts" in EventAccumulator(str(tmp_path / "run")).Reload().Tags()["images"]
+
+
+def test_validation_pictures_are_drawn_at_their_interval_and_at_the_end(run_train: Command, tmp_path: Path) -> None:
+    pictures = ["callbacks=[default,pictures]", "callbacks.pictures.every_n_epochs=2"]
+    outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=5", "hydra.run.dir=run", *pictures)
+    assert outcome.code == 0, outcome.err
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    ends = [event.step + 1 for event in events.Scalars("val/accuracy")]
+    for name in ("val/confusion", "val/predictions"):
+        assert [image.step for image in events.Images(name)] == [ends[1], ends[3], ends[4]]
+
+
+def truncated(source: Path, target: Path) -> None:
+    target.write_bytes(source.read_bytes()[:5000])
+
+
+def foreign(source: Path, target: Path) -> None:
+    torch.save({"state_dict": {}, "epoch": 3}, target)
+
+
+def text(source: Path, target: Path) -> None:
+    target.write_text(json.dumps({"weights": []}), encoding="utf-8")
+
+
+def missing(source: Path, target: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize("damage", [truncated, foreign, text, missing], ids=lambda damage: damage.__name__)
+def test_a_bad_checkpoint_gets_one_line(
+    damage: Callable[[Path, Path], None], run_evaluate: Command, runs: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.ckpt"
+    damage(runs / "mlp" / "checkpoints" / "best.ckpt", file)
+    assert refusal(run_evaluate(f"checkpoint={file}"), tmp_path).startswith(f"error: checkpoint: {file}: ")
+
+
+def test_data_with_other_classes_gets_one_line(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", "data=fashion_mnist"), tmp_path)
+    assert "fashion_mnist has 10 classes (T-shirt/top, " in line
+    assert "trained for 10 classes (0, 1, " in line
+
+
+@pytest.mark.parametrize(
+    ("argument", "answer"),
+    [("split=tset", "split=tset"), ("robustness=-1", "robustness=-1"), ("tta=big", "tta=big: no such option")],
+)
+def test_wrong_settings_get_one_line(argument: str, answer: str, run_evaluate: Command, tmp_path: Path) -> None:
+    assert answer in refusal(run_evaluate("checkpoint=somewhere", argument), tmp_path)
+
+
+def refusal(outcome: Outcome, folder: Path) -> str:
+    assert outcome.code == 2
+    assert not list((folder / "outputs").glob("*/*"))  # nothing was started, nothing is left
+    (line,) = outcome.err.splitlines()
+    return line

@@ -1,0 +1,99 @@
+"""Going on from a checkpoint with the real command."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from digitrec.models.checkpoint import load_classifier
+from digitrec.models.cnn import CNN
+from tests.command import QUICK, Command, only_run
+
+NO_LOGS = ("logger=none", "test=false")
+STILL = "optimizer.lr=1e-12"  # too little to change a weight
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of the default network, with weights that no seed of ours gives."""
+    torch.manual_seed(12345)
+    model = CNN()
+    saved: dict[str, Any] = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(saved)
+    folder = tmp_path_factory.mktemp("source")
+    (folder / "checkpoints").mkdir()
+    torch.save(saved, folder / "checkpoints" / "best.ckpt")
+    return folder
+
+
+def same_weights(some: nn.Module, others: nn.Module) -> bool:
+    pairs = zip(some.parameters(), others.parameters(), strict=True)
+    return all(torch.allclose(*pair, rtol=0, atol=1e-9) for pair in pairs)
+
+
+def pictures(folder: Path) -> Path:
+    """Two classes of five pictures each."""
+    for name, box in (("dash", (4, 14, 24, 16)), ("one", (14, 4, 16, 24))):
+        (folder / name).mkdir(parents=True)
+        for number in range(5):
+            picture = Image.new("L", (28, 28), 255)
+            picture.paste(number, box)
+            picture.save(folder / name / f"{number}.png")
+    return folder
+
+
+@pytest.mark.parametrize("place", ["", "checkpoints/best.ckpt"])
+def test_a_run_starts_from_the_weights_of_another(run_train: Command, source: Path, tmp_path: Path, place: str) -> None:
+    outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", f"init_from={source / place}", "seed=7")
+    assert outcome.code == 0, outcome.err
+    assert same_weights(load_classifier(only_run(tmp_path)), load_classifier(source))
+
+
+def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tmp_path: Path) -> None:
+    data = (f"data.root={pictures(tmp_path / 'pictures')}", "data.val_size=0")
+    outcome = run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}")
+    assert outcome.code == 0, outcome.err
+    old, new = load_classifier(source), load_classifier(only_run(tmp_path))
+    assert new.class_names == ("dash", "one")
+    assert same_weights(old.get_submodule("features"), new.get_submodule("features"))
+    assert same_weights(old.get_submodule("head.1"), new.get_submodule("head.1"))
+
+
+def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source: Path, tmp_path: Path) -> None:
+    recipe = ("experiment=finetune", "callbacks=[default,freeze,ema]", f"init_from={source}", "data.limit=100")
+    for name, epochs in (("frozen", 2), ("released", 1)):
+        settings = ("trainer.max_epochs=2", "trainer.accelerator=cpu", f"callbacks.freeze.until_epoch={epochs}")
+        outcome = run_train(*recipe, *NO_LOGS, *settings, "callbacks.ema.decay=0.5", f"hydra.run.dir={name}")
+        assert outcome.code == 0, outcome.err
+    features = load_classifier(source).get_submodule("features")
+    frozen, released = (
+        load_classifier(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("frozen", "released")
+    )
+    assert same_weights(frozen.get_submodule("features"), features)
+    assert not same_weights(released.get_submodule("features"), features)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("experiment=finetune",), 1, "init_from=RUN_FOLDER: no such file; expected a .ckpt file or a run folder"),
+        (("init_from={source}", "model=mlp"), 2, "init_from: the checkpoint holds a CNN, model is MLP; use model=cnn"),
+        (
+            ("init_from={source}", "model.hidden=64"),
+            2,
+            "init_from: the checkpoint has hidden=128, model has 64; use model.hidden=128",
+        ),
+        (("init_from=nowhere",), 1, "init_from=nowhere: no such file; expected a .ckpt file or a run folder"),
+        (("init_from=3",), 2, "init_from=3: it should be a valid string"),
+    ],
+)
+def test_what_cannot_be_taken_is_said_in_a_line(
+    arguments: tuple[str, ...], code: int, words: str, run_train: Command, source: Path
+) -> None:
+    outcome = run_train(*QUICK, *(argument.format(source=source) for argument in arguments))
+    assert outcome.code == code
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1

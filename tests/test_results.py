@@ -1,0 +1,306 @@
+"""The results table, from a made-up outputs folder."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from digitrec.config import CONF_DIR
+from tests.command import Outcome
+
+SCRIPT = CONF_DIR.parent / "scripts" / "results"
+PUBLISHED = {
+    "model=cnn": {"network": "default"},
+    "plain": {"system": "B", "network": "two convolutions", "published": "test 98-99 %", "show": {"test/f1": "F1"}},
+    "record": {"network": "residual network", "published": "99.83 %", "ensemble": "99.87 %"},
+    "finetune": {"network": "two convolutions", "given": ["init_from"]},
+}
+CONFIG = {"seed": 0, "model": {"dropout": 0.0, "hidden": 128}, "trainer": {"max_epochs": 10}, "data": {"root": None}}
+README = "# Title\n\n<!-- results -->\nold\n<!-- /results -->\n\nafter | all\n"
+
+
+class Checkout:
+    """A folder with README.md, docs/published.yaml and runs."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.count = 0
+        (root / "docs").mkdir()
+        (root / "README.md").write_text(README, encoding="utf-8")
+        (root / "docs" / "published.yaml").write_text(yaml.safe_dump(PUBLISHED, sort_keys=False), encoding="utf-8")
+
+    def write(self, name: str, content: Any) -> None:
+        file = self.root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content) if file.suffix == ".json" else yaml.safe_dump(content), encoding="utf-8")
+
+    def run(self, *overrides: str, accuracy: float | None = 0.99, config: Any = CONFIG, **record: Any) -> str:
+        """Leave a run as digitrec.train does, later than those before it; its folder."""
+        self.count += 1
+        seed = next((int(text.partition("=")[2]) for text in overrides if text.startswith("seed=")), 42)
+        folder = f"outputs/train/run{self.count}"
+        metrics = {"val/accuracy": 0.98, "test/f1": 0.97} | ({} if accuracy is None else {"test/accuracy": accuracy})
+        self.write(f"{folder}/.hydra/overrides.yaml", list(overrides))
+        self.write(f"{folder}/.hydra/config.yaml", {**config, "seed": seed})
+        self.write(f"{folder}/metrics.json", metrics | {"train/images_per_second": 9123.4})
+        started = {"status": "finished", "command": "python -m digitrec.train", "start": f"2026-01-01T{self.count:02}"}
+        machine = {"device_name": "A CPU", "threads": 2, "precision": "32-true", "git_revision": "a" * 40 + "-dirty"}
+        described = {"seed": seed, "parameters": 225034, "data": "mnist", "duration_s": 70.0, **machine}
+        self.write(f"{folder}/run.json", started | described | record)
+        return folder
+
+    def evaluation(
+        self, *checkpoints: str, accuracy: float, tta: str = "none", overrides: tuple[str, ...] = ()
+    ) -> None:
+        self.count += 1
+        folder = f"outputs/evaluate/run{self.count}"
+        record = {"status": "finished", "start": f"2026-01-01T{self.count:02}", "duration_s": 5.0, "data": "mnist"}
+        self.write(f"{folder}/.hydra/overrides.yaml", [f"checkpoint=[{','.join(checkpoints)}]", *overrides])
+        self.write(f"{folder}/metrics.json", {"test/accuracy": accuracy})
+        self.write(f"{folder}/run.json", record | {"checkpoints": checkpoints, "tta": tta, "parameters": 1170})
+
+    def results(self, *arguments: str) -> Outcome:
+        command = [sys.executable, str(SCRIPT), "--root", str(self.root), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def remake(self) -> str:
+        """Run the script; what it says on stderr."""
+        outcome = self.results()
+        assert outcome.code == 0, outcome.err
+        return outcome.err
+
+    def row(self, name: str) -> dict[str, str]:
+        """The cells of README.md's row whose first cell ends with `name`, by column."""
+        lines = [line for line in self.readme().splitlines() if line.startswith("|")]
+        head, _, *body = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+        (cells,) = [cells for cells in body if cells[0].endswith(name)]
+        return dict(zip(head, cells, strict=True))
+
+    def readme(self) -> str:
+        return (self.root / "README.md").read_text(encoding="utf-8")
+
+    def page(self) -> str:
+        return (self.root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_a_row_holds_mean_and_sample_standard_deviation_over_seeds(checkout: Checkout) -> None:
+    accuracies = [0.9904, 0.9913, 0.9871, 0.9899]
+    for seed, accuracy in enumerate(accuracies, start=1):
+        checkout.run("experiment=plain", f"seed={seed}", accuracy=accuracy, duration_s=60.0 + seed)
+    percent = 100 * np.array(accuracies)
+    checkout.remake()
+    row = checkout.row("`plain`")
+    assert row["test accuracy"] == f"{percent.mean():.2f} % ± {percent.std(ddof=1):.2f} (4 seeds), F1 0.970 ± 0.000"
+    assert row["published"] == "test 98-99 %"
+    assert row["validation"] == "98.00 % ± 0.00"
+    assert (row["parameters"], row["epochs"], row["time"]) == ("225,034", "10", "61 s, A CPU")
+    assert row["command"] == "`scripts/train -m experiment=plain seed=1,2,3,4`"
+
+
+def test_one_seed_has_no_deviation_and_no_runs_no_figures(checkout: Checkout) -> None:
+    checkout.run("model=cnn", "seed=7", accuracy=0.994)
+    checkout.remake()
+    assert checkout.row("`model=cnn`")["test accuracy"] == "99.40 % (1 seed)"
+    assert checkout.row("`model=cnn`")["command"] == "`scripts/train model=cnn seed=7`"
+    assert checkout.row("`plain`")["test accuracy"] == "not run yet"
+
+
+def test_rows_stand_in_the_order_of_the_file_and_the_rest_of_the_readme_stays(checkout: Checkout) -> None:
+    for name in ("record", "plain"):
+        checkout.run(f"experiment={name}", "seed=1")
+    checkout.remake()
+    text = checkout.readme()
+    assert text.index("`model=cnn`") < text.index("`plain`") < text.index("`record`") < text.index("`finetune`")
+    before, after = README.split("old\n")
+    assert text.startswith(before)
+    assert text.endswith(after)
+
+
+def test_settings_that_do_not_touch_the_result_are_let_through(checkout: Checkout) -> None:
+    elsewhere = ["data.root=/data", "hydra.run.dir=x", "hydra/launcher=joblib", "report=false"]
+    shown = ["logger=none", "+logger.csv.name=a", "callbacks.progress.refresh_rate=1"]
+    for seed, override in enumerate([*elsewhere, *shown]):
+        checkout.run("experiment=plain", f"seed={seed}", override)
+    checkout.remake()
+    assert "(7 seeds)" in checkout.row("`plain`")["test accuracy"]
+
+
+def test_settings_that_change_the_result_leave_a_run_out(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=0", accuracy=0.99)
+    values = ["optimizer.lr=0.1", "+trainer.max_steps=5", "~callbacks.ema", "data.rootless=1", "init_from=x"]
+    options = ["callbacks=[default,ema]", "data=digits", "model=mlp", "debug=limit"]
+    for seed, override in enumerate([*values, *options], start=1):
+        checkout.run("experiment=plain", f"seed={seed}", override, accuracy=0.5)
+        checkout.run("model=cnn", f"seed={seed}", override, accuracy=0.5)
+    checkout.remake()
+    assert checkout.row("`plain`")["test accuracy"].startswith("99.00 % (1 seed)")
+    assert "50.00" not in checkout.page()
+
+
+def test_a_setting_that_the_experiment_leaves_open_is_let_through(checkout: Checkout) -> None:
+    checkout.run("experiment=finetune", "init_from=outputs/train/a", "seed=1", config={**CONFIG, "init_from": "a"})
+    checkout.run("experiment=finetune", "init_from=outputs/train/b", "seed=2", config={**CONFIG, "init_from": "b"})
+    checkout.write("conf/experiment/finetune.yaml", {"init_from": "???", "trainer": {"max_epochs": 10}})
+    checkout.remake()
+    row = checkout.row("`finetune`")
+    assert "(2 seeds)" in row["test accuracy"]
+    assert row["command"] == "`scripts/train -m experiment=finetune init_from=... seed=1,2`"
+
+
+def test_unfinished_failed_untested_and_foreign_folders_are_left_out(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=1")
+    for seed, status in enumerate(("running", "failed", "interrupted"), start=2):
+        checkout.run("experiment=plain", f"seed={seed}", status=status)
+    checkout.run("experiment=plain", "seed=5", accuracy=None)
+    checkout.write("outputs/train/foreign/run.json", ["a list"])
+    checkout.write("outputs/train/other/run.json", {"status": "finished"})
+    checkout.write("outputs/train/other/metrics.json", {"test/accuracy": 0.5})
+    broken = checkout.root / checkout.run("experiment=plain", "seed=6")
+    (broken / "metrics.json").write_text('{"test/accuracy": 0.', encoding="utf-8")
+    (checkout.root / checkout.run("experiment=plain", "seed=7") / ".hydra" / "overrides.yaml").write_text("[", "utf-8")
+    (checkout.root / "outputs" / "train" / "empty").mkdir()
+    checkout.remake()
+    assert "(1 seed)" in checkout.row("`plain`")["test accuracy"]
+
+
+def test_the_newest_run_of_a_seed_counts(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=1", accuracy=0.97, start="2026-03-01")
+    checkout.run("experiment=plain", "seed=1", accuracy=0.96, start="2026-02-01")
+    checkout.remake()
+    assert checkout.row("`plain`")["test accuracy"].startswith("97.00 % (1 seed)")
+
+
+@pytest.mark.parametrize(
+    ("record", "config", "named"),
+    [
+        ({"parameters": 5}, CONFIG, "parameters"),
+        ({"data_checksum": "other"}, CONFIG, "data_checksum"),
+        ({}, {**CONFIG, "trainer": {"max_epochs": 3}}, "trainer.max_epochs"),
+    ],
+)
+def test_runs_of_an_older_recipe_are_not_mixed_in(
+    checkout: Checkout, record: dict[str, Any], config: Any, named: str
+) -> None:
+    checkout.run("experiment=plain", "seed=1", accuracy=0.5, config=config, **record)
+    checkout.run("experiment=plain", "seed=2", accuracy=0.99)
+    assert checkout.remake() == f"plain: left out 1 runs of another recipe ({named})\n"
+    assert checkout.row("`plain`")["test accuracy"].startswith("99.00 % (1 seed)")
+
+
+def test_a_knob_that_was_added_and_is_off_is_the_same_recipe(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=1")
+    checkout.run("experiment=plain", "seed=2", config={**CONFIG, "init_from": None, "extra": {"new": False}})
+    checkout.remake()
+    assert "(2 seeds)" in checkout.row("`plain`")["test accuracy"]
+
+
+def test_runs_from_before_a_change_of_the_experiment_do_not_stand_for_it(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=1", accuracy=0.99)
+    checkout.run("experiment=plain", "seed=2", accuracy=0.98, config={**CONFIG, "trainer": {"max_epochs": 20}})
+    checkout.run("experiment=record", "seed=1")
+    changed = {"defaults": [{"override /model": "cnn"}], "seed": 1, "model": {"hidden": 128, "dropout": 0.0}}
+    for epochs, expected in ((10, "99.00 % (1 seed)"), (20, "98.00 % (1 seed)"), (100, "not run yet")):
+        checkout.write("conf/experiment/plain.yaml", {**changed, "trainer": {"max_epochs": epochs}})
+        said = checkout.remake()
+        assert checkout.row("`plain`")["test accuracy"].startswith(expected)
+    assert said == "plain: left out 2 runs of another recipe (trainer.max_epochs)\n"
+
+
+def test_an_experiment_without_a_row_is_named(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=1")
+    checkout.run("experiment=mine", "seed=1")
+    assert checkout.results().err == "mine: left out 1 runs, it has no row in docs/published.yaml\n"
+
+
+def test_an_ensemble_of_one_experiment_has_a_row(checkout: Checkout) -> None:
+    members = [checkout.run("experiment=record", f"seed={seed}") for seed in (1, 2)]
+    elsewhere = [f"/elsewhere/{members[0]}/checkpoints/best.ckpt", members[1]]
+    checkout.evaluation(*members, accuracy=0.5)
+    checkout.evaluation(*members, accuracy=0.9975)
+    checkout.evaluation(*elsewhere, accuracy=0.9981, tta="small")
+    checkout.remake()
+    row = checkout.row("ensemble of 2 + TTA small")
+    assert (row["test accuracy"], row["published"], row["parameters"]) == ("99.81 %", "99.87 %", "1,170")
+    assert checkout.row("ensemble of 2")["test accuracy"] == "99.75 %"
+    assert "| ensemble of 2 + TTA small |" in checkout.page()
+
+
+def test_other_evaluations_have_no_row(checkout: Checkout) -> None:
+    one, two = (checkout.run("experiment=record", f"seed={seed}") for seed in (1, 2))
+    other = checkout.run("experiment=plain", "seed=1")
+    changed = checkout.run("experiment=record", "seed=3", "optimizer.lr=1")
+    checkout.evaluation(one, accuracy=0.5)
+    checkout.evaluation(one, one, accuracy=0.5)
+    checkout.evaluation(one, other, accuracy=0.5)
+    checkout.evaluation(one, changed, accuracy=0.5)
+    checkout.evaluation(one, two, accuracy=0.5, overrides=("tta.shift=2",))
+    checkout.remake()
+    assert "ensemble" not in checkout.readme()
+    assert "50.00" not in checkout.page()
+
+
+def test_the_page_lists_every_run_with_what_made_it(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=2", command="python -m digitrec.train 'a|b'")
+    checkout.run("experiment=plain", "seed=1", duration_s=600.0)
+    checkout.results()
+    assert "\n## B: two convolutions, `plain`\n" in checkout.page()
+    first, second = [line for line in checkout.page().splitlines() if line.startswith(("| 1 |", "| 2 |"))]
+    figures = "| 98.00 % | 99.00 % | 0.9700 | 10 |"
+    machine = "| 9,123 | A CPU | 2 | 32-true | aaaaaaaaaa-dirty |"
+    assert first == f"| 1 {figures} 10 min {machine} `python -m digitrec.train` |"
+    assert second == f"| 2 {figures} 70 s {machine} `python -m digitrec.train 'a\\|b'` |"
+
+
+def test_a_second_time_changes_nothing_and_check_tells(checkout: Checkout) -> None:
+    checkout.run("experiment=plain", "seed=1")
+    stale = checkout.results("--check")
+    assert (stale.code, stale.err) == (1, "out of date: README.md, RESULTS.md; run scripts/results\n")
+    assert checkout.readme() == README
+    checkout.results()
+    made = checkout.readme(), checkout.page()
+    assert checkout.results("--check") == Outcome(0, "", "")
+    checkout.results()
+    assert (checkout.readme(), checkout.page()) == made
+    checkout.run("experiment=plain", "seed=2", accuracy=0.9)
+    assert checkout.results("--check").code == 1
+
+
+@pytest.mark.parametrize("marker", ["<!-- results -->", "<!-- /results -->"])
+def test_a_missing_marker_is_named_and_nothing_written(checkout: Checkout, marker: str) -> None:
+    checkout.run("experiment=plain", "seed=1")
+    (checkout.root / "README.md").write_text(README.replace(marker, ""), encoding="utf-8")
+    outcome = checkout.results()
+    needed = "README.md needs the lines <!-- results --> and <!-- /results --> where the table belongs"
+    assert (outcome.code, outcome.err) == (1, f"error: {needed}\n")
+    assert not (checkout.root / "docs" / "RESULTS.md").exists()
+
+
+def test_without_any_run_the_table_is_not_wiped(checkout: Checkout) -> None:
+    outcome = checkout.results()
+    assert outcome.code == 1
+    assert "holds no finished run" in outcome.err
+    assert checkout.readme() == README
+
+
+def test_the_script_starts_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    for name, text in (("setup", "#!/bin/sh\n"), ("results", SCRIPT.read_text(encoding="utf-8"))):
+        file = tmp_path / "scripts" / name
+        file.write_text(text, encoding="utf-8")
+        file.chmod(0o755)
+    done = subprocess.run([tmp_path / "scripts" / "results", "--help"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("usage: scripts/results")
+    assert os.access(SCRIPT, os.X_OK)

@@ -1,0 +1,31 @@
+"""docs/tour.ipynb runs as it stands, and shows what it showed when it was committed."""
+
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+TOUR = Path(__file__).parent.parent / "docs" / "tour.ipynb"
+
+
+def outputs(notebook: Any) -> list[list[str]]:
+    """What each code cell puts out, texts aside: they hold times and paths."""
+    return [
+        [kind for output in cell.outputs for kind in output.get("data", {}) if kind.startswith("image/")]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+    ]
+
+
+def test_every_cell_runs_and_shows_its_pictures(tmp_path: Path) -> None:
+    committed = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
+    fresh = nbformat.read(TOUR, as_version=4)  # type: ignore[no-untyped-call]
+    for cell in fresh.cells:
+        cell["outputs"] = []
+    NotebookClient(fresh, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert outputs(fresh) == outputs(committed)
+    assert sum(map(len, outputs(committed))) == 3
+    assert (tmp_path / "outputs" / "tour" / "checkpoints" / "best.ckpt").is_file()
+    kinds = {output.output_type for cell in committed.cells for output in cell.get("outputs", [])}
+    assert "error" not in kinds
