@@ -122,7 +122,12 @@ def test_interpolations_work(run_train: Command) -> None:
 def test_help_lists_groups_options_and_examples(run_train: Command) -> None:
     outcome = run_train("--help")
     assert outcome.code == 0
-    for words in ("model: cnn, densenet121", "optimizer: adam, adamw", "python -m digitrec.train -m", "tensorboard --logdir"):
+    for words in (
+        "model: cnn, densenet121",
+        "optimizer: adam, adamw",
+        "python -m digitrec.train -m",
+        "tensorboard --logdir",
+    ):
         assert words in outcome.out
 
 
