@@ -14,11 +14,12 @@ Positive = Annotated[int, Gt(0)]
 
 
 class CNN(DigitClassifier):
-    """Blocks of convolution, ReLU and max-pooling, then one dense layer with dropout.
+    """Blocks of convolution, max-pooling and ReLU, then one dense layer with dropout.
 
     Args:
         filters: feature maps of each block.
         kernel_size: pixels, of all blocks or of each; convolutions are not padded.
+        unpooled: how many of the last blocks go without pooling.
         hidden: units of the dense layer.
         dropout: share of dense units silenced in training.
         num_classes: number of logits.
@@ -33,6 +34,7 @@ class CNN(DigitClassifier):
         self,
         filters: Annotated[Sequence[Positive], Len(1)] = (32, 64),
         kernel_size: Positive | Sequence[Positive] = 3,
+        unpooled: Annotated[int, Ge(0)] = 0,
         hidden: Positive = 128,
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.5,
         num_classes: int = 10,
@@ -45,10 +47,13 @@ class CNN(DigitClassifier):
             raise ValueError(f"{len(filters)} blocks need one kernel_size or {len(filters)}, got {kernel_size}")
         blocks: list[nn.Module] = []
         size = image_size
-        for (channels, width), kernel in zip(pairwise([in_channels, *filters]), kernels, strict=True):
-            size = (size - kernel + 1) // 2
+        for index, ((channels, width), kernel) in enumerate(
+            zip(pairwise([in_channels, *filters]), kernels, strict=True)
+        ):
+            pool = 2 if index < len(filters) - unpooled else 1
+            size = (size - kernel + 1) // pool
             # Pooled first: ReLU keeps the order of values, so the result is the same for a quarter of the work.
-            blocks += [nn.Conv2d(channels, width, kernel), nn.MaxPool2d(2), nn.ReLU()]
+            blocks += [nn.Conv2d(channels, width, kernel), *([nn.MaxPool2d(pool)] if pool > 1 else []), nn.ReLU()]
         if size < 1:
             raise ValueError(
                 f"{len(filters)} blocks with kernel_size {kernel_size} need larger images than {image_size} pixels"
