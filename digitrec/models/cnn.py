@@ -1,7 +1,6 @@
 """Convolutional network."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Annotated
 
 import torch
@@ -47,13 +46,15 @@ class CNN(DigitClassifier):
             raise ValueError(f"{len(filters)} blocks need one kernel_size or {len(filters)}, got {kernel_size}")
         blocks: list[nn.Module] = []
         size = image_size
-        for index, ((channels, width), kernel) in enumerate(
-            zip(pairwise([in_channels, *filters]), kernels, strict=True)
-        ):
-            pool = 2 if index < len(filters) - unpooled else 1
-            size = (size - kernel + 1) // pool
-            # Pooled first: ReLU keeps the order of values, so the result is the same for a quarter of the work.
-            blocks += [nn.Conv2d(channels, width, kernel), *([nn.MaxPool2d(pool)] if pool > 1 else []), nn.ReLU()]
+        inputs = [in_channels, *filters[:-1]]
+        for block, (channels, width, kernel) in enumerate(zip(inputs, filters, kernels, strict=True)):
+            blocks.append(nn.Conv2d(channels, width, kernel))
+            size = size - kernel + 1
+            if block < len(filters) - unpooled:
+                # Before ReLU, which keeps the order of values: the result is the same for a quarter of the work.
+                blocks.append(nn.MaxPool2d(2))
+                size //= 2
+            blocks.append(nn.ReLU())
         if size < 1:
             raise ValueError(
                 f"{len(filters)} blocks with kernel_size {kernel_size} need larger images than {image_size} pixels"
