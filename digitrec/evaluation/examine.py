@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from digitrec.data.datasets import Split
@@ -14,6 +13,7 @@ from digitrec.evaluation.insight import evenly, look_inside
 from digitrec.evaluation.metrics import difference_interval, mcnemar, summarise
 from digitrec.evaluation.perturbations import PERTURBATIONS
 from digitrec.evaluation.predictions import Predictions, predict
+from digitrec.evaluation.progress import busy, steps
 from digitrec.evaluation.views import Views
 from digitrec.models.classifier import DigitClassifier
 
@@ -52,6 +52,10 @@ def examine(
     split = splits[stage]
     predictions = predict(classifiers, split, views, precision=precision)
     num_classes = len(predictions.class_names)
+    robustness = measure_robustness(classifiers, split, robustness_images, views, precision)
+    comparison = compare(predictions, *other, split, precision) if other else None
+    with busy("Looking inside the network"):
+        insight = look_inside(classifiers[0], split.images.cpu(), predictions)
     return Examination(
         title=title or f"{type(classifiers[0]).__name__}, {stage} images",
         facts=facts,
@@ -60,9 +64,9 @@ def examine(
         metrics=summarise(predictions.probabilities, predictions.labels, predictions.class_names),
         class_counts={name: torch.bincount(part.labels.cpu(), minlength=num_classes) for name, part in splits.items()},
         history=history,
-        robustness=measure_robustness(classifiers, split, robustness_images, views, precision),
-        insight=look_inside(classifiers[0], split.images.cpu(), predictions),
-        comparison=compare(predictions, *other, split, precision) if other else None,
+        robustness=robustness,
+        insight=insight,
+        comparison=comparison,
     )
 
 
@@ -95,7 +99,7 @@ def measure_robustness(
         return seen.correct.float().mean().item()
 
     unchanged, results = accuracy(images), []
-    for name, change in track(PERTURBATIONS.items(), description="Changing images", transient=True):
+    for name, change in steps(list(PERTURBATIONS.items()), "Changing images"):
         draws = torch.Generator()
         accuracies = [accuracy(change.apply(images, strength, draws.manual_seed(0))) for strength in change.strengths]
         results.append(Robustness(name, change.unit, change.strengths, accuracies, unchanged))

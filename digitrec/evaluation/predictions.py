@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from rich.progress import track
 from torch import Tensor
 
 from digitrec.data.datasets import Split
+from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 
 BATCH = 1000
@@ -61,7 +61,7 @@ def predict(
     probabilities = []
     mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
     with torch.inference_mode(), mixed:
-        for images in track(split.images.split(BATCH), description=task, transient=True, disable=not task):
+        for images in steps(split.images.split(BATCH), task):
             seen = views(images.to(device)) if views else [images.to(device)]
             parts = [classifier.eval()(view).float().softmax(dim=1) for view in seen for classifier in classifiers]
             probabilities.append(torch.stack(parts).mean(dim=0).cpu())

@@ -8,13 +8,14 @@ from rich.table import Table
 from digitrec.evaluation.events import write_events
 from digitrec.evaluation.examination import Examination
 from digitrec.evaluation.predictions import write_csv
+from digitrec.evaluation.progress import busy
 from digitrec.evaluation.report import write_report
 
 
 def publish(examination: Examination, folder: Path) -> None:
     """Write report.html, figures/, predictions.csv and TensorBoard events into a folder."""
     write_csv(examination.predictions, folder / "predictions.csv")
-    with Console().status("Drawing the report"):
+    with busy("Drawing the report"):
         write_report(examination, folder)
         write_events(examination, folder / "figures", folder)
 
