@@ -50,8 +50,8 @@ def build_model(settings: Settings, datamodule: DigitDataModule) -> DigitClassif
 def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -> None:
     try:
         source = load_classifier(path)
-    except CheckpointError as error:
-        raise CheckpointError(f"init_from={error}") from error
+    except CheckpointError as error:  # nothing has been started
+        raise UsageError(f"init_from: {error}") from error
     try:
         take_weights(model, source, class_names)
     except UsageError as error:

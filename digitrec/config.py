@@ -180,6 +180,14 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     return settings
 
 
+def check_data(values: Mapping[str, Any]) -> None:
+    """Hold arguments of the data module against what it takes; UsageError names the first that is wrong."""
+    signature = read_signature("digitrec.data.datamodule.DigitDataModule")
+    assert signature is not None
+    for name, value in values.items():
+        _check_value(f"data.{name}", value, signature.arguments[name])
+
+
 def _check_metrics(settings: Mapping[str, Any]) -> None:
     """Hold the objective, and what callbacks monitor, against the metrics that there are."""
     known = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS]

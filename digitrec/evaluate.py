@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from digitrec.config import EvaluateConfig, check
+from digitrec.config import EvaluateConfig, check, check_data
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.launch import launch
 from digitrec.training.run_record import run_record, write_json
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from digitrec.data.datamodule import DigitDataModule
     from digitrec.models.classifier import DigitClassifier
+
+SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
 
 
 def main() -> None:
@@ -33,8 +35,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
 
 def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
     from digitrec import build
-    from digitrec.evaluation.examine import check_classes, describe, examine, flat_metrics
-    from digitrec.evaluation.publish import print_summary, publish
+    from digitrec.evaluation.examine import check_classes, describe, examine
+    from digitrec.evaluation.publish import publish
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
     from digitrec.training.console import quiet_libraries
@@ -44,10 +46,11 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     paths = [settings["checkpoint"]] if isinstance(settings["checkpoint"], str) else settings["checkpoint"]
     classifiers = [_load("checkpoint", path).to(device) for path in paths]
     other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))
-    check_classes([*classifiers, *([other[1]] if other else [])])
+    everyone = dict(zip(paths, classifiers, strict=True)) | (dict([other]) if other else {})
+    check_classes(list(everyone.values()))
     datamodule = _datamodule(settings, classifiers[0], paths[0])
-    tta = HydraConfig.get().runtime.choices["tta"]
-    precision = native_precision(device) if settings["precision"] == "auto" else settings["precision"]
+    if settings["split"] == "val":
+        _check_held_out(datamodule, everyone)
 
     datamodule.prepare_data()
     datamodule.setup()
@@ -57,9 +60,10 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         "parameters": sum(parameter.numel() for model in classifiers for parameter in model.parameters()),
         "data": datamodule.dataset,
         "split": settings["split"],
-        "tta": tta,
+        "tta": HydraConfig.get().runtime.choices["tta"],
+        "views": {key: value for key, value in settings["tta"].items() if key != "_target_"},
         "device": str(device),
-        "precision": precision,
+        "precision": native_precision(device) if settings["precision"] == "auto" else settings["precision"],
         "data_checksum": datamodule.checksum,
     }
     examination = examine(
@@ -68,16 +72,14 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         stage=settings["split"],
         views=build.build_optional("tta", settings["tta"]),
         robustness_images=settings["robustness"],
-        precision=precision,
+        precision=record["precision"],
         other=other,
         history=training_history(paths[0]),
-        title=f"{record['model']} on {datamodule.dataset}",
+        title=f"{record['model']} on {datamodule.dataset}, {settings['split']} images",
         facts=describe(record),
     )
-    metrics = flat_metrics(examination, settings["split"])
+    metrics = publish(examination, settings["split"], run_dir)
     write_json(run_dir / "metrics.json", metrics)
-    publish(examination, run_dir)
-    print_summary(examination, run_dir)
     return metrics
 
 
@@ -98,18 +100,43 @@ def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str
     if settings["data"]:
         datamodule = build.build_datamodule(settings | {"seed": 0})
     else:
-        # Only these, and by name: a checkpoint may come from anybody, and says where to read from, not what to build.
-        trained_on = classifier.settings.get("data", {})
+        # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
+        trained_on = {name: value for name, value in _data_settings(classifier).items() if name in SPLITTING}
         if "dataset" not in trained_on:
             raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
-        names = ("dataset", "root", "val_size", "split_seed", "limit")
-        datamodule = DigitDataModule(**{name: trained_on[name] for name in names if name in trained_on})
+        if trained_on["dataset"] == "folder":
+            trained_on["root"] = _data_settings(classifier).get("root")
+        try:
+            check_data(trained_on)
+        except UsageError as error:
+            raise UsageError(f"checkpoint: {path} was trained on what is no data set of ours: {error}") from None
+        datamodule = DigitDataModule(**trained_on)
     if datamodule.class_names != classifier.class_names:
         raise UsageError(
             f"{datamodule.dataset} has {_listed(datamodule.class_names)}, the checkpoint was trained for "
             f"{_listed(classifier.class_names)}; choose data with the same classes"
         )
     return datamodule
+
+
+def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier]) -> None:
+    """Refuse validation images that one of the classifiers may have been trained on."""
+    for path, classifier in classifiers.items():
+        trained = _data_settings(classifier)
+        for name in SPLITTING:
+            held_out = getattr(datamodule, name)
+            if name not in trained or trained[name] != held_out:
+                raise UsageError(
+                    f"split=val: {path} was trained with data.{name}={trained.get(name, 'unknown')}, not {held_out}, "
+                    "and may know these images; use split=test"
+                )
+
+
+def _data_settings(classifier: DigitClassifier) -> dict[str, Any]:
+    """What a checkpoint says of its data; empty where that is nothing, or nothing sensible."""
+    settings: Any = classifier.settings
+    data = settings.get("data") if isinstance(settings, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -178,6 +178,8 @@ def _composition_error(error: Exception, config_name: str) -> str:
     if name in known:
         return first_line(cause)
     hint = near(name, known, f"{parent}." if parent else "") or f"; known: {', '.join(known)}"
+    if parent and not known:
+        hint = f"; choose an option of {parent} first: {parent}=..."
     given = [argument for argument in sys.argv[1:] if argument.lstrip("+~").partition("=")[0] == key]
     origin = f" (from the command line: {given[0]})" if given else ""
     return f"{key}: unknown key{hint}{origin}"

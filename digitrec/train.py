@@ -72,6 +72,8 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
 
     quiet_libraries(every_warning=_is_first_process())
     seed_everything(settings["seed"], verbose=False)
+    if settings["report"] and _reported(settings) == "val" and not settings["data"]["val_size"]:
+        raise UsageError("report=true: with test=false and data.val_size=0 there are no images to report on")
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer(settings)
     _refuse_processes_in_a_sweep(trainer)
@@ -90,29 +92,50 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)
         results.print_end(metrics, run_dir, results.best_checkpoint(trainer), brief=_is_sweep())
         if settings["report"]:
-            _report(datamodule, trainer, record, run_dir, stage="test" if settings["test"] else "val")
+            metrics = _report(model, datamodule, trainer, record, run_dir, _reported(settings)) | metrics
+            write_json(run_dir / "metrics.json", metrics)
     return metrics
 
 
-def _report(datamodule: DigitDataModule, trainer: Trainer, record: dict[str, Any], run_dir: Path, stage: str) -> None:
-    """The full report of the best checkpoint, into the run's own folder."""
-    from digitrec.evaluation.examine import describe, examine
-    from digitrec.evaluation.publish import print_summary, publish
-    from digitrec.models.checkpoint import load_classifier, training_history
+def _reported(settings: dict[str, Any]) -> str:
+    """Split that a report is about."""
+    return "test" if settings["test"] else "val"
 
-    model = load_classifier(run_dir).to(trainer.strategy.root_device)
+
+def _report(
+    model: DigitClassifier,
+    datamodule: DigitDataModule,
+    trainer: Trainer,
+    record: dict[str, Any],
+    run_dir: Path,
+    stage: str,
+) -> dict[str, float]:
+    """The full report of the best checkpoint, into the run's own folder; its numbers."""
+    from digitrec.evaluation.examine import describe, examine
+    from digitrec.evaluation.publish import publish
+    from digitrec.models.checkpoint import load_classifier, training_history
+    from digitrec.training.results import best_checkpoint
+
+    checkpoint = best_checkpoint(trainer)
+    precision = "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true"
     datamodule.setup()
     examination = examine(
-        [model],
+        [load_classifier(checkpoint).to(trainer.strategy.root_device) if checkpoint else model.eval()],
         datamodule.splits,
         stage=stage,
-        precision=str(trainer.precision),
-        history=training_history(run_dir),
-        title=f"{record['model']} on {record['data']}",
-        facts=describe({**record, "checkpoints": [str(run_dir)], "split": stage}),
+        precision=precision,
+        history=training_history(run_dir) if checkpoint else [],
+        title=f"{record['model']} on {record['data']}, {stage} images",
+        facts=describe(
+            {
+                **record,
+                "checkpoints": [checkpoint or "none, the weights at the end"],
+                "split": stage,
+                "precision": precision,
+            }
+        ),
     )
-    publish(examination, run_dir)
-    print_summary(examination, run_dir)
+    return publish(examination, stage, run_dir)
 
 
 def _is_sweep() -> bool:

@@ -4,12 +4,14 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitrec import train
+from digitrec.models.mlp import MLP
 from tests.command import Command, Outcome, read_json
 
 
@@ -88,9 +90,23 @@ def test_views_change_the_probabilities_and_other_splits_can_be_read(
     assert plain["val/loss"] != views["val/loss"]
 
 
-def test_a_training_can_end_with_the_same_report(run_train: Command, tmp_path: Path) -> None:
+def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    same = (f"checkpoint={runs / 'mlp'}", f"against={runs / 'mlp'}", "tta=small", "tta.shift=3", "robustness=0")
+    assert run_evaluate(*same, "hydra.run.dir=run").code == 0
+    metrics = read_json(tmp_path / "run" / "metrics.json")
+    assert metrics["comparison/only_this_right"] == metrics["comparison/only_other_right"] == 0
+    assert read_json(tmp_path / "run" / "run.json")["views"] == {"shift": 3, "degrees": 5.0}
+
+
+def test_a_training_can_end_with_the_same_report(run_train: Command, run_evaluate: Command, tmp_path: Path) -> None:
     outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=1", "report=true", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.err
+    assert run_evaluate("checkpoint=run", "hydra.run.dir=again").code == 0
+    reported, again = (read_json(tmp_path / name / "metrics.json") for name in ("run", "again"))
+    assert set(again) <= set(reported)
+    assert {name: reported[name] for name in again if name != "test/loss"} == pytest.approx(
+        {name: again[name] for name in again if name != "test/loss"}, abs=1e-5
+    )
     assert (tmp_path / "run" / "report.html").is_file()
     assert (tmp_path / "run" / "predictions.csv").is_file()
     assert "report/confusion_counts" in EventAccumulator(str(tmp_path / "run")).Reload().Tags()["images"]
@@ -104,6 +120,14 @@ def test_validation_pictures_are_drawn_at_their_interval_and_at_the_end(run_trai
     ends = [event.step + 1 for event in events.Scalars("val/accuracy")]
     for name in ("val/confusion", "val/predictions"):
         assert [image.step for image in events.Images(name)] == [ends[1], ends[3], ends[4]]
+
+
+def test_early_stopping_leaves_pictures_as_well(run_train: Command, tmp_path: Path) -> None:
+    stopped = ["callbacks=[default,early_stopping,pictures]", "callbacks.early_stopping.min_delta=1.0"]
+    outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=9", "hydra.run.dir=run", *stopped)
+    assert outcome.code == 0, outcome.err
+    events = EventAccumulator(str(tmp_path / "run")).Reload()
+    assert events.Images("val/confusion")[-1].step == events.Scalars("val/accuracy")[-1].step + 1
 
 
 def truncated(source: Path, target: Path) -> None:
@@ -135,6 +159,50 @@ def test_data_with_other_classes_gets_one_line(run_evaluate: Command, runs: Path
     line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", "data=fashion_mnist"), tmp_path)
     assert "fashion_mnist has 10 classes (T-shirt/top, " in line
     assert "trained for 10 classes (0, 1, " in line
+
+
+def test_images_that_a_network_may_have_learned_are_no_validation(
+    run_evaluate: Command, runs: Path, tmp_path: Path
+) -> None:
+    other = ("data=digits", "data.val_size=100", "split=val")
+    line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", *other), tmp_path)
+    assert "was trained with data.val_size=" in line
+    assert line.endswith("use split=test")
+
+
+@pytest.mark.parametrize(
+    ("data", "answer"),
+    [
+        (None, "does not say what it was trained on; name it, as in data=mnist"),
+        ({"dataset": "nowhere"}, "was trained on what is no data set of ours: data.dataset=nowhere"),
+        ({"dataset": "digits", "val_size": "x"}, "was trained on what is no data set of ours: data.val_size=x"),
+    ],
+)
+def test_a_checkpoint_that_says_nonsense_of_its_data_gets_one_line(
+    data: dict[str, Any] | None, answer: str, run_evaluate: Command, tmp_path: Path
+) -> None:
+    model = MLP(hidden=[4])
+    model.settings = {"data": data}
+    saved: dict[str, Any] = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(saved)
+    torch.save(saved, tmp_path / "odd.ckpt")
+    assert answer in refusal(run_evaluate("checkpoint=odd.ckpt"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("data.val_size=0", "split=val"), ("data.limit=10",), ("data.root=somewhere",)],
+)
+def test_what_needs_another_setting_says_so(
+    arguments: tuple[str, ...], run_evaluate: Command, runs: Path, tmp_path: Path
+) -> None:
+    line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", *arguments), tmp_path)
+    assert "choose an option of data first: data=..." in line
+
+
+def test_a_report_on_no_images_is_refused_before_training(run_train: Command, tmp_path: Path) -> None:
+    line = refusal(run_train("data=digits", "report=true", "test=false", "data.val_size=0"), tmp_path)
+    assert line.startswith("error: report=true: ")
 
 
 @pytest.mark.parametrize(

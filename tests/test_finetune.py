@@ -79,14 +79,14 @@ def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("experiment=finetune",), 1, "init_from=RUN_FOLDER: no such file; expected a .ckpt file or a run folder"),
+        (("experiment=finetune",), 2, "init_from: RUN_FOLDER: no such file; expected a .ckpt file or a run folder"),
         (("init_from={source}", "model=mlp"), 2, "init_from: the checkpoint holds a CNN, model is MLP; use model=cnn"),
         (
             ("init_from={source}", "model.hidden=64"),
             2,
             "init_from: the checkpoint has hidden=128, model has 64; use model.hidden=128",
         ),
-        (("init_from=nowhere",), 1, "init_from=nowhere: no such file; expected a .ckpt file or a run folder"),
+        (("init_from=nowhere",), 2, "init_from: nowhere: no such file; expected a .ckpt file or a run folder"),
         (("init_from=3",), 2, "init_from=3: it should be a valid string"),
     ],
 )

@@ -46,14 +46,16 @@ def examine(
         facts: for the report.
 
     Raises:
-        UsageError: the classifiers differ in their classes.
+        UsageError: the classifiers differ in their classes, or the split is empty.
     """
     check_classes([*classifiers, *([other[1]] if other else [])])
     split = splits[stage]
+    if not len(split.labels):
+        raise UsageError(f"there are no {stage} images: the data hold none out (data.val_size=0)")
     predictions = predict(classifiers, split, views, precision=precision)
     num_classes = len(predictions.class_names)
     robustness = measure_robustness(classifiers, split, robustness_images, views, precision)
-    comparison = compare(predictions, *other, split, precision) if other else None
+    comparison = compare(predictions, *other, split, views, precision) if other else None
     with busy("Looking inside the network"):
         insight = look_inside(classifiers[0], split.images.cpu(), predictions)
     return Examination(
@@ -62,7 +64,11 @@ def examine(
         images=split.images.cpu(),
         predictions=predictions,
         metrics=summarise(predictions.probabilities, predictions.labels, predictions.class_names),
-        class_counts={name: torch.bincount(part.labels.cpu(), minlength=num_classes) for name, part in splits.items()},
+        class_counts={
+            name: torch.bincount(part.labels.cpu(), minlength=num_classes)
+            for name, part in splits.items()
+            if len(part.labels)
+        },
         history=history,
         robustness=robustness,
         insight=insight,
@@ -107,10 +113,15 @@ def measure_robustness(
 
 
 def compare(
-    predictions: Predictions, name: str, other: DigitClassifier, split: Split, precision: str = "32-true"
+    predictions: Predictions,
+    name: str,
+    other: DigitClassifier,
+    split: Split,
+    views: Views | None = None,
+    precision: str = "32-true",
 ) -> Comparison:
-    """Whether the classifier called `name` does better or worse on the same images, or only by chance."""
-    a, b = predictions.correct, predict([other], split, precision=precision, task="Comparing").correct
+    """Whether the classifier called `name` does better or worse on the same views of the same images, or by chance."""
+    a, b = predictions.correct, predict([other], split, views, precision=precision, task="Comparing").correct
     return Comparison(
         other=name,
         accuracy=b.float().mean().item(),
@@ -127,7 +138,7 @@ def describe(record: Mapping[str, Any]) -> dict[str, str]:
         "Checkpoint": "\n".join(record["checkpoints"]),
         "Network": f"{record['model']}, {record['parameters']:,} parameters",
         "Data": f"{record['data']}, {record['split']} images, checksum {record['data_checksum']}",
-        "Test-time augmentation": record.get("tta", "none"),
+        "Test-time augmentation": _views(record.get("views", {})),
         "Device": f"{record['device']}, {record['precision']}",
         "Command": record["command"],
         "Code": record["git_revision"] or "no git checkout",
@@ -137,22 +148,5 @@ def describe(record: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in facts.items()}
 
 
-def flat_metrics(examination: Examination, stage: str) -> dict[str, Any]:
-    """Every number by its name in TensorBoard and metrics.json."""
-    flat: dict[str, Any] = {f"{stage}/{name}": value for name, value in examination.metrics.items()}
-    for change in examination.robustness:
-        flat["robustness/none"] = change.unchanged
-        for strength, accuracy in zip(change.strengths, change.accuracies, strict=True):
-            flat[f"robustness/{change.name}/{strength:g}"] = accuracy
-    if examination.comparison:
-        difference, low, high = examination.comparison.difference
-        flat |= {
-            "comparison/accuracy": examination.comparison.accuracy,
-            "comparison/difference": difference,
-            "comparison/difference_low": low,
-            "comparison/difference_high": high,
-            "comparison/only_this_right": examination.comparison.test.only_a,
-            "comparison/only_other_right": examination.comparison.test.only_b,
-            "comparison/p_value": examination.comparison.test.p_value,
-        }
-    return flat
+def _views(arguments: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in arguments.items()) or "none"

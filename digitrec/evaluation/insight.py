@@ -1,7 +1,5 @@
 """A look inside a classifier: its first filters, what speaks for a decision, and where it puts images."""
 
-from collections.abc import Callable
-
 import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -9,9 +7,10 @@ from torch import Tensor, nn
 
 from digitrec.evaluation.examination import Insight
 from digitrec.evaluation.predictions import BATCH, Predictions
-from digitrec.models.classifier import DigitClassifier
+from digitrec.models.classifier import DigitClassifier, last_dense
 
 SHOWN, EXPLAINED, EMBEDDED = 16, 12, 1500
+MIN_POINTS = 5  # different ones, for a layout to say anything
 
 
 def look_inside(classifier: DigitClassifier, images: Tensor, predictions: Predictions) -> Insight:
@@ -74,22 +73,23 @@ def integrated_gradients(classifier: nn.Module, images: Tensor, classes: Tensor,
 
 
 def features(classifier: DigitClassifier, images: Tensor) -> Tensor:
-    """What the last linear layer gets, (N, D) float, for images (N, C, H, W)."""
-    last = [layer for layer in classifier.modules() if isinstance(layer, nn.Linear)][-1]
+    """What the last dense layer gets, (N, D) float, for images (N, C, H, W); the logits if there is no such layer."""
+    _, last = last_dense(classifier)
     kept: list[Tensor] = []
-    keep: Callable[..., None] = lambda layer, inputs: kept.append(inputs[0].detach().float().cpu())  # noqa: E731
-    handle = last.register_forward_pre_hook(keep)
+    handle = last.register_forward_pre_hook(lambda layer, inputs: kept.append(inputs[0])) if last else None
     try:
         with torch.inference_mode():
-            for part in images.split(BATCH):
-                classifier(part.to(classifier.device))
+            logits = [classifier(part.to(classifier.device)) for part in images.split(BATCH)]
     finally:
-        handle.remove()
-    return torch.cat(kept)
+        if handle:
+            handle.remove()
+    return torch.cat(kept or logits).float().cpu()
 
 
 def in_the_plane(points: Tensor, seed: int = 0) -> Tensor:
     """Lay points (N, D) out in the plane, (N, 2), neighbours beside each other (t-SNE; van der Maaten, Hinton 2008)."""
+    if not points.isfinite().all() or len(points.unique(dim=0)) < MIN_POINTS:
+        return torch.zeros(len(points), 2)  # a network that has died; t-SNE would take the whole process with it
     narrow = min(30, *points.shape)
     reduced = PCA(narrow, random_state=seed).fit_transform(points.numpy()) if points.shape[1] > narrow else points
     perplexity = min(30.0, max(1.0, (len(points) - 1) / 3))

@@ -17,7 +17,7 @@ class ValidationPictures(Callback):
     """A confusion matrix and predictions of some images to TensorBoard's image tab; of several processes, the first's.
 
     Args:
-        every_n_epochs: epochs from one set of pictures to the next; the last epoch has one in any case.
+        every_n_epochs: epochs from one set of pictures to the next; the last validation has one in any case.
     """
 
     def __init__(self, every_n_epochs: Annotated[int, Gt(0)] = 5) -> None:
@@ -25,22 +25,35 @@ class ValidationPictures(Callback):
         self._images: Tensor | None = None
         self._seen: list[tuple[Tensor, Tensor]] = []
 
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forget the validation before."""
+        self._images, self._seen = None, []
+
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Keep what the validation has computed anyway, where it lies."""
-        if self._due(trainer):
-            images, labels = batch
-            self._images = images if self._images is None else self._images
-            self._seen.append((outputs, labels))
+        images, labels = batch
+        self._images = images if self._images is None else self._images
+        self._seen.append((outputs, labels))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw and log."""
-        if not self._seen or self._images is None:
+        """Draw and log, if it is time."""
+        if (trainer.current_epoch + 1) % self.every_n_epochs == 0:
+            self._draw(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw and log the last validation, unless that has been done."""
+        self._draw(trainer, pl_module)
+
+    def _draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        writers = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        if not (self._seen and writers and trainer.is_global_zero):
             return
-        assert isinstance(pl_module, DigitClassifier)
         from digitrec.evaluation.figures import classes, digits, style  # matplotlib takes a while to import
 
+        assert isinstance(pl_module, DigitClassifier)
+        assert self._images is not None
         logits, labels = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
         predictions = Predictions(labels, logits.softmax(dim=1), pl_module.class_names)
         figures = {
@@ -48,12 +61,6 @@ class ValidationPictures(Callback):
             "predictions": digits.answers(self._images.cpu(), predictions, style.LIGHT),
         }
         self._images, self._seen = None, []
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                for name, figure in figures.items():
-                    logger.experiment.add_figure(f"val/{name}", figure, trainer.global_step, close=False)
-
-    def _due(self, trainer: Trainer) -> bool:
-        epoch = trainer.current_epoch + 1
-        shown = trainer.is_global_zero and any(isinstance(logger, TensorBoardLogger) for logger in trainer.loggers)
-        return shown and (epoch % self.every_n_epochs == 0 or epoch == trainer.max_epochs)
+        for writer in writers:
+            for name, figure in figures.items():
+                writer.add_figure(f"val/{name}", figure, trainer.global_step, close=False)

@@ -12,12 +12,39 @@ from digitrec.evaluation.progress import busy
 from digitrec.evaluation.report import write_report
 
 
-def publish(examination: Examination, folder: Path) -> None:
-    """Write report.html, figures/, predictions.csv and TensorBoard events into a folder."""
+def publish(examination: Examination, stage: str, folder: Path) -> dict[str, float]:
+    """Write report.html, figures/, predictions.csv and TensorBoard events into a folder, and print a summary.
+
+    Returns:
+        every number by its name in metrics.json, those of the predictions below `stage`.
+    """
     write_csv(examination.predictions, folder / "predictions.csv")
     with busy("Drawing the report"):
         write_report(examination, folder)
         write_events(examination, folder / "figures", folder)
+    print_summary(examination, folder)
+    return flat_metrics(examination, stage)
+
+
+def flat_metrics(examination: Examination, stage: str) -> dict[str, float]:
+    """Every number by its name in TensorBoard and metrics.json."""
+    flat: dict[str, float] = {f"{stage}/{name}": value for name, value in examination.metrics.items()}
+    for change in examination.robustness:
+        flat["robustness/none"] = change.unchanged
+        for strength, accuracy in zip(change.strengths, change.accuracies, strict=True):
+            flat[f"robustness/{change.name}/{strength:g}"] = accuracy
+    if examination.comparison:
+        difference, low, high = examination.comparison.difference
+        flat |= {
+            "comparison/accuracy": examination.comparison.accuracy,
+            "comparison/difference": difference,
+            "comparison/difference_low": low,
+            "comparison/difference_high": high,
+            "comparison/only_this_right": examination.comparison.test.only_a,
+            "comparison/only_other_right": examination.comparison.test.only_b,
+            "comparison/p_value": examination.comparison.test.p_value,
+        }
+    return flat
 
 
 def print_summary(examination: Examination, folder: Path) -> None:

@@ -15,7 +15,7 @@ from torchvision.models import get_model, get_model_weights
 from digitrec.errors import DigitrecError, first_line
 from digitrec.models.classifier import DigitClassifier
 
-SMALLEST = 8  # pixels: three halvings, before each of which something must be left
+SMALLEST = 8  # pixels: the features are halved at least three times, and something must be left
 
 
 class Backbone(DigitClassifier):

@@ -32,7 +32,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{file}: does not fit {network.__name__}: {first_line(error)}") from error
+        raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
     return model.eval()
 
@@ -74,6 +74,11 @@ def _read(file: Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f"{file}: holds a {type(checkpoint).__name__}, expected a digitrec checkpoint")
     return checkpoint
+
+
+def _in_one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 def _network(name: str, file: Path) -> type[DigitClassifier]:

@@ -185,3 +185,9 @@ class DigitClassifier(LightningModule):
         if steps == float("inf"):
             raise UsageError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
         return int(steps)
+
+
+def last_dense(model: nn.Module) -> tuple[str, nn.Linear | None]:
+    """Name and module of the last dense layer, which gives the logits of most networks; ("", None) without one."""
+    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
+    return layers[-1] if layers else ("", None)

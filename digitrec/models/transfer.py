@@ -4,10 +4,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from torch import nn
-
 from digitrec.errors import UsageError
-from digitrec.models.classifier import DigitClassifier
+from digitrec.models.classifier import DigitClassifier, last_dense
 
 FREE = ("num_classes", "dropout", "pretrained")  # arguments that may differ: no weight taken depends on them
 
@@ -31,7 +29,7 @@ def take_weights(model: DigitClassifier, source: DigitClassifier, class_names: S
     if tuple(class_names) == source.class_names:
         model.load_state_dict(weights)
         return
-    name, layer = _last_dense(source)
+    name, layer = last_dense(source)
     if layer is None or layer.out_features != len(source.class_names):
         raise UsageError(
             f"{type(source).__name__} has no last dense layer to renew, and the checkpoint's classes "
@@ -49,8 +47,3 @@ def _plain(model: DigitClassifier) -> dict[str, str]:
 
 def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-
-
-def _last_dense(model: nn.Module) -> tuple[str, nn.Linear | None]:
-    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, nn.Linear)]
-    return layers[-1] if layers else ("", None)

@@ -45,7 +45,7 @@ def make_examination() -> MakeExamination:
             if bare
             else [
                 Robustness("rotation", "degrees", (10, 20, 40), (0.9, 0.8, 0.1), 0.97),
-                Robustness("contrast", "share", (0.8, 0.3), (0.9, 0.5), 0.97),
+                Robustness("contrast", "percent lost", (20, 70), (0.9, 0.5), 0.97),
             ],
             insight=Insight(
                 normalised=(images[:10].float() / 255 - 0.13) / 0.3,

@@ -190,12 +190,12 @@ def test_robustness_starts_at_unchanged_images(make_examination: Make) -> None:
     assert figure is not None
     rotation, contrast = figure.axes
     np.testing.assert_allclose(np.asarray(rotation.lines[0].get_ydata(), dtype=float), [0.97, 0.9, 0.8, 0.1])
-    assert [label.get_text() for label in contrast.get_xticklabels()] == ["none", "0.8", "0.3"]
-    assert (rotation.get_xlabel(), contrast.get_xlabel()) == ("degrees", "share")
+    assert [label.get_text() for label in contrast.get_xticklabels()] == ["none", "20", "70"]
+    assert (rotation.get_xlabel(), contrast.get_xlabel()) == ("degrees", "percent lost")
 
 
 def test_training_curves_show_what_the_history_has() -> None:
-    history = [{"epoch": 1.0, "train/loss": 0.5}, {"epoch": 2.0, "train/loss": 0.3, "val/loss": 0.4, "lr-Adam": 0.1}]
+    history = [{"epoch": 1.0, "train/loss": 0.5}, {"epoch": 2.0, "train/loss": 0.3, "val/loss": 0.4, "lr": 0.1}]
     figure = curves.training(history, LIGHT)
     assert figure is not None
     loss, rate = figure.axes

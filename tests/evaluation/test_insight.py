@@ -78,6 +78,22 @@ def test_the_plane_keeps_neighbours_together() -> None:
     assert torch.equal(labels[distances.argmin(dim=1)], labels)
 
 
+@pytest.mark.parametrize("points", [torch.ones(40, 8), torch.full((40, 8), float("nan"))])
+def test_a_dead_network_has_no_layout_but_does_no_harm(points: torch.Tensor) -> None:
+    assert torch.equal(in_the_plane(points), torch.zeros(40, 2))
+
+
+def test_a_network_without_a_dense_layer_is_laid_out_by_its_logits(images: torch.Tensor) -> None:
+    class Pooled(CNN):
+        def __init__(self) -> None:
+            super().__init__(filters=[10])
+            self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+    model = Pooled().eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(features(model, images), model(images))
+
+
 @pytest.mark.parametrize(("size", "count"), [(10_000, 2000), (7, 3), (5, 9), (3, 3)])
 def test_evenly_spread_indices_rise_and_reach_every_part(size: int, count: int) -> None:
     chosen = evenly(size, count)

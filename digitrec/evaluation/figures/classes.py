@@ -30,14 +30,16 @@ def class_counts(counts: Mapping[str, Tensor], class_names: Sequence[str], theme
 
 
 def scores(predictions: Predictions, theme: Theme) -> Figure:
-    """Precision, recall and F1 of each class, the lowest of each in another colour."""
+    """Precision, recall and F1 of each class, the lowest of the classes that occur in another colour."""
     confusion = confusion_matrix(predictions.labels, predictions.predicted, len(predictions.class_names))
     found = class_scores(confusion)
     panels = {"precision": found.precision.tolist(), "recall": found.recall.tolist(), "F1": found.f1.tolist()}
     figure, columns = _bars(panels, predictions.class_names, theme, "{:.3f}")
     for axes, values in zip(columns, panels.values(), strict=True):
         axes.set_xlim(0, 1)
-        axes.patches[int(np.argmin(values))].set_facecolor(theme.second)
+        occurring = np.where(found.support > 0, values, np.inf)
+        if len(set(values)) > 1:
+            axes.patches[int(np.argmin(occurring))].set_facecolor(theme.second)
     return figure
 
 

@@ -33,7 +33,12 @@ def agreement(comparison: Comparison | None, theme: Theme) -> Figure | None:
     axes.set_yticks([0.5, 1.5], ["right", "wrong"], rotation=90, va="center")
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(f"the other: {plain(comparison.other, 40)}", fontsize=SMALL, color=theme.muted)
+    axes.set_xlabel(f"the other: {plain(_tail(comparison.other), 40)}", fontsize=SMALL, color=theme.muted)
     axes.set_ylabel("this model", fontsize=SMALL, color=theme.muted)
     axes.spines[:].set_visible(False)
     return figure
+
+
+def _tail(path: str, longest: int = 39) -> str:
+    """End of a path: where runs differ."""
+    return path if len(path) <= longest else f"…{path[1 - longest :]}"

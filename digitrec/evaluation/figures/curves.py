@@ -21,11 +21,10 @@ NAMED_COLOURS = (2, 1, 0, 4, 3)  # of the theme's many
 
 def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | None:
     """Loss, accuracy and learning rate over the epochs; None without history."""
-    rate = next((name for row in history for name in row if name == "lr" or name.startswith("lr-")), "lr")
     panels = {
         "loss": ("train/loss", "val/loss"),
         "accuracy": ("train/accuracy", "val/accuracy"),
-        "learning rate": (rate,),
+        "learning rate": ("lr",),
     }
     known = {title: names for title, names in panels.items() if any(name in row for row in history for name in names)}
     if not known:
@@ -34,7 +33,7 @@ def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | N
     for axes, (title, names) in zip(figure.subplots(1, len(known), squeeze=False)[0], known.items(), strict=True):
         dress(axes, theme, title, x="epoch")
         for name, colour, line in zip(names, (theme.second, theme.first), ("--", "-"), strict=False):
-            _series(axes, history, name, theme.first if name == rate else colour, "-" if name == rate else line)
+            _series(axes, history, name, theme.first if name == "lr" else colour, "-" if name == "lr" else line)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         if title == "accuracy":
             axes.yaxis.set_major_formatter(PercentFormatter(1))

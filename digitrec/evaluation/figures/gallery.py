@@ -80,8 +80,8 @@ GALLERY = {
     "robustness": Exhibit(
         "Trust",
         "Accuracy on changed images",
-        "The same images, changed more and more from left to right. The dotted line is the accuracy without change, "
-        "the number that at the strongest change.",
+        "A sample of the images, changed more and more from left to right. The dotted line is the sample's accuracy "
+        "without change, the number that at the strongest change.",
         lambda e, theme: curves.robustness(e.robustness, theme),
     ),
     "comparison": Exhibit(
@@ -100,7 +100,8 @@ GALLERY = {
     "filters": Exhibit(
         "Inside the network",
         "First filters",
-        "The weights that look at pixels directly, all on one scale: orange is drawn to ink, blue is put off by it.",
+        "The weights that look at pixels directly, all on one scale: orange is drawn to ink, blue is put off by it. "
+        "Of an ensemble, here and below, those of its first network.",
         lambda e, theme: digits.first_filters(e.insight.filters, theme),
     ),
     "attributions": Exhibit(
