@@ -96,6 +96,14 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(
     assert same(resumed.state_dict(), whole.state_dict())
 
 
+def test_features_stay_frozen_when_training_resumes_within_an_epoch(
+    fit: Callable[..., ResidualCNN], tmp_path: Path
+) -> None:
+    checkpoint = ModelCheckpoint(tmp_path, filename="{step}", save_top_k=-1, every_n_train_steps=1)
+    fit(FreezeFeatures(None), checkpoint, enable_checkpointing=True)
+    assert unchanged(fit(FreezeFeatures(None), resume=tmp_path / "step=2.ckpt"))
+
+
 def test_an_average_of_weights_keeps_frozen_features_and_follows_released_ones(
     fit: Callable[..., ResidualCNN],
 ) -> None:
