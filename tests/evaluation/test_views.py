@@ -52,9 +52,12 @@ def test_views_move_up_down_left_and_right(images: Tensor) -> None:
         torch.testing.assert_close(view, images.roll(way, dims=(2, 3)), atol=1e-5, rtol=0)
 
 
-def test_half_a_pixel_is_the_mean_of_two(images: Tensor) -> None:
+def test_half_a_pixel_is_halfway_along_a_cubic(images: Tensor) -> None:
     up = Views(0.5, 0)(images)[1]
-    torch.testing.assert_close(up, (images + images.roll(-1, dims=2)) / 2, atol=1e-5, rtol=0)
+    rows = [images.roll(shift, dims=2) for shift in (1, 0, -1, -2)]
+    weights = (-0.09375, 0.59375, 0.59375, -0.09375)  # Keys' kernel with a = -0.75 at 3/2, 1/2, 1/2, 3/2
+    halfway = sum(weight * row for weight, row in zip(weights, rows, strict=True))
+    torch.testing.assert_close(up, torch.as_tensor(halfway).clamp(0, 1), atol=1e-5, rtol=0)
 
 
 def test_views_turn_counter_clockwise_and_clockwise(images: Tensor) -> None:
