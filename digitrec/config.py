@@ -14,7 +14,7 @@ from annotated_types import Ge, Len, Lt
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from digitrec.allowlist import allowed, how_to_allow
@@ -165,6 +165,8 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     """
     try:
         plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise UsageError(f"{error.full_key}: missing; give it as {error.full_key}=...") from None
     except OmegaConfBaseException as error:
         key = error.full_key or ""
         raise UsageError(f"{key or 'configuration'}: {first_line(error)}{_origin(key)}") from None
@@ -177,7 +179,16 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     for key, value in settings.items():
         _check_top(key, value, known[key])
     _check_metrics(settings)
+    _check_run_dir(settings["run_dir"])
     return settings
+
+
+def _check_run_dir(given: str) -> None:
+    """Hydra has made the run folder already; `run_dir` only tells the others where it is."""
+    if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
+        return
+    if Path(given) != Path(HydraConfig.get().runtime.output_dir):
+        raise UsageError(f"run_dir={given}: it follows from hydra.run.dir; set that instead")
 
 
 def check_data(values: Mapping[str, Any]) -> None:

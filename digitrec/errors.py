@@ -9,6 +9,10 @@ class UsageError(DigitrecError, ValueError):
     """The command or its configuration is wrong; nothing has been started. Exit code 2."""
 
 
+class FolderTakenError(UsageError):
+    """The run folder holds another run; nothing in it is ours to touch."""
+
+
 class DataError(DigitrecError):
     """A data file is missing, damaged or out of reach."""
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from digitrec.data.datamodule import DigitDataModule
+    from digitrec.data.datasets import Split
     from digitrec.models.classifier import DigitClassifier
 
 SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
@@ -68,7 +69,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     }
     examination = examine(
         classifiers,
-        datamodule.splits,
+        _labelled_as(classifiers[0].class_names, datamodule),
         stage=settings["split"],
         views=build.build_optional("tta", settings["tta"]),
         robustness_images=settings["robustness"],
@@ -111,12 +112,22 @@ def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str
         except UsageError as error:
             raise UsageError(f"checkpoint: {path} was trained on what is no data set of ours: {error}") from None
         datamodule = DigitDataModule(**trained_on)
-    if datamodule.class_names != classifier.class_names:
+    if not set(datamodule.class_names) <= set(classifier.class_names):
         raise UsageError(
             f"{datamodule.dataset} has {_listed(datamodule.class_names)}, the checkpoint was trained for "
-            f"{_listed(classifier.class_names)}; choose data with the same classes"
+            f"{_listed(classifier.class_names)}; choose data with these classes, or some of them"
         )
     return datamodule
+
+
+def _labelled_as(class_names: tuple[str, ...], datamodule: DigitDataModule) -> dict[str, Split]:
+    """Splits with the labels that a classifier means by the same names; people's pictures may show only some digits."""
+    import torch
+
+    from digitrec.data.datasets import Split
+
+    meant = torch.tensor([class_names.index(name) for name in datamodule.class_names])
+    return {name: Split(images, meant[labels]) for name, (images, labels) in datamodule.splits.items()}
 
 
 def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier]) -> None:

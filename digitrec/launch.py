@@ -30,7 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.config import CONF_DIR, near
-from digitrec.errors import DigitrecError, UsageError, first_line
+from digitrec.errors import DigitrecError, FolderTakenError, UsageError, first_line
 from digitrec.guard import guard_hydra
 from digitrec.sweep import print_sweep
 
@@ -90,14 +90,14 @@ def _run(task: Task, config_name: str) -> int:
 
     def job(cfg: DictConfig) -> float | None:
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        taken = (run_dir / "run.json").exists()
         try:
             return task(cfg, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
-            if isinstance(error, UsageError) and HydraConfig.get().mode == RunMode.RUN and not taken:
-                _discard(run_dir)
-            else:
+            began = not isinstance(error, UsageError) or HydraConfig.get().mode == RunMode.MULTIRUN
+            if began:
                 log.exception("this run failed")
+            elif not isinstance(error, FolderTakenError):
+                _discard(run_dir)
             errors.append(error)
             return None
 
@@ -144,6 +144,8 @@ def _print_error(error: BaseException, config_name: str) -> None:
     match error:
         case MissingConfigException(missing_cfg_file=str(missing)):
             text = _missing_option(missing, error)
+        case OverrideParseException() if "=" not in error.override:
+            text = f"{error.override}: expected key=value, such as seed=1; --help lists the keys"
         case OverrideParseException():
             text = f"{error.override}: {first_line(error)}; a value with spaces or signs needs quotes: 'key=\"value\"'"
         case ConfigCompositionException():

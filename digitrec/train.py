@@ -57,8 +57,6 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         recording = run_record(run_dir)
     with recording as record:
         settings = check(cfg, TrainConfig)
-        if Path(settings["run_dir"]) != run_dir:
-            raise UsageError(f"run_dir={settings['run_dir']}: it follows from hydra.run.dir; set that instead")
         metrics = _run(settings, run_dir, record)
     return metrics.get(settings["objective"])
 

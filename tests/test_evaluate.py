@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitrec import train
@@ -155,6 +156,29 @@ def test_a_bad_checkpoint_gets_one_line(
     assert refusal(run_evaluate(f"checkpoint={file}"), tmp_path).startswith(f"error: checkpoint: {file}: ")
 
 
+def test_pictures_of_some_of_the_digits_are_enough(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    for name, box in (("1", (14, 4, 16, 24)), ("7", (4, 4, 24, 6))):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(5):
+            picture = Image.new("L", (28, 28), 255)
+            picture.paste(number, box)
+            picture.save(tmp_path / "pictures" / name / f"{number}.png")
+    mine = ("data=folder", "data.root=pictures", "robustness=0", "hydra.run.dir=run")
+    outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *mine)
+    assert outcome.code == 0, outcome.err
+    with (tmp_path / "run" / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        assert {row["label"] for row in csv.DictReader(stream)} == {"1", "7"}
+
+
+def test_weights_that_are_no_numbers_get_one_line(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    checkpoint = torch.load(runs / "mlp" / "checkpoints" / "best.ckpt", weights_only=True)
+    checkpoint["state_dict"]["head.0.bias"].fill_(float("nan"))
+    torch.save(checkpoint, tmp_path / "nan.ckpt")
+    outcome = run_evaluate("checkpoint=nan.ckpt")
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[-1].startswith("error: the network gives no numbers for some images")
+
+
 def test_data_with_other_classes_gets_one_line(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", "data=fashion_mnist"), tmp_path)
     assert "fashion_mnist has 10 classes (T-shirt/top, " in line
@@ -207,7 +231,13 @@ def test_a_report_on_no_images_is_refused_before_training(run_train: Command, tm
 
 @pytest.mark.parametrize(
     ("argument", "answer"),
-    [("split=tset", "split=tset"), ("robustness=-1", "robustness=-1"), ("tta=big", "tta=big: no such option")],
+    [
+        ("split=tset", "split=tset"),
+        ("robustness=-1", "robustness=-1"),
+        ("tta=big", "tta=big: no such option"),
+        ("run_dir=elsewhere", "run_dir=elsewhere: it follows from hydra.run.dir"),
+        ("outputs/train/run", "outputs/train/run: expected key=value"),
+    ],
 )
 def test_wrong_settings_get_one_line(argument: str, answer: str, run_evaluate: Command, tmp_path: Path) -> None:
     assert answer in refusal(run_evaluate("checkpoint=somewhere", argument), tmp_path)

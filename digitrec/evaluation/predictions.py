@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from digitrec.data.datasets import Split
+from digitrec.errors import DigitrecError
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 
@@ -56,6 +57,9 @@ def predict(
         views: images -> versions of them to average over; None looks once.
         precision: Lightning's name of it, 32-true or bf16-mixed.
         task: what the progress bar says; without one there is none.
+
+    Raises:
+        DigitrecError: a probability is no finite number.
     """
     device = classifiers[0].device
     probabilities = []
@@ -65,7 +69,10 @@ def predict(
             seen = views(images.to(device)) if views else [images.to(device)]
             parts = [classifier.eval()(view).float().softmax(dim=1) for view in seen for classifier in classifiers]
             probabilities.append(torch.stack(parts).mean(dim=0).cpu())
-    return Predictions(split.labels.cpu(), torch.cat(probabilities), classifiers[0].class_names)
+    found = torch.cat(probabilities)
+    if not found.isfinite().all():
+        raise DigitrecError("the network gives no numbers for some images: its weights are not finite, train it again")
+    return Predictions(split.labels.cpu(), found, classifiers[0].class_names)
 
 
 def write_csv(predictions: Predictions, file: Path) -> None:

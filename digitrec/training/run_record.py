@@ -15,7 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from digitrec.errors import DigitrecError, UsageError
+from digitrec.errors import DigitrecError, FolderTakenError
 
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
@@ -29,7 +29,7 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
         interrupted or failed, the last with an `error`.
 
     Raises:
-        UsageError: there is a record of another run.
+        FolderTakenError: there is a record of another run.
     """
     record: dict[str, Any] = {
         "status": "running",
@@ -40,11 +40,14 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
         "host": platform.node(),
         "start": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
-    if (run_dir / "run.json").exists():
-        raise UsageError(f"{run_dir} holds a run already; choose another folder, or leave hydra.run.dir to us")
     began = time.perf_counter()
     try:
+        (run_dir / "run.json").touch(exist_ok=False)  # of two that start at once, one finds the file
         write_json(run_dir / "run.json", record)
+    except FileExistsError:
+        raise FolderTakenError(
+            f"{run_dir} holds a run already; choose another folder, or leave hydra.run.dir to us"
+        ) from None
     except OSError as error:
         raise DigitrecError(f"the run folder cannot be written: {error}") from error
     try:

@@ -29,7 +29,7 @@ def samples(images: Tensor, predictions: Predictions, normalised: Tensor, theme:
     for index, (stored, seen) in enumerate(zip(grey(images[:count]), grey(normalised[:count]), strict=True)):
         sheet.image(index, stored)
         sheet.image(index + count, seen)
-        name = plain(predictions.class_names[int(predictions.labels[index])], longest=9)
+        name = plain(predictions.class_names[int(predictions.labels[index])], longest=7)
         sheet.lines(index, [name], [theme.ink])
     sheet.row_name(0, f"stored bytes\n{_range(images[:count])}")
     sheet.row_name(1, f"as normalised\n{_range(normalised[:count])}")
@@ -47,11 +47,11 @@ def answers(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
     sheet = Sheet(theme, len(chosen), 8, lines=2)
     names, sure = predictions.class_names, predictions.probabilities.amax(dim=1)
     for place, (index, pixels) in enumerate(zip(chosen.tolist(), grey(images[chosen]), strict=True)):
-        name = plain(names[int(predictions.predicted[index])], longest=11)
+        name = plain(names[int(predictions.predicted[index])], longest=7)
         if predictions.correct[index]:
             colour, texts = theme.right, [f"{RIGHT_MARK} {name}", percent(float(sure[index]))]
         else:
-            label = plain(names[int(predictions.labels[index])], longest=11)
+            label = plain(names[int(predictions.labels[index])], longest=7)
             colour, texts = theme.wrong, [f"{WRONG_MARK} {name}", f"is {label}"]
         sheet.image(place, pixels, frame=colour)
         sheet.lines(place, texts, [colour, theme.muted])
