@@ -68,6 +68,7 @@ def test_it_finds_what_the_training_found_and_shows_everything(
     assert "features" in (folder / "projector_config.pbtxt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     one = runs / "mlp" / "checkpoints" / "best.ckpt"
     for number, checkpoint in enumerate((f"{one}", f"[{one},{runs / 'mlp'}]")):
@@ -78,6 +79,7 @@ def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command
     assert not any(name.startswith("robustness") for name in alone)
 
 
+@pytest.mark.slow
 def test_views_change_the_probabilities_and_other_splits_can_be_read(
     run_evaluate: Command, runs: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +93,7 @@ def test_views_change_the_probabilities_and_other_splits_can_be_read(
     assert plain["val/loss"] != views["val/loss"]
 
 
+@pytest.mark.slow
 def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     same = (f"checkpoint={runs / 'mlp'}", f"against={runs / 'mlp'}", "tta=small", "tta.shift=3", "robustness=0")
     assert run_evaluate(*same, "hydra.run.dir=run").code == 0
@@ -123,6 +126,7 @@ def test_validation_pictures_are_drawn_at_their_interval_and_at_the_end(run_trai
         assert [image.step for image in events.Images(name)] == [ends[1], ends[3], ends[4]]
 
 
+@pytest.mark.slow
 def test_early_stopping_leaves_pictures_as_well(run_train: Command, tmp_path: Path) -> None:
     stopped = ["callbacks=[default,early_stopping,pictures]", "callbacks.early_stopping.min_delta=1.0"]
     outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=9", "hydra.run.dir=run", *stopped)
