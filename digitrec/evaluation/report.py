@@ -65,21 +65,24 @@ def write_report(examination: Examination, folder: Path) -> Path:
 
 def headline(examination: Examination) -> list[Card]:
     """The numbers that a reader wants first."""
-    metrics, count = examination.metrics, len(examination.images)
+    metrics, count, names = examination.metrics, len(examination.images), examination.predictions.class_names
     mistakes = int((~examination.predictions.correct).sum())
-    return [
+    cards = [
         Card(
             "Accuracy",
             f"{metrics['accuracy']:.2%}",
             f"95% interval {metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}",
         ),
         Card("Mistakes", f"{mistakes:,}", f"of {count:,} images"),
-        Card("Top-2 accuracy", f"{metrics['top2_accuracy']:.2%}", "label among the two best"),
         Card("F1", f"{metrics['f1']:.4f}", "mean over classes"),
         Card("Loss", f"{metrics['loss']:.4f}", "cross-entropy, in nats"),
         Card("Calibration error", f"{metrics['calibration_error']:.2%}", "confidence against accuracy"),
-        Card("R²", f"{metrics['r2']:.4f}", "of classes taken as numbers"),
     ]
+    if len(names) > 2:
+        cards.append(Card("Top-2 accuracy", f"{metrics['top2_accuracy']:.2%}", "label among the two best"))
+    if all(name.isdecimal() for name in names):
+        cards.append(Card("R²", f"{metrics['r2']:.4f}", "of classes taken as numbers"))
+    return cards
 
 
 def verdict(comparison: Comparison) -> str:

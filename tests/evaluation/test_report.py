@@ -123,3 +123,13 @@ def _decoded(uri: str | None) -> bytes:
     kind, _, data = (uri or "").partition(",")
     assert kind == "data:image/png;base64"
     return base64.b64decode(data)
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"), [(("0", "7"), {"R²"}), (("cat", "dog", "cow"), {"Top-2 accuracy"}), (("cat", "dog"), set())]
+)
+def test_headline_leaves_out_what_says_nothing(
+    make_examination: Make, names: tuple[str, ...], labels: set[str]
+) -> None:
+    shown = {card.label for card in headline(make_examination(names))}
+    assert shown & {"R²", "Top-2 accuracy"} == labels
