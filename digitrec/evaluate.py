@@ -36,7 +36,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
 
 def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
     from digitrec import build
-    from digitrec.evaluation.examine import check_classes, describe, examine
+    from digitrec.evaluation.examine import describe, examine
     from digitrec.evaluation.publish import publish
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
@@ -48,7 +48,6 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     classifiers = [_load("checkpoint", path).to(device) for path in paths]
     other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))
     everyone = dict(zip(paths, classifiers, strict=True)) | (dict([other]) if other else {})
-    check_classes(list(everyone.values()))
     datamodule = _datamodule(settings, classifiers[0], paths[0])
     if settings["split"] == "val":
         _check_held_out(datamodule, everyone)

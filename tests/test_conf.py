@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from digitrec import build
 from digitrec.config import CONF_DIR, TrainConfig, check
 from digitrec.launch import register_resolvers
+from tests.pictures import draw_pictures
 
 GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}
 EVALUATION = ("tta/",)
@@ -36,7 +37,7 @@ def test_every_option_composes_and_builds(option: str, tmp_path: Path) -> None:
     group, name = option.split("/")
     overrides = {"data": "data=digits", "init_from": "init_from=null", group: f"{group}={name}"}
     if option == "data/folder":
-        overrides["root"] = f"data.root={pictures(tmp_path)}"
+        overrides["root"] = f"data.root={draw_pictures(tmp_path / 'pictures')}"
     if option == "trainer/gpu" and not torch.cuda.is_available():
         pytest.skip("this machine has no GPU")
     composed = settings(*overrides.values(), folder=tmp_path)
@@ -68,15 +69,3 @@ OURS = [
 def test_every_knob_of_ours_is_written_out(node: dict[str, Any]) -> None:
     taken = inspect.signature(get_object(node["_target_"])).parameters
     assert set(node) - {"_target_"} == set(taken) - GIVEN
-
-
-def pictures(folder: Path) -> Path:
-    from PIL import Image, ImageDraw
-
-    for name, box in (("one", (14, 4, 16, 24)), ("dash", (4, 14, 24, 16))):
-        (folder / "pictures" / name).mkdir(parents=True)
-        for number in range(5):
-            picture = Image.new("L", (28, 28), 255)
-            ImageDraw.Draw(picture).rectangle(box, fill=number)
-            picture.save(folder / "pictures" / name / f"{number}.png")
-    return folder / "pictures"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from digitrec import train
 from digitrec.models.mlp import MLP
 from tests.command import Command, Outcome, read_json
+from tests.pictures import draw_pictures
 
 
 @pytest.fixture(scope="module")
@@ -161,12 +161,7 @@ def test_a_bad_checkpoint_gets_one_line(
 
 
 def test_pictures_of_some_of_the_digits_are_enough(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
-    for name, box in (("1", (14, 4, 16, 24)), ("7", (4, 4, 24, 6))):
-        (tmp_path / "pictures" / name).mkdir(parents=True)
-        for number in range(5):
-            picture = Image.new("L", (28, 28), 255)
-            picture.paste(number, box)
-            picture.save(tmp_path / "pictures" / name / f"{number}.png")
+    draw_pictures(tmp_path / "pictures", level="7", upright="1")
     mine = ("data=folder", "data.root=pictures", "robustness=0", "hydra.run.dir=run")
     outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *mine)
     assert outcome.code == 0, outcome.err

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 import torch
-from PIL import Image
 from torch import nn
 
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.cnn import CNN
 from tests.command import QUICK, Command, only_run
+from tests.pictures import draw_pictures
 
 NO_LOGS = ("logger=none", "test=false")
 STILL = "optimizer.lr=1e-12"  # too little to change a weight
@@ -34,17 +34,6 @@ def same_weights(some: nn.Module, others: nn.Module) -> bool:
     return all(torch.allclose(*pair, rtol=0, atol=1e-9) for pair in pairs)
 
 
-def pictures(folder: Path) -> Path:
-    """Two classes of five pictures each."""
-    for name, box in (("dash", (4, 14, 24, 16)), ("one", (14, 4, 16, 24))):
-        (folder / name).mkdir(parents=True)
-        for number in range(5):
-            picture = Image.new("L", (28, 28), 255)
-            picture.paste(number, box)
-            picture.save(folder / name / f"{number}.png")
-    return folder
-
-
 @pytest.mark.parametrize("place", ["", "checkpoints/best.ckpt"])
 def test_a_run_starts_from_the_weights_of_another(run_train: Command, source: Path, tmp_path: Path, place: str) -> None:
     outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", f"init_from={source / place}", "seed=7")
@@ -53,7 +42,7 @@ def test_a_run_starts_from_the_weights_of_another(run_train: Command, source: Pa
 
 
 def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tmp_path: Path) -> None:
-    data = (f"data.root={pictures(tmp_path / 'pictures')}", "data.val_size=0")
+    data = (f"data.root={draw_pictures(tmp_path / 'pictures')}", "data.val_size=0")
     outcome = run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}")
     assert outcome.code == 0, outcome.err
     old, new = load_classifier(source), load_classifier(only_run(tmp_path))

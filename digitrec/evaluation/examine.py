@@ -9,10 +9,10 @@ from torch import Tensor
 from digitrec.data.datasets import Split
 from digitrec.errors import UsageError
 from digitrec.evaluation.examination import Comparison, Examination, Robustness
-from digitrec.evaluation.insight import evenly, look_inside
+from digitrec.evaluation.insight import look_inside
 from digitrec.evaluation.metrics import difference_interval, mcnemar, summarise
 from digitrec.evaluation.perturbations import PERTURBATIONS
-from digitrec.evaluation.predictions import Predictions, predict
+from digitrec.evaluation.predictions import Predictions, evenly, predict
 from digitrec.evaluation.progress import busy, steps
 from digitrec.evaluation.views import Views
 from digitrec.models.classifier import DigitClassifier

@@ -6,10 +6,10 @@ from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
 from digitrec.evaluation.examination import Insight
-from digitrec.evaluation.predictions import BATCH, Predictions
+from digitrec.evaluation.predictions import BATCH, Predictions, evenly
 from digitrec.models.classifier import DigitClassifier, last_dense
 
-SHOWN, EXPLAINED, EMBEDDED = 16, 12, 1500
+SHOWN, EXPLAINED, EMBEDDED = 10, 12, 1500  # images, as many as the figures have room for
 MIN_POINTS = 5  # different ones, for a layout to say anything
 
 
@@ -97,18 +97,8 @@ def in_the_plane(points: Tensor, seed: int = 0) -> Tensor:
     return torch.as_tensor(plane, dtype=torch.float32)
 
 
-def evenly(size: int, count: int) -> Tensor:
-    """At most `count` indices spread evenly over `size`, rising, (M,) int64.
-
-    Not the first ones: the first half of MNIST's test images is known to be the easier half.
-    """
-    return torch.arange(min(size, count)) * size // min(size, count)
-
-
 def _worth_explaining(predictions: Predictions) -> Tensor:
     """The worst errors, at most half of what is shown, then the first image of each class."""
-    probability = predictions.probabilities.max(dim=1).values
-    errors = (~predictions.correct).nonzero().flatten()
-    worst = errors[probability[errors].argsort(descending=True)][: EXPLAINED // 2]
+    worst = predictions.mistakes[: EXPLAINED // 2]
     firsts = torch.stack([(predictions.labels == label).nonzero()[0, 0] for label in predictions.labels.unique()])
     return torch.cat([worst, firsts[~torch.isin(firsts, worst)]])[:EXPLAINED]

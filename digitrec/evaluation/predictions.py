@@ -10,6 +10,7 @@ from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.errors import DigitrecError
+from digitrec.evaluation.metrics import confusion_matrix
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 
@@ -39,6 +40,18 @@ class Predictions:
     def correct(self) -> Tensor:
         """Whether that is the label, (N,) bool."""
         return self.predicted == self.labels
+
+    @property
+    def mistakes(self) -> Tensor:
+        """Indices of the images read wrong, (M,) int64, those that gave their label the least probability first."""
+        given = self.probabilities.gather(1, self.labels[:, None])[:, 0]
+        wrong = (~self.correct).nonzero()[:, 0]
+        return wrong[given[wrong].argsort(stable=True)]
+
+    @property
+    def confusion(self) -> Tensor:
+        """Images of each class (row) by the class they were read as (column), (C, C) int64."""
+        return confusion_matrix(self.labels, self.predicted, len(self.class_names))
 
 
 def predict(
@@ -73,6 +86,14 @@ def predict(
     if not found.isfinite().all():
         raise DigitrecError("the network gives no numbers for some images: its weights are not finite, train it again")
     return Predictions(split.labels.cpu(), found, classifiers[0].class_names)
+
+
+def evenly(size: int, count: int) -> Tensor:
+    """At most `count` indices spread evenly over `size`, rising, (M,) int64.
+
+    Not the first ones: the first half of MNIST's test images is known to be the easier half.
+    """
+    return torch.arange(min(size, count)) * size // max(1, min(size, count))
 
 
 def write_csv(predictions: Predictions, file: Path) -> None:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from digitrec.evaluation.examination import Comparison, Examination
 from digitrec.evaluation.figures import GALLERY, Exhibit, draw_all
-from digitrec.evaluation.metrics import class_scores, confusion_matrix
+from digitrec.evaluation.metrics import class_scores
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 SHRINK = 0.8  # pixels on the page for each of a figure; the rest is for displays with finer dots
@@ -101,11 +101,9 @@ def verdict(comparison: Comparison) -> str:
 
 def _class_rows(examination: Examination) -> list[tuple[str, int, float, float, float]]:
     """Name, number of images, precision, recall and F1 of each class."""
-    predictions = examination.predictions
-    names = predictions.class_names
-    found = class_scores(confusion_matrix(predictions.labels, predictions.predicted, len(names)))
+    found = class_scores(examination.predictions.confusion)
     columns = (found.support, found.precision, found.recall, found.f1)
-    return list(zip(names, *(column.tolist() for column in columns), strict=True))
+    return list(zip(examination.predictions.class_names, *(column.tolist() for column in columns), strict=True))
 
 
 def _png(figure: Figure) -> bytes:

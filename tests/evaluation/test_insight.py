@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from digitrec.evaluation.insight import evenly, features, first_filters, in_the_plane, integrated_gradients
+from digitrec.evaluation.insight import features, first_filters, in_the_plane, integrated_gradients
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
@@ -92,13 +92,3 @@ def test_a_network_without_a_dense_layer_is_laid_out_by_its_logits(images: torch
     model = Pooled().eval()
     with torch.inference_mode():
         torch.testing.assert_close(features(model, images), model(images))
-
-
-@pytest.mark.parametrize(("size", "count"), [(10_000, 2000), (7, 3), (5, 9), (3, 3)])
-def test_evenly_spread_indices_rise_and_reach_every_part(size: int, count: int) -> None:
-    chosen = evenly(size, count)
-    assert len(chosen) == min(size, count)
-    gaps = chosen.diff()
-    assert chosen[0] == 0
-    assert gaps.max() - gaps.min() <= 1
-    assert size - 1 - chosen[-1] <= gaps.max()

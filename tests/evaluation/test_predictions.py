@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from digitrec.data.datasets import Split
-from digitrec.evaluation.predictions import Predictions, predict, write_csv
+from digitrec.evaluation.predictions import Predictions, evenly, predict, write_csv
 from digitrec.models.mlp import MLP
 
 
@@ -48,3 +48,23 @@ def test_the_table_says_what_the_predictions_say(tmp_path: Path) -> None:
         ("1", names[2], names[2]),
     ]
     assert float(rows[1]["p_Bag"]) == pytest.approx(0.6)
+
+
+def test_mistakes_that_gave_the_label_least_come_first() -> None:
+    probabilities = torch.tensor([[0.3, 0.7], [0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+    found = Predictions(torch.tensor([0, 0, 0, 1]), probabilities, ("a", "b"))
+    assert found.mistakes.tolist() == [2, 0, 3]
+
+
+def test_of_nothing_nothing_is_chosen() -> None:
+    assert evenly(0, 8).tolist() == []
+
+
+@pytest.mark.parametrize(("size", "count"), [(10_000, 2000), (7, 3), (5, 9), (3, 3)])
+def test_evenly_spread_indices_rise_and_reach_every_part(size: int, count: int) -> None:
+    chosen = evenly(size, count)
+    assert len(chosen) == min(size, count)
+    gaps = chosen.diff()
+    assert chosen[0] == 0
+    assert gaps.max() - gaps.min() <= 1
+    assert size - 1 - chosen[-1] <= gaps.max()

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitrec.evaluation.figures.style import SMALL, TEXT, WIDTH, Theme, blank, dress, legend, plain
-from digitrec.evaluation.metrics import class_scores, confusion_matrix
+from digitrec.evaluation.metrics import class_scores
 from digitrec.evaluation.predictions import Predictions
 
 FEW = 12  # classes up to which every number is written
@@ -31,8 +31,7 @@ def class_counts(counts: Mapping[str, Tensor], class_names: Sequence[str], theme
 
 def scores(predictions: Predictions, theme: Theme) -> Figure:
     """Precision, recall and F1 of each class, the lowest of the classes that occur in another colour."""
-    confusion = confusion_matrix(predictions.labels, predictions.predicted, len(predictions.class_names))
-    found = class_scores(confusion)
+    found = class_scores(predictions.confusion)
     panels = {"precision": found.precision.tolist(), "recall": found.recall.tolist(), "F1": found.f1.tolist()}
     figure, columns = _bars(panels, predictions.class_names, theme, "{:.3f}")
     for axes, values in zip(columns, panels.values(), strict=True):
@@ -45,13 +44,12 @@ def scores(predictions: Predictions, theme: Theme) -> Figure:
 
 def confusion_counts(predictions: Predictions, theme: Theme) -> Figure:
     """How many images of each class were read as which; only mistakes are in strong colours."""
-    confusion = confusion_matrix(predictions.labels, predictions.predicted, len(predictions.class_names))
-    return _confusion(confusion.numpy().astype(float), predictions.class_names, theme, "{:,.0f}")
+    return _confusion(predictions.confusion.numpy().astype(float), predictions.class_names, theme, "{:,.0f}")
 
 
 def confusion_shares(predictions: Predictions, theme: Theme) -> Figure:
     """The same in percent of the images of each class."""
-    confusion = confusion_matrix(predictions.labels, predictions.predicted, len(predictions.class_names)).double()
+    confusion = predictions.confusion.double()
     shares = 100 * confusion / confusion.sum(dim=1, keepdim=True).clamp(min=1)
     return _confusion(shares.numpy(), predictions.class_names, theme, "{:.1f}")
 

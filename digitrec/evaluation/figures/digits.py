@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitrec.evaluation.figures.style import RIGHT_MARK, SMALL, WRONG_MARK, Sheet, Theme, grey, percent, plain
-from digitrec.evaluation.predictions import Predictions
+from digitrec.evaluation.predictions import Predictions, evenly
 
-SHOWN, MISTAKES_SHOWN, WORST_SHOWN, FILTERS_SHOWN, EXPLAINED = 40, 8, 15, 64, 12
+SHOWN, MISTAKES_SHOWN, WORST_SHOWN, FILTERS_SHOWN = 40, 8, 15, 64
 
 
 def samples(images: Tensor, predictions: Predictions, normalised: Tensor, theme: Theme) -> Figure:
-    """The first ten images, above as stored and below as the network sees them, stretched to the same greys.
+    """The first images, above as stored and below as the network sees them, stretched to the same greys.
 
     Args:
         images: (N, 1, H, W) uint8.
@@ -24,7 +24,7 @@ def samples(images: Tensor, predictions: Predictions, normalised: Tensor, theme:
         normalised: (K, 1, H, W) float, the first K of them.
         theme: of the page.
     """
-    count = min(10, len(normalised))
+    count = len(normalised)
     sheet = Sheet(theme, 2 * count, count, lines=1, gap=0.08, left=1.15)
     for index, (stored, seen) in enumerate(zip(grey(images[:count]), grey(normalised[:count]), strict=True)):
         sheet.image(index, stored)
@@ -42,8 +42,9 @@ def answers(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
     `images` are (N, 1, H, W) uint8, `predictions` theirs.
     """
     right, wrong = predictions.correct.nonzero()[:, 0], (~predictions.correct).nonzero()[:, 0]
-    mistakes = _spread(wrong, max(MISTAKES_SHOWN, SHOWN - len(right)))
-    chosen = torch.cat([mistakes, _spread(right, SHOWN - len(mistakes))]).sort().values
+    mistakes = wrong[evenly(len(wrong), max(MISTAKES_SHOWN, SHOWN - len(right)))]
+    others = right[evenly(len(right), SHOWN - len(mistakes))]
+    chosen = torch.cat([mistakes, others]).sort().values
     sheet = Sheet(theme, len(chosen), 8, lines=2)
     names, sure = predictions.class_names, predictions.probabilities.amax(dim=1)
     for place, (index, pixels) in enumerate(zip(chosen.tolist(), grey(images[chosen]), strict=True)):
@@ -63,9 +64,7 @@ def worst_errors(images: Tensor, predictions: Predictions, theme: Theme) -> Figu
 
     `images` are (N, 1, H, W) uint8, `predictions` theirs.
     """
-    given = predictions.probabilities.gather(1, predictions.labels[:, None])[:, 0]
-    order = given.masked_fill(predictions.correct, torch.inf).argsort(stable=True)
-    chosen = order[: min(WORST_SHOWN, int((~predictions.correct).sum()))]
+    chosen = predictions.mistakes[:WORST_SHOWN]
     if not len(chosen):
         return None
     sheet = Sheet(theme, len(chosen), 5, lines=3, gap=0.22)
@@ -106,13 +105,12 @@ def explanations(
         attributions: (A, 1, H, W) float, above 0 what speaks for the predicted class.
         theme: of the page.
     """
-    chosen = attributed[:EXPLAINED].cpu()
-    if not len(chosen):
+    if not len(attributed):
         return None
-    sheet = Sheet(theme, len(chosen), 4, lines=1, gap=0.2, wide=2)
-    heats = attributions[:EXPLAINED].detach().float().mean(dim=1).cpu().numpy()
-    for place, (pixels, heat) in enumerate(zip(grey(images[chosen]), heats, strict=True)):
-        index = int(chosen[place])
+    sheet = Sheet(theme, len(attributed), 4, lines=1, gap=0.2, wide=2)
+    heats = attributions.detach().float().mean(dim=1).cpu().numpy()
+    for place, (pixels, heat) in enumerate(zip(grey(images[attributed]), heats, strict=True)):
+        index = int(attributed[place])
         sheet.image(place, pixels)
         sheet.image(place, _over(pixels, _coloured(heat[None], theme)[0], heat), slot=1)
         answer = plain(predictions.class_names[int(predictions.predicted[index])], 11)
@@ -126,12 +124,6 @@ def explanations(
 
 def _range(images: Tensor) -> str:
     return f"{images.min().item():.3g} to {images.max().item():.3g}".replace("-", "\N{MINUS SIGN}")
-
-
-def _spread(indices: Tensor, count: int) -> Tensor:
-    """At most `count` of the indices (N,), at equal distances."""
-    places = torch.linspace(0, len(indices) - 1, min(count, len(indices))).round().long()
-    return indices[places]
 
 
 def _guess(sheet: Sheet, place: int, line: int, name: str, share: float, colour: str) -> None:
