@@ -15,12 +15,12 @@ Positive = Annotated[int, Gt(0)]
 
 
 class ResidualCNN(DigitClassifier):
-    """A convolution, stages of residual blocks, and the average over what is left of the image (He et al., 2016).
+    """Convolutions at full size, stages of residual blocks, the average over what is left (He et al., 2016).
 
     The first stage works at half the image's height and width, each further one at half of the one before.
 
     Args:
-        stem: feature maps of the first convolution.
+        stem: feature maps of each convolution at full size.
         filters: feature maps of each stage.
         blocks: residual blocks of each stage.
         dropout: share of the averaged features silenced in training.
@@ -34,7 +34,7 @@ class ResidualCNN(DigitClassifier):
 
     def __init__(
         self,
-        stem: Positive = 32,
+        stem: Annotated[Sequence[Positive], Len(1)] = (32,),
         filters: Annotated[Sequence[Positive], Len(1)] = (64, 128),
         blocks: Annotated[Sequence[Positive], Len(1)] = (1, 2),
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
@@ -47,8 +47,11 @@ class ResidualCNN(DigitClassifier):
             raise ValueError(f"{len(filters)} stages need {len(filters)} numbers of blocks, got {list(blocks)}")
         if image_size < 2 ** len(filters):
             raise ValueError(f"{len(filters)} stages need images of at least {2 ** len(filters)} pixels")
-        layers: list[nn.Module] = [*_convolution(in_channels, stem, 3), nn.MaxPool2d(2), nn.ReLU()]
-        for stage, ((channels, width), count) in enumerate(zip(pairwise([stem, *filters]), blocks, strict=True)):
+        layers: list[nn.Module] = []
+        for channels, width in pairwise([in_channels, *stem]):
+            layers += [*_convolution(channels, width, 3), nn.ReLU()]
+        layers.insert(-1, nn.MaxPool2d(2))  # before the ReLU it gives the same for a quarter of the work
+        for stage, ((channels, width), count) in enumerate(zip(pairwise([stem[-1], *filters]), blocks, strict=True)):
             layers += [ResidualBlock(channels, width, stride=2 if stage else 1)]
             layers += [ResidualBlock(width, width) for _ in range(count - 1)]
         self.features = nn.Sequential(*layers)

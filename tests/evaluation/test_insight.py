@@ -13,7 +13,7 @@ from digitrec.models.residual import ResidualCNN
 NETWORKS: list[tuple[type[DigitClassifier], dict[str, Any]]] = [
     (CNN, {"filters": [4, 8], "hidden": 16}),
     (MLP, {"hidden": [16, 8]}),
-    (ResidualCNN, {"stem": 4, "filters": [8], "blocks": [1]}),
+    (ResidualCNN, {"stem": [4], "filters": [8], "blocks": [1]}),
 ]
 
 

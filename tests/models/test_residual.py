@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.residual import ResidualBlock, ResidualCNN
 
-SMALL: dict[str, Any] = {"stem": 4, "filters": [6, 8], "blocks": [1, 2]}
+SMALL: dict[str, Any] = {"stem": [4], "filters": [6, 8], "blocks": [1, 2]}
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_reference_network_has_584_938_parameters() -> None:
 
 @pytest.mark.parametrize(("blocks", "shape"), [([1], (6, 14, 14)), ([2, 1], (8, 7, 7)), ([1, 1, 1], (10, 4, 4))])
 def test_each_stage_after_the_first_halves_the_maps(blocks: list[int], shape: tuple[int, int, int]) -> None:
-    model = ResidualCNN(stem=4, filters=[6, 8, 10][: len(blocks)], blocks=blocks).eval()
+    model = ResidualCNN(stem=[3, 4], filters=[6, 8, 10][: len(blocks)], blocks=blocks).eval()
     assert model.features(torch.rand(2, 1, 28, 28)).shape == (2, *shape)
     assert sum(isinstance(layer, ResidualBlock) for layer in model.features) == sum(blocks)
 

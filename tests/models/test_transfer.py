@@ -18,7 +18,7 @@ MAKERS: list[Callable[..., DigitClassifier]] = [
     lambda **settings: CNN(**{"filters": [4], "hidden": 5, "image_size": 12, **settings}),
     lambda **settings: MLP(**{"hidden": [6, 5], "image_size": 12, **settings}),
     lambda **settings: MLP(**{"hidden": [], "image_size": 12, **settings}),
-    lambda **settings: ResidualCNN(**{"stem": 4, "filters": [6], "blocks": [1], "image_size": 12, **settings}),
+    lambda **settings: ResidualCNN(**{"stem": [4], "filters": [6], "blocks": [1], "image_size": 12, **settings}),
     lambda **settings: MobileNetV3Small(**{"image_size": 12, **settings}),
 ]
 

@@ -44,7 +44,7 @@ def fit(trainer: Callable[..., Trainer], digits: Callable[[], DigitDataModule]) 
 
 def network() -> ResidualCNN:
     torch.manual_seed(0)
-    return ResidualCNN(stem=4, filters=[6], blocks=[1], dropout=0.2, num_classes=3, image_size=6)
+    return ResidualCNN(stem=[4], filters=[6], blocks=[1], dropout=0.2, num_classes=3, image_size=6)
 
 
 def unchanged(model: ResidualCNN) -> bool:
