@@ -32,6 +32,7 @@ from omegaconf.errors import OmegaConfBaseException
 from digitrec.config import CONF_DIR, near
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError, first_line
 from digitrec.guard import guard_hydra
+from digitrec.process import prepare_process
 from digitrec.sweep import print_sweep
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
@@ -56,6 +57,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
+    prepare_process()
     register_resolvers()
     guard_hydra()
     _name_jobs_by_what_varies()

@@ -54,7 +54,7 @@ class DigitDataModule(LightningDataModule):
         root: str | None = None,
         mirrors: Sequence[str] | None = None,
         batch_size: Annotated[int, Gt(0)] = 128,
-        eval_batch_size: Annotated[int, Gt(0)] = 1000,
+        eval_batch_size: Annotated[int, Gt(0)] = 250,
         val_size: Annotated[float, Ge(0)] = 5000,
         split_seed: Annotated[int, Ge(0)] = 0,
         limit: Annotated[int, Gt(1)] | None = None,

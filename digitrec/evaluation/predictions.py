@@ -14,7 +14,7 @@ from digitrec.evaluation.metrics import confusion_matrix
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 
-BATCH = 1000
+BATCH = 250  # images; the features of many more leave a processor's cache
 
 
 @dataclass(frozen=True)
