@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from digitrec.config import CONF_DIR, METRICS, STAGES
+from digitrec.data.datamodule import DigitDataModule
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.mlp import MLP
 from tests.command import QUICK, Command, only_run, read_json
@@ -79,6 +80,17 @@ def test_ema_early_stopping_and_lists_of_augmentations_work_together(run_train: 
     assert outcome.code == 0, outcome.err
     assert read_json(only_run(tmp_path) / "metrics.json")["epoch"] <= 2
     assert (only_run(tmp_path) / "metrics.csv").is_file()
+
+
+@pytest.mark.parametrize("callbacks", ["[default]", "[default,ema]"])
+def test_what_is_tested_is_the_checkpoint_that_is_left(callbacks: str, run_train: Command, tmp_path: Path) -> None:
+    run_train(*QUICK, "model=mlp", "trainer.precision=32-true", f"callbacks={callbacks}", "hydra.run.dir=run")
+    model, data = load_classifier(tmp_path / "run"), DigitDataModule("digits")
+    data.setup("test")
+    images, labels = data.splits["test"]
+    with torch.inference_mode():
+        loss = torch.nn.functional.cross_entropy(model(images), labels)
+    assert read_json(tmp_path / "run" / "metrics.json")["test/loss"] == pytest.approx(loss.item(), rel=1e-5)
 
 
 @pytest.mark.parametrize(
