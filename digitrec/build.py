@@ -1,5 +1,7 @@
 """From a checked configuration to objects; the one place that calls Hydra's instantiate."""
 
+import os
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -44,7 +46,16 @@ def build_model(settings: Settings, datamodule: DigitDataModule) -> DigitClassif
         scheduler=_build("scheduler", settings["scheduler"], _partial_=True),
         label_smoothing=settings["label_smoothing"],
     )
+    if settings.get("compile"):
+        _compile(model)
     return model
+
+
+def _compile(model: DigitClassifier) -> None:
+    """Compile the forward pass alone: names in checkpoints stay, and logging stays outside."""
+    if shutil.which(os.environ.get("CXX", "g++")) is None:
+        raise UsageError("compile=true: torch compiles with a C++ compiler, and there is none; install g++, or set CXX")
+    model.compile(dynamic=False)  # a few sizes of batches, each compiled for itself
 
 
 def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -> None:

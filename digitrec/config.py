@@ -84,6 +84,7 @@ class TrainConfig:
     init_from: str | None
     seed: Annotated[int, Ge(0), Lt(2**32)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
+    compile: bool
     objective: str
     test: bool
     report: bool
