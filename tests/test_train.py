@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,25 @@ def test_ema_early_stopping_and_lists_of_augmentations_work_together(run_train: 
     assert outcome.code == 0, outcome.err
     assert read_json(only_run(tmp_path) / "metrics.json")["epoch"] <= 2
     assert (only_run(tmp_path) / "metrics.csv").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
+def test_a_compiled_network_learns_the_same(run_train: Command, tmp_path: Path) -> None:
+    for compiled in (False, True):
+        arguments = ("model=cnn", "trainer.precision=32-true", "data.limit=300", "model.dropout=0")
+        outcome = run_train(*QUICK, *arguments, f"compile={compiled}", f"hydra.run.dir={compiled}")
+        assert outcome.code == 0, outcome.err
+    weights, same = (load_classifier(tmp_path / str(compiled)).state_dict() for compiled in (False, True))
+    assert weights.keys() == same.keys()
+    for name, values in weights.items():
+        torch.testing.assert_close(same[name], values, rtol=1e-3, atol=1e-4)
+
+
+def test_without_a_compiler_nothing_is_compiled(run_train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    outcome = run_train(*QUICK, "compile=true")
+    assert (outcome.code, "install g++" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize("callbacks", ["[default]", "[default,ema]"])
