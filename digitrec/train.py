@@ -32,7 +32,7 @@ def train(
         metrics by their names in TensorBoard: `train/` and `val/` of the best epoch, `test/` of the best checkpoint.
         Without validation images the last epoch counts as the best.
     """
-    from digitrec.models.checkpoint import load_classifier
+    from digitrec.models.checkpoint import load_weights
     from digitrec.training.results import best_checkpoint, epoch_metrics
 
     datamodule.prepare_data()
@@ -44,7 +44,7 @@ def train(
         return metrics
     if checkpoint := best_checkpoint(trainer):
         # Not by Lightning's ckpt_path: after a fit, its weight averaging would put the weights before averaging back.
-        model.load_state_dict(load_classifier(checkpoint).state_dict())
+        load_weights(model, checkpoint)
     tested = trainer.test(model, datamodule, verbose=False)
     return metrics | {name: float(value) for name, value in tested[0].items()}
 

@@ -12,11 +12,15 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch import Tensor, nn
 
-from digitrec.config import CONF_DIR, METRICS, STAGES
+from digitrec import build
+from digitrec.config import CONF_DIR, METRICS, STAGES, compose
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.models.checkpoint import load_classifier
+from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
+from digitrec.train import train
 from tests.command import QUICK, Command, only_run, read_json
 
 REAL_DATA = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw" / "train-images-idx3-ubyte"
@@ -314,3 +318,19 @@ def test_real_mnist_trains_and_warns_at_most_once(run_train: Command, tmp_path: 
     metrics = read_json(only_run(tmp_path) / "metrics.json")
     assert metrics["test/accuracy"] > 0.94  # 0.957 to 0.961 over seeds 1 to 3
     assert json.loads((only_run(tmp_path) / "run.json").read_text())["data"] == "mnist"
+
+
+def test_a_network_defined_where_it_is_used_is_tested_too(tmp_path: Path) -> None:
+    class Net(DigitClassifier):
+        def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> None:
+            super().__init__(num_classes, in_channels, image_size)
+            self.layer = nn.Linear(in_channels * image_size**2, num_classes)
+
+        def forward(self, images: Tensor) -> Tensor:
+            logits: Tensor = self.layer(self.normalise(images).flatten(1))
+            return logits
+
+    settings = compose("train", ["data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=1"], tmp_path)
+    model, datamodule = Net(), build.build_datamodule(settings)
+    model.recipe = build.build_model(settings, datamodule).recipe
+    assert train(model, datamodule, build.build_trainer(settings))["test/accuracy"] > 0.5

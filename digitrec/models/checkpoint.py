@@ -37,6 +37,18 @@ def load_classifier(path: str | Path) -> DigitClassifier:
     return model.eval()
 
 
+def load_weights(model: DigitClassifier, file: str | Path) -> None:
+    """Give a network the weights of a checkpoint of its own kind, from wherever its class may come.
+
+    Raises:
+        CheckpointError: the file can't be read, or belongs to another kind of network.
+    """
+    try:
+        model.load_state_dict(_read(Path(file))["state_dict"])
+    except (KeyError, RuntimeError) as error:
+        raise CheckpointError(f"{file}: does not fit {type(model).__name__}: {_in_one_line(error)}") from error
+
+
 def training_history(path: str | Path) -> list[dict[str, float]]:
     """One row of metrics per epoch up to a checkpoint; of a run folder, up to its last. Empty if none was kept.
 
