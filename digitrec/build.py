@@ -1,6 +1,7 @@
 """From a checked configuration to objects; the one place that calls Hydra's instantiate."""
 
 import os
+import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -53,8 +54,9 @@ def build_model(settings: Settings, datamodule: DigitDataModule) -> DigitClassif
 
 def _compile(model: DigitClassifier) -> None:
     """Compile the forward pass alone: names in checkpoints stay, and logging stays outside."""
-    if shutil.which(os.environ.get("CXX", "g++")) is None:
-        raise UsageError("compile=true: torch compiles with a C++ compiler, and there is none; install g++, or set CXX")
+    compiler = shlex.split(os.environ.get("CXX", "g++"))[0]
+    if shutil.which(compiler) is None:
+        raise UsageError(f"compile=true: torch compiles with {compiler}, which is not there; install it, or set CXX")
     model.compile(dynamic=False)  # a few sizes of batches, each compiled for itself
 
 
@@ -66,15 +68,15 @@ def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -
     try:
         take_weights(model, source, class_names)
     except UsageError as error:
-        option = "" if type(source) is type(model) else f"; use model={_option(type(source))}"
-        raise UsageError(f"init_from: {error}{option}") from None
+        option = _option(type(source)) if type(source) is not type(model) else None
+        raise UsageError(f"init_from: {error}{f'; use model={option}' if option else ''}") from None
 
 
-def _option(network: type) -> str:
-    """Name in conf/model of what builds a network, or the network's own."""
+def _option(network: type) -> str | None:
+    """Name in conf/model of what builds a network; None for one from outside."""
     target = f"_target_: {network.__module__}.{network.__qualname__}"
     files = sorted(CONF_DIR.glob("model/*.yaml"))
-    return next((file.stem for file in files if target in file.read_text(encoding="utf-8").splitlines()), target)
+    return next((file.stem for file in files if target in file.read_text(encoding="utf-8").splitlines()), None)
 
 
 def build_trainer(settings: Settings) -> Trainer:
@@ -88,6 +90,8 @@ def build_trainer(settings: Settings) -> Trainer:
     if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False)
+    if settings.get("compile") and trainer.world_size > 1:  # there the training step goes through the forward pass
+        raise UsageError("compile=true: only for one process so far; use trainer.devices=1, or compile=false")
     return trainer
 
 

@@ -132,6 +132,10 @@ def _labelled_as(class_names: tuple[str, ...], datamodule: DigitDataModule) -> d
 def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier]) -> None:
     """Refuse validation images that one of the classifiers may have been trained on."""
     for path, classifier in classifiers.items():
+        if classifier.settings.get("init_from"):
+            raise UsageError(
+                f"split=val: {path} started from another run's weights, which may know these images; use split=test"
+            )
         trained = _data_settings(classifier)
         for name in SPLITTING:
             held_out = getattr(datamodule, name)

@@ -73,14 +73,16 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
 
     quiet_libraries(every_warning=_is_first_process())
     seed_everything(settings["seed"], verbose=False)
-    if settings["report"] and _reported(settings) == "val" and not settings["data"]["val_size"]:
-        raise UsageError("report=true: with test=false and data.val_size=0 there are no images to report on")
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer(settings)
     _refuse_processes_in_a_sweep(trainer)
     model = build.build_model(settings, datamodule)
 
     datamodule.prepare_data()
+    datamodule.setup("fit")
+    if settings["report"] and _reported(settings) == "val" and not len(datamodule.splits["val"].labels):
+        size = settings["data"]["val_size"]
+        raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")
     record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
     if trainer.is_global_zero:
         write_json(run_dir / "run.json", record)
@@ -114,8 +116,8 @@ def _report(
     """The full report of the best checkpoint, into the run's own folder; its numbers."""
     from digitrec.evaluation.examine import describe, examine
     from digitrec.evaluation.publish import publish
-    from digitrec.models.checkpoint import load_classifier, training_history
-    from digitrec.training.results import best_checkpoint
+    from digitrec.models.checkpoint import load_classifier
+    from digitrec.training.results import best_checkpoint, history
 
     checkpoint = best_checkpoint(trainer)
     precision = "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true"
@@ -125,7 +127,7 @@ def _report(
         datamodule.splits,
         stage=stage,
         precision=precision,
-        history=training_history(run_dir) if checkpoint else [],
+        history=history(trainer),
         title=f"{record['model']} on {record['data']}, {stage} images",
         facts=describe(
             {

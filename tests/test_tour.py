@@ -1,4 +1,4 @@
-"""docs/tour.ipynb runs as it stands, and shows what it showed when it was committed."""
+"""docs/tour.ipynb runs as it stands, and shows as many pictures as when it was committed."""
 
 from pathlib import Path
 from typing import Any

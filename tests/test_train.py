@@ -103,7 +103,7 @@ def test_a_compiled_network_learns_the_same(run_train: Command, tmp_path: Path) 
 def test_without_a_compiler_nothing_is_compiled(run_train: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     outcome = run_train(*QUICK, "compile=true")
-    assert (outcome.code, "install g++" in outcome.err) == (2, True)
+    assert (outcome.code, "no-such-compiler" in outcome.err) == (2, True)
 
 
 @pytest.mark.parametrize("callbacks", ["[default]", "[default,ema]"])

@@ -222,8 +222,9 @@ class Erasing(Augmentation):
 def resample(images: Tensor, warp: Warp) -> Tensor:
     """Move images (B, C, H, W) by a warp: bicubic (Keys, 1981), and zero outside the frame.
 
-    Bilinear would blur the strokes, and a network trained on them reads sharp images worse than blurred ones: 99.42 %
-    instead of 99.64 % of 5,000 held-out images of MNIST, with the residual network.
+    Bilinear would blur the strokes, and a network trained on them reads sharp images worse than blurred ones: after 20
+    epochs the residual network read 99.42 % of 5,000 held-out images of MNIST, and 99.64 % of them slightly blurred
+    (one run, seed 1).
     """
     height, width = images.shape[-2:]
     x, y = warp(centred(width, images.device).view(1, 1, -1), centred(height, images.device).view(1, -1, 1))

@@ -137,7 +137,7 @@ def describe(record: Mapping[str, Any]) -> dict[str, str]:
     facts = {
         "Checkpoint": "\n".join(record["checkpoints"]),
         "Network": f"{record['model']}, {record['parameters']:,} parameters",
-        "Data": f"{record['data']}, {record['split']} images, checksum {record['data_checksum']}",
+        "Data": f"{record['data']}, {record['split']} images; checksum of the training files {record['data_checksum']}",
         "Test-time augmentation": _views(record.get("views", {})),
         "Device": f"{record['device']}, {record['precision']}",
         "Command": record["command"],

@@ -73,10 +73,12 @@ def integrated_gradients(classifier: nn.Module, images: Tensor, classes: Tensor,
 
 
 def features(classifier: DigitClassifier, images: Tensor) -> Tensor:
-    """What the last dense layer gets, (N, D) float, for images (N, C, H, W); the logits if there is no such layer."""
+    """What the last dense layer gets, (N, D) float, for images (N, C, H, W); the logits if no such layer gives them."""
     _, last = last_dense(classifier)
+    if last and last.out_features != len(classifier.class_names):
+        last = None
     kept: list[Tensor] = []
-    handle = last.register_forward_pre_hook(lambda layer, inputs: kept.append(inputs[0])) if last else None
+    handle = last.register_forward_pre_hook(lambda layer, inputs: kept.append(inputs[0].flatten(1))) if last else None
     try:
         with torch.inference_mode():
             logits = [classifier(part.to(classifier.device)) for part in images.split(BATCH)]
@@ -90,6 +92,8 @@ def in_the_plane(points: Tensor, seed: int = 0) -> Tensor:
     """Lay points (N, D) out in the plane, (N, 2), neighbours beside each other (t-SNE; van der Maaten, Hinton 2008)."""
     if not points.isfinite().all() or len(points.unique(dim=0)) < MIN_POINTS:
         return torch.zeros(len(points), 2)  # a network that has died; t-SNE would take the whole process with it
+    if points.shape[1] == 1:
+        return torch.cat([points, torch.zeros_like(points)], dim=1)
     narrow = min(30, *points.shape)
     reduced = PCA(narrow, random_state=seed).fit_transform(points.numpy()) if points.shape[1] > narrow else points
     perplexity = min(30.0, max(1.0, (len(points) - 1) / 3))

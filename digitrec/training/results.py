@@ -64,6 +64,12 @@ def epoch_metrics(trainer: Trainer) -> dict[str, float]:
     return metrics
 
 
+def history(trainer: Trainer) -> list[dict[str, float]]:
+    """One row of metrics per epoch of the training; empty if nobody kept them."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]  # Lightning adds it at run time
+    return [row for callback in callbacks if isinstance(callback, History) for row in callback.epochs]
+
+
 def best_checkpoint(trainer: Trainer) -> str | None:
     """Path of the checkpoint to test: the best, else the last, else None for the weights as they are."""
     paths = [callback.best_model_path for callback in _checkpoints(trainer)]

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from digitrec.evaluation.insight import features, first_filters, in_the_plane, integrated_gradients
 from digitrec.models.classifier import DigitClassifier
@@ -90,5 +90,26 @@ def test_a_network_without_a_dense_layer_is_laid_out_by_its_logits(images: torch
             self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
     model = Pooled().eval()
+    with torch.inference_mode():
+        torch.testing.assert_close(features(model, images), model(images))
+
+
+def test_one_feature_lies_on_a_line() -> None:
+    points = torch.arange(6.0)[:, None]
+    assert torch.equal(in_the_plane(points), torch.cat([points, torch.zeros(6, 1)], dim=1))
+
+
+def test_a_dense_layer_that_does_not_give_the_logits_is_no_feature(images: Tensor) -> None:
+    class Squeezed(CNN):
+        def __init__(self) -> None:
+            super().__init__(filters=[4])
+            self.head = nn.Sequential(nn.Linear(13, 7), nn.AdaptiveAvgPool2d((10, 1)), nn.Flatten())
+            self.features.append(nn.Flatten(1, 2))
+
+        def forward(self, images: Tensor) -> Tensor:
+            logits: Tensor = self.head(self.features(self.normalise(images)))
+            return logits
+
+    model = Squeezed().eval()
     with torch.inference_mode():
         torch.testing.assert_close(features(model, images), model(images))

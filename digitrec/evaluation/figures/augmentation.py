@@ -7,8 +7,9 @@ import torch.nn.functional as F
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from digitrec.evaluation.figures.style import LIGHT
+
 WIDTH, LABEL_WIDTH = 9.0, 1.32  # inches, of a figure and of its row labels; a README page shows about 9
-LABEL_COLOUR = "#59636e"
 GAP = 4  # white between two digits, in pixels of a digit
 
 
@@ -26,7 +27,7 @@ def augmentation_grid(images: Tensor, rows: Mapping[str, Tensor], first: str = "
     axes.imshow(mosaic.numpy(), cmap="gray", vmin=0, vmax=1, aspect="auto")
     size = images.shape[-2]
     middles = [row * (GAP + size) + GAP + (size - 1) / 2 for row in range(len(strips))]
-    axes.set_yticks(middles, list(strips), fontsize=11, color=LABEL_COLOUR)
+    axes.set_yticks(middles, list(strips), fontsize=11, color=LIGHT.muted)
     axes.set_xticks([])
     axes.tick_params(length=0, pad=8)
     axes.spines[:].set_visible(False)

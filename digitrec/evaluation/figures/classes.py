@@ -17,7 +17,6 @@ from digitrec.evaluation.predictions import Predictions
 
 FEW = 12  # classes up to which every number is written
 HOT_SPOTS = 15
-SCATTERED = 3000
 
 
 def class_counts(counts: Mapping[str, Tensor], class_names: Sequence[str], theme: Theme) -> Figure:
@@ -68,8 +67,6 @@ def embedding(points: Tensor, labels: Tensor, correct: Tensor, class_names: Sequ
     axes = figure.subplots()
     dress(axes, theme, grid="")
     axes.set_axis_off()
-    step = -(-len(points) // SCATTERED) or 1
-    points, labels, correct = points[::step].cpu().float(), labels[::step].cpu(), correct[::step].cpu()
     colours = np.array(theme.many)[labels.numpy() % len(theme.many)]
     axes.scatter(points[:, 0], points[:, 1], s=7, c=colours, alpha=0.6, linewidths=0)
     mistakes = points[~correct]
