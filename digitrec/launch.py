@@ -57,7 +57,6 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    prepare_process()
     register_resolvers()
     guard_hydra()
     _name_jobs_by_what_varies()
@@ -91,6 +90,7 @@ def _run(task: Task, config_name: str) -> int:
     SweepStart.folder = None
 
     def job(cfg: DictConfig) -> float | None:
+        prepare_process()  # here, for a sweep's job may be in another process
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         try:
             return task(cfg, run_dir)
