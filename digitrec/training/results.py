@@ -27,7 +27,7 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "data": settings["data"]["dataset"],
         "device": str(device),
-        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else processor_name(),
         "threads": torch.get_num_threads(),
         "processes": trainer.world_size,
         "precision": trainer.precision,
@@ -146,7 +146,8 @@ def _relative(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """Name of the central processor."""
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.is_file():
         for line in cpuinfo.read_text(encoding="utf-8").splitlines():

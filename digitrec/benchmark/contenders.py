@@ -1,0 +1,255 @@
+"""What is timed against what: ways to train the 32/64 network on MNIST, batches of 128, each in a process of its own.
+
+`python -m digitrec.benchmark.contenders NAME` runs one and prints images per second of each epoch, as JSON. Those of
+ours start as `digitrec.train` does; the others are what a competent person following the official tutorials writes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from digitrec.benchmark.measures import SIZES
+from digitrec.process import prepare_process
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+Rates = list[float]
+
+EPOCHS = 2  # the first, in which kernels are being chosen, is not counted
+BATCH = 128
+FEW = 15_000  # images of an epoch of the slow ones; their rate does not depend on it
+
+
+def ours(*overrides: str, size: int | None = None) -> Rates:
+    """`digitrec.train` with all that comes with it: progress bar, TensorBoard, metrics, checkpoints.
+
+    Args:
+        overrides: of its configuration.
+        size: images to train on, MNIST's cut off or repeated; None takes them as they are.
+    """
+    prepare_process()
+    import torch
+
+    from digitrec import build
+    from digitrec.benchmark.clock import Clock
+    from digitrec.config import compose
+    from digitrec.data.datasets import Split
+    from digitrec.training.console import quiet_libraries
+
+    quiet_libraries()
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        given = ["model=cnn", "trainer.accelerator=cpu", f"trainer.max_epochs={EPOCHS}", *overrides]
+        settings = compose("train", given, folder)
+        datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
+        trainer.callbacks.append(clock)  # type: ignore[attr-defined]  # Lightning adds it at run time
+        model = build.build_model(settings, datamodule)
+        datamodule.prepare_data()
+        datamodule.setup("fit")
+        if size is not None:
+            images, labels = datamodule.splits["train"]
+            chosen = torch.arange(size) % len(labels)
+            datamodule.splits["train"] = Split(images[chosen], labels[chosen])
+        model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+        trainer.fit(model, datamodule)
+    return clock.rates(len(datamodule.splits["train"].labels))
+
+
+def bare_loop(augmentation: str = "none") -> Rates:
+    """The same computation in a plain loop over tensors in memory: same network, optimizer, schedule, precision."""
+    prepare_process()
+    import torch
+    import torch.nn.functional as F
+
+    from digitrec import build
+    from digitrec.config import compose
+    from digitrec.data.augmentation import Compose
+    from digitrec.models.precision import native_precision
+
+    settings = compose("train", ["model=cnn", f"augmentation={augmentation}"])
+    augment = Compose(build.build_all("augmentation", settings["augmentation"]))
+    images, labels = _mnist()
+    datamodule = build.build_datamodule(settings)
+    datamodule.setup("fit")
+    model = build.build_model(settings, datamodule)
+    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+    assert model.recipe is not None
+    optimizer = model.recipe.optimizer(model)
+    scheduler = model.recipe.scheduler(optimizer, EPOCHS * -(-len(images) // BATCH))
+    mixed = native_precision(torch.device("cpu")) == "bf16-mixed"
+
+    def epoch() -> None:
+        for chosen in torch.randperm(len(images)).split(BATCH):
+            batch = images[chosen] if augmentation == "none" else augment(images[chosen].float() / 255)
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                loss = F.cross_entropy(model(batch).float(), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+
+    return _timed(epoch, len(images))
+
+
+def usual_network() -> Rates:
+    """A plain loop with the network as everyone writes it, ReLU before pooling, and every tuning guide's advice."""
+    import torch
+    import torch.nn.functional as F
+
+    from digitrec.models.precision import native_precision
+
+    images, labels = _mnist()
+    images = (images.float() / 255 - 0.1307) / 0.3081
+    images = images.contiguous(memory_format=torch.channels_last)
+    model = _usual_network().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.Adam(model.parameters(), fused=True)
+    mixed = native_precision(torch.device("cpu")) == "bf16-mixed"
+
+    def epoch() -> None:
+        for chosen in torch.randperm(len(images)).split(BATCH):
+            with torch.autocast("cpu", torch.bfloat16, enabled=mixed):
+                loss = F.cross_entropy(model(images[chosen]), labels[chosen])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+
+    return _timed(epoch, len(images))
+
+
+def tutorial(workers: int = 0) -> Rates:
+    """The usual LightningModule: torchvision's MNIST and transforms, a DataLoader, `self.log` each step, float32."""
+    import torch
+    import torch.nn.functional as F
+    from lightning import LightningModule, Trainer
+    from torch.utils.data import DataLoader, Subset
+    from torchmetrics.classification import MulticlassAccuracy
+    from torchvision import transforms
+    from torchvision.datasets import MNIST
+
+    from digitrec.benchmark.clock import Clock
+    from digitrec.data.datasets import data_root
+
+    class Net(LightningModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = _usual_network()
+            self.accuracy = MulticlassAccuracy(10)
+
+        def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+            images, labels = batch
+            logits = self.net(images)
+            loss = F.cross_entropy(logits, labels)
+            self.accuracy(logits, labels)
+            self.log("train_loss", loss, prog_bar=True)
+            self.log("train_accuracy", self.accuracy, prog_bar=True)
+            return loss
+
+        def configure_optimizers(self) -> torch.optim.Optimizer:
+            return torch.optim.Adam(self.parameters(), lr=1e-3)
+
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    data = Subset(MNIST(str(data_root(None)), transform=transform), range(FEW))
+    loader = DataLoader(data, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
+    clock = Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(accelerator="cpu", max_epochs=EPOCHS, callbacks=[clock], default_root_dir=folder)
+        trainer.fit(Net(), loader)
+    return clock.rates(FEW)
+
+
+def keras() -> Rates:
+    """Keras' `fit` of the same network on arrays in memory."""
+    import keras as k
+    import numpy as np
+
+    images, labels = (part.numpy() for part in _mnist())
+    layers = k.layers
+    model = k.Sequential(
+        [
+            layers.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Flatten(),
+            layers.Dense(128, activation="relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    starts: list[float] = []
+    clock = k.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: starts.append(time.perf_counter()))
+    inputs = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255
+    model.fit(inputs, labels, batch_size=BATCH, epochs=EPOCHS, callbacks=[clock], verbose=0)
+    ends = [*starts[1:], time.perf_counter()]
+    return [len(inputs) / (end - start) for start, end in zip(starts, ends, strict=True)][1:]
+
+
+def evaluation() -> Rates:
+    """Test images a second, read by the trained kind of network as `digitrec.evaluate` reads them."""
+    prepare_process()
+    import torch
+
+    from digitrec.data import datasets
+    from digitrec.evaluation.predictions import predict
+    from digitrec.models.cnn import CNN
+    from digitrec.models.precision import native_precision
+
+    split, model = datasets.load("mnist", "test"), CNN().eval()
+    precision = native_precision(torch.device("cpu"))
+    return _timed(lambda: predict([model], split, precision=precision), len(split.labels))
+
+
+CONTENDERS: dict[str, Callable[[], Rates]] = {
+    "digitrec": partial(ours, "data.val_size=0"),
+    "digitrec_affine": partial(ours, "data.val_size=0", "augmentation=affine"),
+    "digitrec_validated": ours,
+    "digitrec_float32": partial(ours, "data.val_size=0", "trainer.precision=32-true"),
+    "digitrec_compiled": partial(ours, "data.val_size=0", "compile=true"),
+    "bare_loop": bare_loop,
+    "bare_loop_affine": partial(bare_loop, "affine"),
+    "usual_network": usual_network,
+    "tutorial": tutorial,
+    "tutorial_workers": partial(tutorial, 2),
+    "keras": keras,
+    "evaluation": evaluation,
+    **{f"images_{size}": partial(ours, "data.val_size=0", size=size) for size in SIZES},
+}
+
+
+def _timed(epoch: Callable[[], object], images: int) -> Rates:
+    epoch()
+    rates = []
+    for _ in range(EPOCHS - 1):
+        start = time.perf_counter()
+        epoch()
+        rates.append(images / (time.perf_counter() - start))
+    return rates
+
+
+def _mnist() -> tuple[Tensor, Tensor]:
+    from digitrec.data import datasets
+
+    datasets.prepare("mnist")
+    return datasets.load("mnist", "train")
+
+
+def _usual_network() -> nn.Module:
+    from torch import nn
+
+    return nn.Sequential(
+        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Flatten(), nn.Linear(1600, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(CONTENDERS[sys.argv[1]]()))  # noqa: T201

@@ -1,0 +1,104 @@
+"""Everything that is measured, by its name: each in fresh processes, as a person would start it."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+
+TRAIN = ("-m", "digitrec.train", "trainer.accelerator=cpu", "logger=tensorboard", "test=false")
+SIZES = (15_000, 30_000, 60_000, 120_000, 240_000)  # images of an epoch
+SWEEP = ("-m", "model=mlp", "data=digits", "trainer.max_epochs=10", "seed=1,2,3,4,5,6,7,8")
+FIRST_STEP = """
+import os, sys
+from digitrec import train
+from digitrec.training.throughput import Throughput
+def stop(self, *arguments):
+    os._exit(0)
+Throughput.on_train_batch_end = stop
+sys.argv = ["train", "model=cnn", "trainer.accelerator=cpu", "hydra.run.dir=" + sys.argv[1]]
+train.main()
+"""
+IMPORTS = "import torch, lightning, torchvision"
+
+Measure = Callable[[], list[float]]
+
+
+def rates(contender: str) -> list[float]:
+    """Images a second of each epoch of a contender."""
+    done = _python("-m", "digitrec.benchmark.contenders", contender)
+    found: list[float] = json.loads(done.splitlines()[-1])
+    return found
+
+
+def two_processes() -> list[float]:
+    """Images a second of training with two processes of one thread each, gradients averaged."""
+    with tempfile.TemporaryDirectory() as folder:
+        options = ("model=cnn", "trainer=ddp", "data.batch_size=64", "data.val_size=0", "trainer.max_epochs=3")
+        _python(*TRAIN, *options, f"hydra.run.dir={folder}/run", OMP_NUM_THREADS="1")
+        metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
+    return [metrics["train/images_per_second"]]
+
+
+def seconds(*arguments: str, fails: bool = False) -> list[float]:
+    """Of a whole command."""
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        _python(*(argument.format(folder=folder) for argument in arguments), fails=fails)
+        return [time.perf_counter() - start]
+
+
+def megabytes(*arguments: str) -> list[float]:
+    """Of memory, the most that a command held at once."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = (argument.format(folder=folder) for argument in arguments)
+        process = subprocess.Popen(  # noqa: S603  # our own commands
+            [sys.executable, *given], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise ChildProcessError(f"{' '.join(arguments)}: exit status {status}")
+    return [usage.ru_maxrss / 1024]
+
+
+def _python(*arguments: str, fails: bool = False, **environment: str) -> str:
+    done = subprocess.run(  # noqa: S603  # our own commands
+        [sys.executable, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    if bool(done.returncode) != fails:
+        raise ChildProcessError(f"{' '.join(arguments)}: exit status {done.returncode}\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+EVERY_ROUND: dict[str, Measure] = {
+    **{
+        name: partial(rates, name)
+        for name in (
+            "digitrec", "bare_loop", "digitrec_affine", "bare_loop_affine", "usual_network", "tutorial",
+            "tutorial_workers", "digitrec_validated", "evaluation",
+        )
+    },
+    **({"keras": partial(rates, "keras")} if find_spec("keras") and find_spec("tensorflow") else {}),
+    "imports": partial(seconds, "-c", IMPORTS),
+    "first_step": partial(seconds, "-c", FIRST_STEP, "{folder}"),
+    "help": partial(seconds, "-m", "digitrec.train", "--help"),
+    "wrong_key": partial(seconds, "-m", "digitrec.train", "model.dropot=0.1", fails=True),
+}  # fmt: skip
+ONCE: dict[str, Measure] = {
+    **{f"images_{size}": partial(rates, f"images_{size}") for size in SIZES},
+    "digitrec_float32": partial(rates, "digitrec_float32"),
+    "digitrec_compiled": partial(rates, "digitrec_compiled"),
+    "two_processes": two_processes,
+    "imports_memory": partial(megabytes, "-c", IMPORTS),
+    "training_memory": partial(megabytes, *TRAIN, "model=cnn", "trainer.max_epochs=1", "hydra.run.dir={folder}/run"),
+    "sweep_in_turn": partial(seconds, *TRAIN, *SWEEP, "hydra.sweep.dir={folder}/sweep"),
+    "sweep_side_by_side": partial(
+        seconds, *TRAIN, *SWEEP, "hydra.sweep.dir={folder}/sweep", "hydra/launcher=side_by_side"
+    ),
+    "one_epoch": partial(seconds, *TRAIN[:-1], "experiment=one_epoch", "hydra.run.dir={folder}/run"),
+}

@@ -1,0 +1,85 @@
+"""What the measurements come to: figures beside what people would use instead, and the targets set for them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from digitrec.benchmark.measures import SIZES
+
+Medians = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the performance table.
+
+    Attributes:
+        title: what is compared with what.
+        value: medians -> the figure.
+        style: format of the figure.
+        needs: names of the medians.
+        target: the figure hoped for.
+        at_most: whether less is better.
+    """
+
+    title: str
+    value: Callable[[Medians], float]
+    style: str
+    needs: tuple[str, ...]
+    target: float | None = None
+    at_most: bool = False
+
+    def met(self, medians: Medians) -> bool | None:
+        """Whether the target is reached; None without a target."""
+        if self.target is None:
+            return None
+        value = self.value(medians)
+        return value <= self.target if self.at_most else value >= self.target
+
+
+def _ratio(title: str, figure: str, beside: str, target: float | None = None, *, at_most: bool = False) -> Row:
+    return Row(title, lambda m: m[figure] / m[beside], "{:.2f} x", (figure, beside), target, at_most)
+
+
+def _unevenness(medians: Medians) -> float:
+    """Largest deviation of an epoch's time per image from the middle of all sizes, as a share."""
+    rates = sorted(medians[f"images_{size}"] for size in SIZES)
+    middle = rates[len(rates) // 2]
+    return max(abs(middle / rate - 1) for rate in rates)
+
+
+ROWS = (
+    Row("training, images/s", lambda m: m["digitrec"], "{:,.0f}", ("digitrec",)),
+    _ratio("training beside a bare loop of the same computation", "digitrec", "bare_loop", 0.95),
+    _ratio("the same with affine augmentation", "digitrec_affine", "bare_loop_affine", 0.95),
+    _ratio("beside a bare loop with the network as everyone writes it", "digitrec", "usual_network", 1.10),
+    Row(
+        "beside torchvision's data set, a DataLoader and the usual LightningModule",
+        lambda m: m["digitrec"] / max(m["tutorial"], m["tutorial_workers"]),
+        "{:.2f} x", ("digitrec", "tutorial", "tutorial_workers"), 3.3,
+    ),
+    _ratio("beside Keras' fit", "digitrec", "keras", 1.8),
+    _ratio("bfloat16 beside float32", "digitrec", "digitrec_float32"),
+    _ratio("compile=true beside false, start left out", "digitrec_compiled", "digitrec"),
+    _ratio("two processes of one thread (DDP) beside one of two", "two_processes", "digitrec"),
+    _ratio("evaluation beside training", "evaluation", "digitrec", 3.0),
+    Row(
+        "validation each epoch, share of its time", lambda m: 1 - m["digitrec_validated"] / m["digitrec"],
+        "{:.1%}", ("digitrec_validated", "digitrec"), 0.06, at_most=True,
+    ),
+    Row(
+        "time per image at 15,000 to 240,000 images an epoch, largest deviation", _unevenness,
+        "{:.1%}", tuple(f"images_{size}" for size in SIZES), 0.05, at_most=True,
+    ),
+    _ratio(
+        "command to first step, beside importing torch, lightning, torchvision", "first_step", "imports", 1.25,
+        at_most=True,
+    ),
+    Row("--help", lambda m: m["help"], "{:.2f} s", ("help",), 1.5, at_most=True),
+    Row("error for a mistyped key", lambda m: m["wrong_key"], "{:.2f} s", ("wrong_key",), 1.5, at_most=True),
+    Row(
+        "memory that training adds to the imports", lambda m: m["training_memory"] - m["imports_memory"],
+        "{:.0f} MB", ("training_memory", "imports_memory"), 400, at_most=True,
+    ),
+    Row("experiment=one_epoch, whole command", lambda m: m["one_epoch"], "{:.1f} s", ("one_epoch",), 20, at_most=True),
+    _ratio("eight small runs in turn beside two side by side", "sweep_in_turn", "sweep_side_by_side"),
+)  # fmt: skip

@@ -1,0 +1,60 @@
+"""What makes training fast; how fast it is, scripts/benchmark tells."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from digitrec import build
+from digitrec.config import compose
+
+READS_A_NUMBER = "aten._local_scalar_dense.default"  # on a GPU the program waits there for all that was started before
+
+
+class Calls(TorchDispatchMode):
+    """Counts the operations of torch by name."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
+        self.count: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[Any], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        self.count[str(func)] += 1
+        return func(*args, **(kwargs or {}))
+
+
+def calls(steps: int, folder: Path, *overrides: str) -> Counter[str]:
+    """Operations of a training of so many steps with everything that a run has."""
+    limits = ("data.batch_size=10", "trainer.max_epochs=1", f"trainer.limit_train_batches={steps}")
+    settings = compose("train", ["data=digits", "trainer.accelerator=cpu", *limits, *overrides], folder / str(steps))
+    datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
+    model = build.build_model(settings, datamodule)
+    counting = Calls()
+    with counting:
+        trainer.fit(model, datamodule)
+    return counting.count
+
+
+def test_no_step_waits_for_a_number(tmp_path: Path) -> None:
+    few, many = (calls(steps, tmp_path, "augmentation=strong") for steps in (8, 24))
+    assert few[READS_A_NUMBER] > 0
+    assert many[READS_A_NUMBER] == few[READS_A_NUMBER]
+
+
+def test_geometric_changes_resample_a_batch_once(tmp_path: Path) -> None:
+    few, many = (calls(steps, tmp_path, "augmentation=strong", "data.val_size=0") for steps in (2, 5))
+    assert many["aten.grid_sampler_2d.default"] - few["aten.grid_sampler_2d.default"] == 3
+
+
+def test_images_stay_bytes_where_nothing_changes_them(tmp_path: Path) -> None:
+    settings = compose("train", ["data=digits", "trainer.accelerator=cpu"], tmp_path)
+    datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
+    trainer.fit(build.build_model(settings, datamodule), datamodule)
+    images, _ = next(iter(datamodule.train_dataloader()))
+    assert images.dtype == torch.uint8
+    assert datamodule.splits["train"].images.device == trainer.strategy.root_device
