@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from digitrec.config import EvaluateConfig, check, check_data
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.launch import launch
+from digitrec.launch import keep_composition, launch
 from digitrec.training.run_record import run_record, write_json
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def main() -> None:
 
 def _task(cfg: DictConfig, run_dir: Path) -> float:
     with run_record(run_dir) as record:
+        keep_composition(cfg, run_dir)
         settings = check(cfg, EvaluateConfig)
         metrics = _run(settings, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]

@@ -96,9 +96,11 @@ def _run(task: Task, config_name: str) -> int:
             return task(cfg, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
             began = not isinstance(error, UsageError) or HydraConfig.get().mode == RunMode.MULTIRUN
-            if began:
+            if isinstance(error, FolderTakenError):
+                pass
+            elif began:
                 log.exception("this run failed")
-            elif not isinstance(error, FolderTakenError):
+            else:
                 _discard(run_dir)
             errors.append(error)
             return None
@@ -115,6 +117,17 @@ def _run(task: Task, config_name: str) -> int:
     if errors and SweepStart.folder is None:
         raise errors[0]
     return DONE
+
+
+def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
+    """Write what was composed, and from which overrides, into `run_dir`/.hydra.
+
+    Hydra itself would write before anybody can know whether the folder holds another run.
+    """
+    ours = HydraConfig.get()
+    (run_dir / ".hydra").mkdir(exist_ok=True)
+    for name, content in {"config": cfg, "hydra": {"hydra": ours}, "overrides": ours.overrides.task}.items():
+        (run_dir / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(content), encoding="utf-8")
 
 
 def _discard(run_dir: Path) -> None:

@@ -12,7 +12,7 @@ from hydra.types import RunMode
 
 from digitrec.config import TrainConfig, check
 from digitrec.errors import UsageError
-from digitrec.launch import launch
+from digitrec.launch import keep_composition, launch
 from digitrec.training.run_record import run_record, write_json
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
@@ -59,6 +59,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     if _is_first_process():
         recording = run_record(run_dir)
     with recording as record:
+        if _is_first_process():
+            keep_composition(cfg, run_dir)
         settings = check(cfg, TrainConfig)
         metrics = _run(settings, run_dir, record)
     return metrics.get(settings["objective"])
