@@ -277,6 +277,22 @@ def test_a_second_time_changes_nothing_and_check_tells(checkout: Checkout) -> No
     assert checkout.results("--check").code == 1
 
 
+def test_the_newest_benchmark_gives_the_speed_table(checkout: Checkout) -> None:
+    checkout.run("model=cnn")
+    readme = checkout.root / "README.md"
+    readme.write_text(README + "<!-- speed -->\nold\n<!-- /speed -->\nlast\n", encoding="utf-8")
+    machine = {"device_name": "A CPU", "threads": 2, "torch": "2.0", "date": "2026-01-01"}
+    for day, text in (("01", "0.90 x"), ("02", "0.97 x")):
+        row = {"title": "training", "text": text, "goal": "at least 0.95 x", "met": True}
+        checkout.write(f"outputs/benchmark/2026-01-{day}/benchmark.json", {"machine": machine, "rows": [row]})
+    checkout.remake()
+    text = checkout.readme()
+    assert "| training | 0.97 x | at least 0.95 x |" in text
+    assert "on A CPU, 2 threads, torch 2.0, 2026-01-01" in text
+    assert text.endswith("<!-- /speed -->\nlast\n")
+    assert "old" not in text
+
+
 @pytest.mark.parametrize("marker", ["<!-- results -->", "<!-- /results -->"])
 def test_a_missing_marker_is_named_and_nothing_written(checkout: Checkout, marker: str) -> None:
     checkout.run("experiment=plain", "seed=1")

@@ -55,7 +55,12 @@ def machine() -> dict[str, str | int]:
     """What the figures were measured on."""
     import torch
 
-    return {"device_name": processor_name(), "threads": torch.get_num_threads()}
+    return {
+        "device_name": processor_name(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+    }
 
 
 def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
@@ -75,7 +80,7 @@ def summary(medians: Medians) -> list[dict[str, object]]:
             "title": row.title,
             "value": row.value(medians),
             "text": row.style.format(row.value(medians)),
-            "target": row.target,
+            "goal": row.goal,
             "met": row.met(medians),
         }
         for row in ROWS
@@ -86,13 +91,12 @@ def summary(medians: Medians) -> list[dict[str, object]]:
 def print_rows(medians: Medians) -> None:
     """The table for the terminal."""
     table = Table()
-    for column in ("figure", "measured", "target"):
+    for column in ("figure", "measured", "goal"):
         table.add_column(column, justify="left" if column == "figure" else "right")
     for row in ROWS:
         if medians.keys() >= set(row.needs):
             colour = {True: "green", False: "red", None: "default"}[row.met(medians)]
-            target = "" if row.target is None else ("at most " if row.at_most else "") + row.style.format(row.target)
-            table.add_row(row.title, f"[{colour}]{row.style.format(row.value(medians))}[/]", target)
+            table.add_row(row.title, f"[{colour}]{row.style.format(row.value(medians))}[/]", row.goal)
     Console(highlight=False).print(table)
 
 

@@ -28,6 +28,13 @@ class Row:
     target: float | None = None
     at_most: bool = False
 
+    @property
+    def goal(self) -> str:
+        """The target in words; empty without one."""
+        if self.target is None:
+            return ""
+        return ("at most " if self.at_most else "at least ") + self.style.format(self.target)
+
     def met(self, medians: Medians) -> bool | None:
         """Whether the target is reached; None without a target."""
         if self.target is None:
