@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -266,7 +267,7 @@ def test_the_page_lists_every_run_with_what_made_it(checkout: Checkout) -> None:
 def test_a_second_time_changes_nothing_and_check_tells(checkout: Checkout) -> None:
     checkout.run("experiment=plain", "seed=1")
     stale = checkout.results("--check")
-    assert (stale.code, stale.err) == (1, "out of date: README.md, RESULTS.md; run scripts/results\n")
+    assert (stale.code, stale.err) == (1, "out of date: README.md, RESULTS.md, runs.jsonl; run scripts/results\n")
     assert checkout.readme() == README
     checkout.results()
     made = checkout.readme(), checkout.page()
@@ -275,6 +276,23 @@ def test_a_second_time_changes_nothing_and_check_tells(checkout: Checkout) -> No
     assert (checkout.readme(), checkout.page()) == made
     checkout.run("experiment=plain", "seed=2", accuracy=0.9)
     assert checkout.results("--check").code == 1
+
+
+def test_a_run_that_is_gone_still_counts_and_a_new_one_of_its_seed_replaces_it(checkout: Checkout) -> None:
+    members = [checkout.run("experiment=record", f"seed={seed}", accuracy=0.99, host="mine", pid=7) for seed in (1, 2)]
+    checkout.evaluation(*(f"/somewhere/else/{folder}" for folder in members), accuracy=0.995)
+    checkout.remake()
+    readme, page = checkout.readme(), checkout.page()
+    shutil.rmtree(checkout.root / "outputs")
+    checkout.remake()
+    assert (checkout.readme(), checkout.page()) == (readme, page)
+    kept = (checkout.root / "docs" / "runs.jsonl").read_text(encoding="utf-8")
+    assert len(kept.splitlines()) == 3
+    assert not any(word in kept for word in ("somewhere", "host", "pid"))
+    checkout.run("experiment=record", "seed=2", accuracy=0.98)
+    checkout.remake()
+    assert checkout.row("`record`")["test accuracy"].startswith("98.50 %")
+    assert len((checkout.root / "docs" / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_the_newest_benchmark_gives_the_speed_table(checkout: Checkout) -> None:
