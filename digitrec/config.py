@@ -192,6 +192,17 @@ def _check_run_dir(given: str) -> None:
         raise UsageError(f"run_dir={given}: it follows from hydra.run.dir; set that instead")
 
 
+def check_path(key: str, path: str) -> None:
+    """Hold the path of a checkpoint or run folder against the file system, long before it can be opened.
+
+    Raises:
+        UsageError: there is nothing of that name.
+    """
+    if not path or not Path(path).exists():
+        said = path or "nothing given"
+        raise UsageError(f"{key}: {said}: no such file or folder; name yours, as in {key}=outputs/train/...")
+
+
 def check_data(values: Mapping[str, Any]) -> None:
     """Hold arguments of the data module against what it takes; UsageError names the first that is wrong."""
     signature = read_signature("digitrec.data.datamodule.DigitDataModule")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from digitrec.config import EvaluateConfig, check, check_data
+from digitrec.config import EvaluateConfig, check, check_data, check_path
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.launch import keep_composition, launch
 from digitrec.training.run_record import run_record, write_json
@@ -31,6 +31,10 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
     with run_record(run_dir) as record:
         keep_composition(cfg, run_dir)
         settings = check(cfg, EvaluateConfig)
+        for path in _paths(settings):
+            check_path("checkpoint", path)
+        if settings["against"] is not None:
+            check_path("against", settings["against"])
         metrics = _run(settings, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]
 
@@ -45,7 +49,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
 
     quiet_libraries()
     device = build.find_device("accelerator", settings["accelerator"])
-    paths = [settings["checkpoint"]] if isinstance(settings["checkpoint"], str) else settings["checkpoint"]
+    paths = _paths(settings)
     classifiers = [_load("checkpoint", path).to(device) for path in paths]
     other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))
     everyone = dict(zip(paths, classifiers, strict=True)) | (dict([other]) if other else {})
@@ -82,6 +86,11 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     metrics = publish(examination, settings["split"], run_dir)
     write_json(run_dir / "metrics.json", metrics)
     return metrics
+
+
+def _paths(settings: dict[str, Any]) -> list[str]:
+    given = settings["checkpoint"]
+    return [given] if isinstance(given, str) else list(given)
 
 
 def _load(key: str, path: str) -> DigitClassifier:

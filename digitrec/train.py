@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from digitrec.config import TrainConfig, check
+from digitrec.config import TrainConfig, check, check_path
 from digitrec.errors import UsageError
 from digitrec.launch import keep_composition, launch
 from digitrec.training.run_record import run_record, write_json
@@ -62,6 +62,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         if _is_first_process():
             keep_composition(cfg, run_dir)
         settings = check(cfg, TrainConfig)
+        if settings["init_from"] is not None:
+            check_path("init_from", settings["init_from"])
         metrics = _run(settings, run_dir, record)
     return metrics.get(settings["objective"])
 

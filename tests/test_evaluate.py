@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from digitrec import train
 from digitrec.models.mlp import MLP
-from tests.command import Command, Outcome, read_json
+from tests.command import QUICK, Command, Outcome, read_json
 from tests.pictures import draw_pictures
 
 
@@ -124,6 +124,12 @@ def test_validation_pictures_are_drawn_at_their_interval_and_at_the_end(run_trai
     ends = [event.step + 1 for event in events.Scalars("val/accuracy")]
     for name in ("val/confusion", "val/predictions"):
         assert [image.step for image in events.Images(name)] == [ends[1], ends[3], ends[4]]
+
+
+def test_pictures_without_tensorboard_are_announced(run_train: Command) -> None:
+    outcome = run_train(*QUICK, "model=mlp", "callbacks=[default,pictures]", "logger=none")
+    assert outcome.code == 0
+    assert "no pictures" in outcome.err
 
 
 @pytest.mark.slow

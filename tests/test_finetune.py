@@ -68,14 +68,22 @@ def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (("experiment=finetune",), 2, "init_from: RUN_FOLDER: no such file; expected a .ckpt file or a run folder"),
+        (
+            ("experiment=finetune",),
+            2,
+            "init_from: RUN_FOLDER: no such file or folder; name yours, as in init_from=outputs/train/...",
+        ),
         (("init_from={source}", "model=mlp"), 2, "init_from: the checkpoint holds a CNN, model is MLP; use model=cnn"),
         (
             ("init_from={source}", "model.hidden=64"),
             2,
             "init_from: the checkpoint has hidden=128, model has 64; use model.hidden=128",
         ),
-        (("init_from=nowhere",), 2, "init_from: nowhere: no such file; expected a .ckpt file or a run folder"),
+        (
+            ("init_from=nowhere",),
+            2,
+            "init_from: nowhere: no such file or folder; name yours, as in init_from=outputs/train/...",
+        ),
         (("init_from=3",), 2, "init_from=3: it should be a valid string"),
     ],
 )
@@ -86,3 +94,10 @@ def test_what_cannot_be_taken_is_said_in_a_line(
     assert outcome.code == code
     assert words in outcome.err
     assert outcome.err.count("\n") == 1
+
+
+def test_features_that_will_never_learn_are_announced(run_train: Command, source: Path) -> None:
+    arguments = ("experiment=finetune", f"init_from={source}", "callbacks=[default,freeze]", "data.limit=100")
+    short, long = (run_train(*arguments, *NO_LOGS, f"trainer.max_epochs={epochs}") for epochs in (2, 4))
+    assert "until_epoch=3 is not reached" in short.err
+    assert "until_epoch" not in long.err

@@ -1,5 +1,6 @@
 """Pictures of the validation images while training goes on."""
 
+import warnings
 from typing import Annotated, Any
 
 import torch
@@ -22,20 +23,23 @@ class ValidationPictures(Callback):
 
     def __init__(self, every_n_epochs: Annotated[int, Gt(0)] = 5) -> None:
         self.every_n_epochs = every_n_epochs
-        self._images: Tensor | None = None
-        self._seen: list[tuple[Tensor, Tensor]] = []
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Say so where pictures have nowhere to go."""
+        if not _writers(trainer):
+            warnings.warn("callbacks.pictures draws into TensorBoard, and logger has none: no pictures", stacklevel=2)
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forget the validation before."""
-        self._images, self._seen = None, []
+        self._seen = []
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, *_: Any
     ) -> None:
         """Keep what the validation has computed anyway, where it lies."""
         images, labels = batch
-        self._images = images if self._images is None else self._images
-        self._seen.append((outputs, labels))
+        self._seen.append((images, outputs, labels))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw and log, if it is time."""
@@ -47,20 +51,23 @@ class ValidationPictures(Callback):
         self._draw(trainer, pl_module)
 
     def _draw(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        writers = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        writers = _writers(trainer)
         if not (self._seen and writers and trainer.is_global_zero):
             return
         from digitrec.evaluation.figures import classes, digits, style  # matplotlib takes a while to import
 
         assert isinstance(pl_module, DigitClassifier)
-        assert self._images is not None
-        logits, labels = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
+        images, logits, labels = (torch.cat(parts).cpu() for parts in zip(*self._seen, strict=True))
         predictions = Predictions(labels, logits.softmax(dim=1), pl_module.class_names)
         figures = {
             "confusion": classes.confusion_counts(predictions, style.LIGHT),
-            "predictions": digits.answers(self._images.cpu(), predictions, style.LIGHT),
+            "predictions": digits.answers(images, predictions, style.LIGHT),
         }
-        self._images, self._seen = None, []
+        self._seen = []
         for writer in writers:
             for name, figure in figures.items():
                 writer.add_figure(f"val/{name}", figure, trainer.global_step, close=False)
+
+
+def _writers(trainer: Trainer) -> list[Any]:
+    return [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]

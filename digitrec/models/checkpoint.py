@@ -1,14 +1,13 @@
 """The one way from a checkpoint to a classifier."""
 
 import importlib
-import pickle
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from digitrec.allowlist import allowed, how_to_allow
-from digitrec.errors import CheckpointError, first_line
+from digitrec.errors import CheckpointError
 from digitrec.models.classifier import DigitClassifier
 
 
@@ -80,9 +79,9 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         checkpoint = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader raises whatever a damaged file makes it trip over
-        # torch's own text advises to load the file without protection
-        reason = "more than plain values" if isinstance(error, pickle.UnpicklingError) else first_line(error)
-        raise CheckpointError(f"{file}: damaged, or no checkpoint with plain values only ({reason})") from error
+        # torch's own text advises to load the file without protection, or names what it tripped over
+        what = "damaged, cut short, or no checkpoint with plain values only" if file.stat().st_size else "an empty file"
+        raise CheckpointError(f"{file}: {what}; expected one that digitrec.train wrote") from error
     if not isinstance(checkpoint, dict):
         raise CheckpointError(f"{file}: holds a {type(checkpoint).__name__}, expected a digitrec checkpoint")
     return checkpoint

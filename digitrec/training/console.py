@@ -27,6 +27,7 @@ def quiet_libraries(*, every_warning: bool = True) -> None:
     """
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # compile=true: that there is no CUDA
     for message in UNNEEDED:
         warnings.filterwarnings("ignore", message)
     if not every_warning:

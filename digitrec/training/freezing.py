@@ -1,5 +1,6 @@
 """Train only the head for a while."""
 
+import warnings
 from typing import Annotated
 
 from annotated_types import Ge
@@ -32,6 +33,13 @@ class FreezeFeatures(Callback):
             return
         if not isinstance(getattr(pl_module, "features", None), nn.Module):
             raise UsageError(f"callbacks.freeze: {type(pl_module).__name__} has no features that could be frozen")
+        epochs = trainer.max_epochs
+        if self.until_epoch is not None and epochs is not None and 0 < epochs <= self.until_epoch:
+            warnings.warn(
+                f"callbacks.freeze: the features stay as they are, until_epoch={self.until_epoch} is not reached in "
+                f"trainer.max_epochs={epochs}",
+                stacklevel=2,
+            )
         strategy = trainer.strategy
         if isinstance(strategy, DDPStrategy) and not strategy._ddp_kwargs.get("find_unused_parameters"):
             raise UsageError(

@@ -31,6 +31,7 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
         "threads": torch.get_num_threads(),
         "processes": trainer.world_size,
         "precision": trainer.precision,
+        "compile": settings.get("compile", False),
     }
 
 
@@ -91,6 +92,8 @@ def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
         soft_wrap=True,
     )
     console.print(f"run folder: {_relative(run_dir)}", soft_wrap=True)
+    if record.get("compile"):
+        console.print("compile=true: the first steps are compiled, for seconds to minutes")
 
 
 def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | None, *, brief: bool) -> None:

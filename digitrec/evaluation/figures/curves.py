@@ -34,7 +34,7 @@ def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | N
         dress(axes, theme, title, x="epoch")
         for name, colour, line in zip(names, (theme.second, theme.first), ("--", "-"), strict=False):
             _series(axes, history, name, theme.first if name == "lr" else colour, "-" if name == "lr" else line)
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
         if title == "accuracy":
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         if title != "learning rate":
@@ -56,8 +56,8 @@ def robustness(changes: Sequence[Robustness], theme: Theme) -> Figure | None:
         axes.plot(values, color=theme.first, marker="o", markersize=3.5, linewidth=1.6, clip_on=False)
         axes.axhline(change.unchanged, color=theme.muted, linewidth=0.8, linestyle=":")
         axes.annotate(
-            percent(values[-1]), (len(values) - 1, values[-1]), (0, -12 if values[-1] > 0.25 else 6),
-            textcoords="offset points", ha="right", fontsize=SMALL, color=theme.ink,
+            percent(values[-1]), (len(values) - 1, values[-1]), (6, 0), va="center",
+            textcoords="offset points", ha="left", fontsize=SMALL, color=theme.ink,
             path_effects=[withStroke(linewidth=3, foreground=theme.background)],
         )  # fmt: skip
         axes.set_xticks(
@@ -66,6 +66,7 @@ def robustness(changes: Sequence[Robustness], theme: Theme) -> Figure | None:
         )
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.set_ylim(0, 1.03)
+        axes.set_xlim(right=len(values) - 0.1)  # room for the last value beside its point
     for axes in list(figure.axes)[len(changes) :]:
         axes.set_axis_off()
     return figure
