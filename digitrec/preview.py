@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitrec.config import PreviewConfig, check
-from digitrec.launch import keep_composition, launch
+from digitrec.launch import launch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -18,7 +18,6 @@ def main() -> None:
 
 
 def _task(cfg: DictConfig, run_dir: Path) -> None:
-    keep_composition(cfg, run_dir)
     settings = check(cfg, PreviewConfig)
 
     import torch

@@ -22,7 +22,7 @@ def prepare_process() -> None:
         os.environ["GOMP_SPINCOUNT"] = SPINS
     if not OWN_MEMORY & os.environ.keys() and platform.libc_ver()[0] == "glibc":
         # Each training step frees tensors of megabytes and asks for the same again. By default they go back to the
-        # system in between, and every page of theirs is cleared and mapped anew: a quarter of the step's time.
+        # system in between, and every page of theirs is cleared and mapped anew: up to a quarter of the step's time.
         libc = ctypes.CDLL(None)
         libc.mallopt(MMAP_THRESHOLD, KEPT)
         libc.mallopt(TRIM_THRESHOLD, 2**30)

@@ -48,7 +48,7 @@ def examine(
     Raises:
         UsageError: the classifiers differ in their classes, or the split is empty.
     """
-    check_classes([*classifiers, *([other[1]] if other else [])])
+    _check_classes([*classifiers, *([other[1]] if other else [])])
     split = splits[stage]
     if not len(split.labels):
         raise UsageError(f"there are no {stage} images: the data hold none out (data.val_size=0)")
@@ -76,7 +76,7 @@ def examine(
     )
 
 
-def check_classes(classifiers: Sequence[DigitClassifier]) -> None:
+def _check_classes(classifiers: Sequence[DigitClassifier]) -> None:
     """Raise UsageError unless all classifiers tell the same classes apart."""
     first, *rest = classifiers
     for classifier in rest:
