@@ -22,6 +22,7 @@ from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
+from digitrec.training.overhead import NoProfiler, forget_absent_gpu
 
 Settings = Mapping[str, Any]
 
@@ -86,6 +87,9 @@ def build_trainer(settings: Settings) -> Trainer:
     _check_settings(node)
     if node.get("precision") == "auto":
         node["precision"] = native_precision(find_device("trainer.accelerator", str(node.get("accelerator"))))
+    if node.get("profiler") is None:
+        node["profiler"] = NoProfiler()
+    forget_absent_gpu()
     callbacks = build_all("callbacks", settings["callbacks"])
     if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]

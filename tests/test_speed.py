@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
@@ -58,3 +59,28 @@ def test_images_stay_bytes_where_nothing_changes_them(tmp_path: Path) -> None:
     images, _ = next(iter(datamodule.train_dataloader()))
     assert images.dtype == torch.uint8
     assert datamodule.splits["train"].images.device == trainer.strategy.root_device
+
+
+def test_a_batch_is_copied_in_whole_rows(tmp_path: Path) -> None:
+    few, many = (calls(steps, tmp_path, "data.val_size=0") for steps in (2, 5))
+    assert many["aten.index_select.default"] - few["aten.index_select.default"] == 2 * 3  # images and labels
+    assert many["aten.index.Tensor"] == few["aten.index.Tensor"]
+
+
+def test_no_step_looks_for_an_absent_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    calls(2, tmp_path)
+    searches: list[str] = []
+
+    def search() -> int:
+        searches.append("driver")
+        return -1
+
+    monkeypatch.setattr(torch.cuda, "_raw_device_count_nvml", search)
+    calls(5, tmp_path)
+    assert not searches
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    torch.optim.AdamW([torch.zeros(1, requires_grad=True)]).step()
+    assert searches, "torch no longer looks: forget_absent_gpu can go"

@@ -124,6 +124,12 @@ class DigitDataModule(LightningDataModule):
         """The official test split, in its order."""
         return self._loader("test")
 
+    def transfer_batch_to_device(
+        self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        """The batch as it is: it was cut out of tensors that lie on the device."""
+        return batch
+
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
         """Augment training images, and only these; a step's random state is a pure function of seed, step and rank."""
         assert self.trainer is not None

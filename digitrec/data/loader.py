@@ -80,7 +80,8 @@ class BatchLoader:
         for index in range(last + 1):
             stop = None if index == last else (index + 1) * step
             mine = order[index * step : stop][self.rank :: self.world_size]
-            yield self.images[mine], self.labels[mine]
+            # index_select copies whole images, where [mine] would copy them pixel by pixel.
+            yield self.images.index_select(0, mine), self.labels.index_select(0, mine)
 
     def _evaluation(self) -> Iterator[tuple[Tensor, Tensor]]:
         images = self.images[self.rank :: self.world_size]

@@ -73,6 +73,16 @@ class DigitClassifier(LightningModule):
         self.test_metrics = StageMetrics("test", num_classes)
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, the name of Lightning's running hook the plain way.
+
+        Lightning notes it forty times a step, and torch asks each time whether it is a parameter (0.1 ms a step).
+        """
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
+
     @property
     def metric_names(self) -> list[str]:
         """Names under which metrics are logged, those of single classes left out."""
