@@ -15,7 +15,7 @@ Positive = Annotated[int, Gt(0)]
 
 
 class ResidualCNN(DigitClassifier):
-    """Convolutions at full size, stages of residual blocks, the average over what is left (He et al., 2016).
+    """Convolutions at full size, stages of residual blocks, one dense layer (He et al., 2016).
 
     The first stage works at half the image's height and width, each further one at half of the one before.
 
@@ -23,7 +23,8 @@ class ResidualCNN(DigitClassifier):
         stem: feature maps of each convolution at full size.
         filters: feature maps of each stage.
         blocks: residual blocks of each stage.
-        dropout: share of the averaged features silenced in training.
+        average: the dense layer gets each feature map's average, as in the paper; otherwise each of its places.
+        dropout: share of the dense layer's inputs silenced in training.
         num_classes: number of logits.
         in_channels: channels of an image.
         image_size: height and width of an image in pixels.
@@ -37,6 +38,7 @@ class ResidualCNN(DigitClassifier):
         stem: Annotated[Sequence[Positive], Len(1)] = (32,),
         filters: Annotated[Sequence[Positive], Len(1)] = (64, 128),
         blocks: Annotated[Sequence[Positive], Len(1)] = (1, 2),
+        average: bool = True,
         dropout: Annotated[float, Ge(0), Lt(1)] = 0.0,
         num_classes: int = 10,
         in_channels: int = 1,
@@ -55,12 +57,16 @@ class ResidualCNN(DigitClassifier):
             layers += [ResidualBlock(channels, width, stride=2 if stage else 1)]
             layers += [ResidualBlock(width, width) for _ in range(count - 1)]
         self.features = nn.Sequential(*layers)
-        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(filters[-1], num_classes))
+        self.average = average
+        side = -(-(image_size // 2) // 2 ** (len(filters) - 1))  # a stage of odd size is halved upwards
+        places = 1 if average else side**2
+        self.head = nn.Sequential(nn.Dropout(dropout), nn.Linear(filters[-1] * places, num_classes))
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), uint8 or float in [0, 1] -> logits (B, num_classes)."""
-        logits: Tensor = self.head(self.features(self.normalise(images)).mean(dim=(2, 3)))
+        features = self.features(self.normalise(images))
+        logits: Tensor = self.head(features.mean(dim=(2, 3)) if self.average else features.flatten(1))
         return logits
 
 
