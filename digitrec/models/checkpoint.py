@@ -2,12 +2,10 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import CheckpointError
+from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 
 
@@ -21,7 +19,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         CheckpointError: there is none, it can't be read, is not ours, or names a network that is not allowed.
     """
     file = find_checkpoint(path)
-    checkpoint = _read(file)
+    checkpoint = read_checkpoint(file)
     about = checkpoint.get("digitrec")
     if not isinstance(about, dict) or about.get("format") != 1:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
@@ -43,7 +41,7 @@ def load_weights(model: DigitClassifier, file: str | Path) -> None:
         CheckpointError: the file can't be read, or belongs to another kind of network.
     """
     try:
-        model.load_state_dict(_read(Path(file))["state_dict"])
+        model.load_state_dict(read_checkpoint(Path(file))["state_dict"])
     except (KeyError, RuntimeError) as error:
         raise CheckpointError(f"{file}: does not fit {type(model).__name__}: {_in_one_line(error)}") from error
 
@@ -55,7 +53,7 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
         CheckpointError: there is no checkpoint, or it can't be read.
     """
     last = Path(path) / "checkpoints" / "last.ckpt"
-    callbacks = _read(last if last.is_file() else find_checkpoint(path)).get("callbacks", {})
+    callbacks = read_checkpoint(last if last.is_file() else find_checkpoint(path)).get("callbacks", {})
     rows: list[dict[str, float]] = callbacks.get("History", {}).get("epochs", [])
     return rows
 
@@ -73,18 +71,6 @@ def find_checkpoint(path: str | Path) -> Path:
             return place
     missing = "no checkpoint in this folder" if path.is_dir() else "no such file"
     raise CheckpointError(f"{path}: {missing}; expected a .ckpt file or a run folder such as outputs/train/...")
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        checkpoint = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's reader raises whatever a damaged file makes it trip over
-        # torch's own text advises to load the file without protection, or names what it tripped over
-        what = "damaged, cut short, or no checkpoint with plain values only" if file.stat().st_size else "an empty file"
-        raise CheckpointError(f"{file}: {what}; expected one that digitrec.train wrote") from error
-    if not isinstance(checkpoint, dict):
-        raise CheckpointError(f"{file}: holds a {type(checkpoint).__name__}, expected a digitrec checkpoint")
-    return checkpoint
 
 
 def _in_one_line(error: BaseException) -> str:

@@ -1,0 +1,135 @@
+"""What is on the disk is whole, or noticed not to be."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+
+from digitrec.errors import CheckpointError
+from digitrec.models.checkpoint_file import COMMENT, read_checkpoint, write_checkpoint
+
+CONTENT = {"weights": torch.arange(1000.0), "nested": {"list": [1, 2.5, "ü"], "none": None}}
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    write_checkpoint(CONTENT, path)
+    return path
+
+
+def test_what_is_written_is_read(file: Path) -> None:
+    content = read_checkpoint(file)
+    assert torch.equal(content["weights"], torch.arange(1000.0))
+    assert content["nested"] == CONTENT["nested"]
+    assert [path.name for path in file.parent.iterdir()] == ["last.ckpt"]
+
+
+def test_other_programs_read_it_as_they_are(file: Path) -> None:
+    assert torch.load(file, weights_only=True)["nested"] == CONTENT["nested"]
+    with zipfile.ZipFile(file) as archive:
+        assert archive.testzip() is None
+
+
+def test_a_file_of_torch_alone_is_read(tmp_path: Path) -> None:
+    torch.save(CONTENT, tmp_path / "other.ckpt")
+    assert read_checkpoint(tmp_path / "other.ckpt")["nested"] == CONTENT["nested"]
+
+
+def test_every_changed_byte_is_noticed(file: Path) -> None:
+    whole, draw = file.read_bytes(), random.Random(0)  # noqa: S311
+    ends = [*range(30), *range(len(whole) - COMMENT - 30, len(whole))]
+    for place in [*ends, *(draw.randrange(len(whole)) for _ in range(200))]:
+        changed = bytearray(whole)
+        changed[place] ^= 1 << draw.randrange(8)
+        file.write_bytes(changed)
+        with pytest.raises(CheckpointError, match=r"last\.ckpt"):
+            read_checkpoint(file)
+
+
+def test_every_cut_is_noticed(file: Path) -> None:
+    whole, draw = file.read_bytes(), random.Random(1)  # noqa: S311
+    for length in [0, 1, len(whole) - COMMENT, len(whole) - 1, *(draw.randrange(len(whole)) for _ in range(20))]:
+        file.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError, match=r"last\.ckpt"):
+            read_checkpoint(file)
+
+
+@pytest.mark.parametrize("foreign", [b"", b"hello", b"PK\x03\x04 no archive", b"\x80\x04K\x01."])
+def test_a_foreign_file_is_refused_by_name(tmp_path: Path, foreign: bytes) -> None:
+    (tmp_path / "notes.ckpt").write_bytes(foreign)
+    with pytest.raises(CheckpointError, match=r"notes\.ckpt"):
+        read_checkpoint(tmp_path / "notes.ckpt")
+
+
+def test_a_file_that_would_run_code_runs_none(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "ran"),)
+
+    torch.save({"trap": Trap()}, tmp_path / "trap.ckpt")
+    with pytest.raises(CheckpointError, match="plain values only"):
+        read_checkpoint(tmp_path / "trap.ckpt")
+    assert not (tmp_path / "ran").exists()
+
+
+SAVE = """
+    import sys, torch
+    from pathlib import Path
+    from digitrec.models.checkpoint_file import write_checkpoint
+    file, step = Path(sys.argv[1]), 0
+    while True:
+        step += 1
+        write_checkpoint({"step": step, "weights": torch.full((200_000,), float(step))}, file)
+        print(step, flush=True)
+"""
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_kill_within_a_save_leaves_a_whole_file_behind(tmp_path: Path, kills: int) -> None:
+    """TMPDIR lies on another file system, where a rename would not be atomic."""
+    file, draw = tmp_path / "last.ckpt", random.Random(kills)  # noqa: S311
+    elsewhere = {"TMPDIR": "/dev/shm"} if Path("/dev/shm").is_dir() else {}  # noqa: S108
+    for _ in range(kills):
+        command = [sys.executable, "-c", textwrap.dedent(SAVE), str(file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | elsewhere) as process:
+            assert process.stdout is not None
+            saved = int(process.stdout.readline())
+            time.sleep(draw.uniform(0, 0.05))
+            process.send_signal(signal.SIGKILL)
+            saved = int([str(saved), *process.stdout.read().split()][-1])
+        content = read_checkpoint(file)
+        assert content["step"] >= saved
+        assert torch.equal(content["weights"], torch.full((200_000,), float(content["step"])))
+
+
+FULL = """
+    import resource, signal, sys, torch
+    from pathlib import Path
+    from digitrec.errors import CheckpointError
+    from digitrec.models.checkpoint_file import write_checkpoint
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+    try:
+        write_checkpoint({"weights": torch.zeros(100_000)}, Path(sys.argv[1]))
+    except CheckpointError as error:
+        print(error)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits of a process are POSIX'")
+def test_where_nothing_more_can_be_written_the_file_before_stays(file: Path) -> None:
+    before = file.read_bytes()
+    command = [sys.executable, "-c", textwrap.dedent(FULL), str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{file} cannot be written: File too large; the one before is as it was\n"
+    assert file.read_bytes() == before
+    assert [path.name for path in file.parent.iterdir()] == ["last.ckpt"]
