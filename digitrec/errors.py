@@ -17,6 +17,10 @@ class DataError(DigitrecError):
     """A data file is missing, damaged or out of reach."""
 
 
+class DivergedError(DigitrecError):
+    """A loss is infinite or not a number."""
+
+
 class CheckpointError(DigitrecError):
     """A checkpoint is missing, damaged or not one of ours."""
 

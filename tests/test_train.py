@@ -18,6 +18,7 @@ from digitrec import build
 from digitrec.config import CONF_DIR, METRICS, STAGES, compose
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.models.checkpoint import load_classifier
+from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.train import train
@@ -150,6 +151,25 @@ def test_a_diverged_training_fails_and_says_so(run_train: Command, tmp_path: Pat
     assert "training has diverged" in outcome.err
     assert "Traceback" not in outcome.err
     assert read_json(only_run(tmp_path) / "run.json")["status"] == "failed"
+
+
+def test_a_loss_that_is_no_number_ends_the_run_within_its_step(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    normalise = DigitClassifier.normalise
+
+    def damaged(self: DigitClassifier, images: Tensor) -> Tensor:
+        wrong = self.training and self.global_step == 9
+        return normalise(self, images) * (float("nan") if wrong else 1.0)
+
+    monkeypatch.setattr(DigitClassifier, "normalise", damaged)
+    outcome = run_train(*QUICK, "data.batch_size=360", "trainer.max_epochs=4", "hydra.run.dir=run")
+    assert outcome.code == 1
+    assert "the loss is nan in step 10 (epoch 3, batch 2)" in outcome.err
+    assert "last good checkpoint is run/checkpoints/last.ckpt" in outcome.err
+    last = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
+    assert last["global_step"] == 8
+    assert all(values.isfinite().all() for values in last["state_dict"].values())
 
 
 def test_the_figures_are_those_of_the_checkpoint_that_is_tested(run_train: Command, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from digitrec.errors import DigitrecError, UsageError
+from digitrec.errors import DivergedError, UsageError
+from digitrec.models.loss_watch import LossWatch
 from digitrec.models.metrics import StageMetrics
 
 Batch = tuple[Tensor, Tensor]
@@ -71,7 +72,8 @@ class DigitClassifier(LightningModule):
         self.train_metrics = StageMetrics("train", num_classes)
         self.val_metrics = StageMetrics("val", num_classes)
         self.test_metrics = StageMetrics("test", num_classes)
-        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []  # loss (), predictions and labels (B,) of each step
+        self._watch = LossWatch()
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute, the name of Lightning's running hook the plain way.
@@ -113,6 +115,7 @@ class DigitClassifier(LightningModule):
         images, labels = batch
         logits = self(images).float()
         loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
         self._seen.append((loss.detach(), logits.detach().argmax(dim=1), labels))
         if (self.global_step + 1) % self._log_interval == 0:
             recent = torch.stack([loss for loss, _, _ in self._seen[-self._log_interval :]])
@@ -169,6 +172,27 @@ class DigitClassifier(LightningModule):
             "class_names": list(self.class_names),
             "settings": self.settings,
         }
+        if self._seen:  # in the middle of an epoch
+            checkpoint["digitrec"]["seen"] = self._seen_by_all()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting the epoch that the checkpoint was saved in."""
+        self._seen = []
+        if self.global_rank in (seen := checkpoint.get("digitrec", {}).get("seen", {})):
+            sizes, losses, *counted = seen[self.global_rank]
+            predictions, labels = (values.to(self.device).split(sizes) for values in counted)
+            self._seen = list(zip(losses.to(self.device), predictions, labels, strict=True))
+
+    def _seen_by_all(self) -> dict[int, Any]:
+        """What each process has seen of this epoch, by rank: its batches' sizes, losses, predictions and labels."""
+        losses, predictions, labels = zip(*self._seen, strict=True)
+        counted = (torch.stack(losses).cpu(), torch.cat(predictions).cpu(), torch.cat(labels).cpu())
+        mine = ([len(part) for part in labels], *counted)
+        if self.trainer.world_size == 1:
+            return {0: mine}
+        everyone: list[Any] = [None] * self.trainer.world_size
+        torch.distributed.all_gather_object(everyone, mine)
+        return dict(enumerate(everyone))
 
     def _count(self, batch: Batch, metrics: StageMetrics) -> Tensor:
         images, labels = batch
@@ -181,9 +205,8 @@ class DigitClassifier(LightningModule):
         self.log_dict(values)
         name = f"{metrics.stage}/loss"
         if not values[name].isfinite():
-            raise DigitrecError(
-                f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged.\n"
-                "Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
+            raise DivergedError(
+                f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged."
             )
 
     @property
