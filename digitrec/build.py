@@ -22,6 +22,8 @@ from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
+from digitrec.training.checkpoints import WholeFiles
+from digitrec.training.interruption import Interruption
 from digitrec.training.overhead import NoProfiler, forget_absent_gpu
 
 Settings = Mapping[str, Any]
@@ -34,13 +36,19 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
     return datamodule
 
 
-def build_model(settings: Settings, datamodule: DigitDataModule) -> DigitClassifier:
-    """The network with as many classes as the data set, and the recipe to train it."""
+def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool = True) -> DigitClassifier:
+    """The network with as many classes as the data set, and the recipe to train it.
+
+    Args:
+        settings: checked ones.
+        datamodule: tells the classes.
+        fresh: it starts from the weights that `init_from` names; otherwise a checkpoint will bring its own.
+    """
     images = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
     model: DigitClassifier = _build("model", settings["model"], **images)
     if not isinstance(model, DigitClassifier):
         raise UsageError(f"model._target_: {settings['model']['_target_']} is no DigitClassifier")
-    if settings.get("init_from") is not None:
+    if fresh and settings.get("init_from") is not None:
         _start_from(settings["init_from"], model, datamodule.class_names)
     model.settings = dict(settings)
     model.recipe = Recipe(
@@ -93,7 +101,8 @@ def build_trainer(settings: Settings) -> Trainer:
     callbacks = build_all("callbacks", settings["callbacks"])
     if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
-    trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False)
+    callbacks = [*callbacks, Interruption()]
+    trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False, plugins=[WholeFiles()])
     if settings.get("compile") and trainer.world_size > 1:  # there the training step goes through the forward pass
         raise UsageError("compile=true: only for one process so far; use trainer.devices=1, or compile=false")
     return trainer

@@ -39,7 +39,9 @@ def _notes(annotation: Any) -> tuple[Any, ...]:
 LIGHTNING = tuple(
     f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
 )
-CALLBACKS = tuple(f"digitrec.training.{name}" for name in ("freezing", "history", "progress", "throughput"))
+CALLBACKS = tuple(
+    f"digitrec.training.{name}" for name in ("checkpoints", "freezing", "history", "progress", "throughput")
+)
 STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
 
 
@@ -78,10 +80,11 @@ class TrainConfig:
     scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
     augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
-    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
+    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger", "plugins"))]
     callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
     init_from: str | None
+    resume: str | None
     seed: Annotated[int, Ge(0), Lt(2**32)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     compile: bool

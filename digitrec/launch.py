@@ -11,6 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -33,15 +34,15 @@ from digitrec.config import CONF_DIR, near
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError, first_line
 from digitrec.guard import guard_hydra
 from digitrec.process import prepare_process
+from digitrec.resume import SWEEP, point_to_run
 from digitrec.sweep import print_sweep
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
 
-MULTIRUN = {"-m", "--multirun"}
-DONE, FAILED, USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
-SIGNALS = {INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+DONE, FAILED, USAGE, HUNG_UP, INTERRUPTED, TERMINATED = 0, 1, 2, 129, 130, 143
+SIGNALS = {HUNG_UP: "hung up", INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 
 
 def launch(task: Task, config_name: str) -> NoReturn:
@@ -57,10 +58,14 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, _terminate)
     register_resolvers()
     guard_hydra()
     _name_jobs_by_what_varies()
     try:
+        if config_name == "train":
+            sys.argv[1:] = point_to_run(sys.argv[1:], partial(_compose_exactly, config_name))
         code = _run(task, config_name)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
         code = _exit_code(error)
@@ -92,13 +97,14 @@ def _run(task: Task, config_name: str) -> int:
     def job(cfg: DictConfig) -> float | None:
         prepare_process()  # here, for a sweep's job may be in another process
         run_dir = Path(HydraConfig.get().runtime.output_dir)
+        new = not (run_dir / "run.json").exists()
         try:
             return task(cfg, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
             began = not isinstance(error, UsageError) or HydraConfig.get().mode == RunMode.MULTIRUN
             if isinstance(error, FolderTakenError):
                 pass
-            elif began:
+            elif began or not new:
                 log.exception("this run failed")
             else:
                 _discard(run_dir)
@@ -133,7 +139,7 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
 def _discard(run_dir: Path) -> None:
     """Remove what a run left that never began, and nothing else."""
     shutil.rmtree(run_dir / ".hydra", ignore_errors=True)
-    for name in ("run.json", "run.log"):
+    for name in ("run.json", "run.log", ".lock"):
         (run_dir / name).unlink(missing_ok=True)
     with suppress(OSError):  # something of the person's is in it
         run_dir.rmdir()
@@ -210,24 +216,30 @@ def _known_keys(config_name: str, parent: str) -> list[str]:
 
 
 def _compose(config_name: str, overrides: list[str]) -> DictConfig:
+    try:
+        return _compose_exactly(config_name, [override for override in overrides if "," not in override])
+    except (HydraException, OmegaConfBaseException):
+        return _compose_exactly(config_name, [])
+
+
+def _compose_exactly(config_name: str, overrides: list[str]) -> DictConfig:
     folders = re.findall(r"--config-dir[= ](\S+)", " ".join(sys.argv))
-    overrides = [override for override in overrides if "," not in override]
-    overrides += [f"hydra.searchpath=[{Path(folder).resolve()}]" for folder in folders]
+    searched = [f"hydra.searchpath=[{Path(folder).resolve()}]" for folder in folders]
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        try:
-            return hydra.compose(config_name, overrides)
-        except (HydraException, OmegaConfBaseException):
-            return hydra.compose(config_name)
+        return hydra.compose(config_name, [*overrides, *searched])
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(TERMINATED)
+    raise SystemExit(128 + signum)
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf the two words that conf/ uses for folder names."""
+    """Teach OmegaConf the words that conf/ uses for folder names."""
     OmegaConf.register_new_resolver("random_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
+    OmegaConf.register_new_resolver(
+        "folder_of", lambda resume, new: new if resume in (None, "auto") else resume, replace=True
+    )
 
 
 def folder_name(overrides: str, number: int | str) -> str:
@@ -246,7 +258,7 @@ def folder_name(overrides: str, number: int | str) -> str:
 
 def _name_jobs_by_what_varies() -> None:
     """Have Hydra leave out of the jobs' names what is the same for all of them."""
-    if not MULTIRUN & set(sys.argv):
+    if not SWEEP & set(sys.argv):
         return
     given = [argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")]
     try:
@@ -255,7 +267,7 @@ def _name_jobs_by_what_varies() -> None:
         return  # Hydra itself will say what is wrong
     fixed = {item.key_or_group for item in parsed if not item.is_sweep_override()}
     exclude = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(fixed))}]"
-    flags = [argument for argument in sys.argv[1:] if argument in MULTIRUN]
-    rest = [argument for argument in sys.argv[1:] if argument not in MULTIRUN]
+    flags = [argument for argument in sys.argv[1:] if argument in SWEEP]
+    rest = [argument for argument in sys.argv[1:] if argument not in SWEEP]
     place = rest.index(given[0]) if given else len(rest)
     sys.argv[1:] = [flags[0], *rest[:place], exclude, *rest[place:]]  # argparse wants all overrides side by side

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
+import sys
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +15,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from digitrec.config import TrainConfig, check, check_path
-from digitrec.errors import UsageError
+from digitrec.errors import DivergedError, UsageError
 from digitrec.launch import keep_composition, launch
-from digitrec.training.run_record import run_record, write_json
+from digitrec.resume import earlier_composition
+from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
+from digitrec.training.run_record import read_record, run_record, write_json
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
     from lightning import Trainer
@@ -24,9 +30,14 @@ if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key
 
 
 def train(
-    model: DigitClassifier, datamodule: DigitDataModule, trainer: Trainer, *, test: bool = True
+    model: DigitClassifier,
+    datamodule: DigitDataModule,
+    trainer: Trainer,
+    *,
+    test: bool = True,
+    resume: Path | None = None,
 ) -> dict[str, float]:
-    """Fit a model, then test its best checkpoint once, unless `test` is off.
+    """Fit a model, from the checkpoint `resume` on if given, then test its best checkpoint once, unless `test` is off.
 
     Returns:
         metrics by their names in TensorBoard: `train/` and `val/` of the best epoch, `test/` of the best checkpoint.
@@ -38,7 +49,7 @@ def train(
     datamodule.prepare_data()
     datamodule.setup("fit")
     model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
-    trainer.fit(model, datamodule=datamodule)
+    trainer.fit(model, datamodule=datamodule, ckpt_path=resume)
     metrics = epoch_metrics(trainer)
     if not test:
         return metrics
@@ -55,20 +66,50 @@ def main() -> None:
 
 
 def _task(cfg: DictConfig, run_dir: Path) -> float | None:
+    go_on = cfg.resume is not None and (run_dir / "run.json").exists()
+    if go_on:
+        cfg = earlier_composition(cfg, run_dir)
+        if (earlier := read_record(run_dir))["status"] == "finished":
+            return _already_finished(run_dir, earlier, cfg.objective)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if _is_first_process():
-        recording = run_record(run_dir)
+        recording = run_record(run_dir, go_on=go_on)
     with recording as record:
-        if _is_first_process():
+        if _is_first_process() and not go_on:
             keep_composition(cfg, run_dir)
         settings = check(cfg, TrainConfig)
-        if settings["init_from"] is not None:
+        if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
-        metrics = _run(settings, run_dir, record)
+        try:
+            metrics = _run(settings, run_dir, record, go_on=go_on)
+        except DivergedError as error:
+            saved = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
+            last = f"The last good checkpoint is {_shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
+            raise DivergedError(
+                f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
+            ) from error
+        except (KeyboardInterrupt, SystemExit):
+            _tell_how_to_go_on(run_dir)
+            raise
     return metrics.get(settings["objective"])
 
 
-def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
+def _tell_how_to_go_on(run_dir: Path) -> None:
+    if _is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
+        print(f"go on with: python -m digitrec.train resume={shlex.quote(_shown(run_dir))}", file=sys.stderr)  # noqa: T201
+
+
+def _shown(path: Path) -> str:
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _already_finished(run_dir: Path, record: dict[str, Any], objective: str) -> float | None:
+    metrics: dict[str, float] = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
+    print(f"{run_dir} is finished since {record['start']}; nothing is left to do")  # noqa: T201
+    return metrics.get(objective)
+
+
+def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_on: bool) -> dict[str, float]:
     from lightning import seed_everything
 
     from digitrec import build
@@ -77,23 +118,30 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
 
     quiet_libraries(every_warning=_is_first_process())
     seed_everything(settings["seed"], verbose=False)
+    checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
     datamodule = build.build_datamodule(settings)
-    trainer = build.build_trainer(settings)
+    trainer = build.build_trainer(
+        {**settings, "logger": continue_events(settings["logger"], step)} if go_on else settings
+    )
     _refuse_processes_in_a_sweep(trainer)
-    model = build.build_model(settings, datamodule)
+    model = build.build_model(settings, datamodule, fresh=checkpoint is None)
 
     datamodule.prepare_data()
     datamodule.setup("fit")
     if settings["report"] and _reported(settings) == "val" and not len(datamodule.splits["val"].labels):
         size = settings["data"]["val_size"]
         raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")
+    if (checksum := record.get("data_checksum", datamodule.checksum)) != datamodule.checksum:
+        raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
     record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
     if trainer.is_global_zero:
         write_json(run_dir / "run.json", record)
-    tensorboard.log_config(trainer.loggers, settings)
+        continue_csv(trainer.loggers, step)
+    if step == 0:
+        tensorboard.log_config(trainer.loggers, settings)
     if trainer.is_global_zero:
-        results.print_start(record, run_dir)
-    metrics = train(model, datamodule, trainer, test=settings["test"])
+        results.print_start(record, run_dir, checkpoint, step)
+    metrics = train(model, datamodule, trainer, test=settings["test"], resume=checkpoint)
     if trainer.is_global_zero:
         write_json(run_dir / "metrics.json", metrics)
         tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)

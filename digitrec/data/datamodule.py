@@ -151,6 +151,7 @@ class DigitDataModule(LightningDataModule):
             *split,
             batch_size=self.batch_size if train else self.eval_batch_size,
             order=(lambda: shuffled(self.seed, trainer.current_epoch, len(split.images))) if train else None,
+            begin=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )

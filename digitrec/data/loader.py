@@ -37,6 +37,7 @@ class BatchLoader:
         order: permutation (N,) for the pass that starts now; None keeps the images in their order.
         rank: this process, 0 to world_size - 1.
         world_size: number of processes.
+        begin: batches of this pass that a training which goes on has behind it.
 
     Raises:
         ValueError: there is not one image per process.
@@ -50,6 +51,7 @@ class BatchLoader:
         order: Callable[[], Tensor] | None = None,
         rank: int = 0,
         world_size: int = 1,
+        begin: Callable[[], int] = lambda: 0,
     ) -> None:
         if len(images) < world_size:
             raise ValueError(f"{len(images)} images can't be dealt out to {world_size} processes")
@@ -59,6 +61,7 @@ class BatchLoader:
         self.order = order
         self.rank = rank
         self.world_size = world_size
+        self.begin = begin
 
     def __len__(self) -> int:
         """Number of batches of this process."""
@@ -73,11 +76,11 @@ class BatchLoader:
         return self._evaluation() if self.order is None else self._training(self.order)
 
     def _training(self, draw: Callable[[], Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        # Drawn with the first batch: when Lightning calls `iter`, a resumed run does not know its epoch yet.
+        # Asked with the first batch: when Lightning calls `iter`, a resumed run does not know its place yet.
         order = draw().to(self.images.device)
         step = self.batch_size * self.world_size
         last = len(self) - 1
-        for index in range(last + 1):
+        for index in range(self.begin(), last + 1):
             stop = None if index == last else (index + 1) * step
             mine = order[index * step : stop][self.rank :: self.world_size]
             # index_select copies whole images, where [mine] would copy them pixel by pixel.

@@ -11,6 +11,7 @@ UNNEEDED = (
     r".*Checkpoint directory .* exists and is not empty.*",  # two callbacks share the folder on purpose
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # inside Lightning, about torch
     r".*number of training batches .* is smaller than the logging interval.*",  # steps are counted over the whole run
+    r".*ended before the epoch ended and your dataloader is not resumable.*",  # it asks the trainer where it was
     r".*Total length of `list` across ranks is zero.*",  # data.val_size=0
     r".*`ModelCheckpoint\(monitor='val/accuracy'\)` could not find.*",  # likewise: the last checkpoint is tested
     r".*sync_dist=True.*",  # torchmetrics has already summed over processes

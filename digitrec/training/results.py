@@ -83,8 +83,8 @@ def _checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
     return sorted(callbacks, key=lambda callback: callback.monitor is None)
 
 
-def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
-    """Two lines: what will be trained on what, and where."""
+def print_start(record: Mapping[str, Any], run_dir: Path, resumed: Path | None = None, step: int = 0) -> None:
+    """What will be trained on what, where, and after how many steps it goes on from which checkpoint."""
     console = Console(highlight=False)
     console.print(
         f"[bold]{record['model']}[/] ({record['parameters']:,} parameters) on [bold]{record['data']}[/], "
@@ -92,6 +92,8 @@ def print_start(record: Mapping[str, Any], run_dir: Path) -> None:
         soft_wrap=True,
     )
     console.print(f"run folder: {_relative(run_dir)}", soft_wrap=True)
+    if resumed is not None:
+        console.print(f"goes on after step {step:,}, from {resumed.name}", soft_wrap=True)
     if record.get("compile"):
         console.print("compile=true: the first steps are compiled, for seconds to minutes")
 

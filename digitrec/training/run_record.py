@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from digitrec.errors import DigitrecError, FolderTakenError
 
@@ -21,17 +23,21 @@ PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torc
 
 
 @contextmanager
-def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
+def run_record(run_dir: Path, *, go_on: bool = False) -> Iterator[dict[str, Any]]:
     """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
+
+    Args:
+        run_dir: folder of the run.
+        go_on: the record there is that of this very run, which was cut off.
 
     Yields:
         the record; whatever the run adds to it is written at the end. Its `status` is running, finished,
         interrupted or failed, the last with an `error`.
 
     Raises:
-        FolderTakenError: there is a record of another run.
+        FolderTakenError: there is a record of another run, or this one is still going on.
     """
-    record: dict[str, Any] = {
+    now: dict[str, Any] = {
         "status": "running",
         "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
         "git_revision": git_revision(),
@@ -41,29 +47,66 @@ def run_record(run_dir: Path) -> Iterator[dict[str, Any]]:
         "start": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
     began = time.perf_counter()
-    try:
-        (run_dir / "run.json").touch(exist_ok=False)  # of two that start at once, one finds the file
+    with _alone(run_dir):
+        try:
+            if not go_on:
+                (run_dir / "run.json").touch(exist_ok=False)  # of two that start at once, one finds the file
+            record = _continued(read_record(run_dir), now) if go_on else now
+            write_json(run_dir / "run.json", record)
+        except FileExistsError:
+            raise FolderTakenError(
+                f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
+                "or go on with it: resume=auto"
+            ) from None
+        except OSError as error:
+            raise DigitrecError(f"the run folder cannot be written: {error}") from error
+        before = record.get("duration_s", 0.0)
+        try:
+            yield record
+        except BaseException as error:
+            record["status"] = "failed" if isinstance(error, Exception) else "interrupted"  # the latter by a signal
+            if isinstance(error, Exception):
+                record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
+            record["duration_s"] = round(before + time.perf_counter() - began, 3)
+            with suppress(OSError):  # a full disk shall not hide what happened
+                write_json(run_dir / "run.json", record)
+            raise
+        record["status"] = "finished"
+        record["duration_s"] = round(before + time.perf_counter() - began, 3)
         write_json(run_dir / "run.json", record)
-    except FileExistsError:
-        raise FolderTakenError(
-            f"{run_dir} holds a run already; choose another folder, or leave hydra.run.dir to us"
-        ) from None
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
+    try:
+        with FileLock(run_dir / ".lock", blocking=False):
+            yield
+    except Timeout:
+        process = read_record(run_dir).get("pid")
+        raise FolderTakenError(f"{run_dir}: this run is still going on, in process {process}") from None
     except OSError as error:
         raise DigitrecError(f"the run folder cannot be written: {error}") from error
+
+
+def read_record(run_dir: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        DigitrecError: it cannot be read.
+    """
     try:
-        yield record
-    except Exception as error:
-        record["status"] = "failed"
-        record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
-        raise
-    except BaseException:  # a signal
-        record["status"] = "interrupted"
-        raise
-    else:
-        record["status"] = "finished"
-    finally:
-        record["duration_s"] = round(time.perf_counter() - began, 3)
-        write_json(run_dir / "run.json", record)
+        record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
+    return record
+
+
+def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run that goes on: its first start and command stay, each later one is listed."""
+    kept: dict[str, Any] = {name: earlier[name] for name in ("command", "start", "duration_s") if name in earlier}
+    later = {name: now[name] for name in ("start", "command", "git_revision")}
+    return {**earlier, **now, **kept, "resumed": [*earlier.get("resumed", []), later]}
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:

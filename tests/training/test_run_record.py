@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import shlex
 import sys
@@ -9,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from digitrec.errors import UsageError
+from digitrec.errors import FolderTakenError, UsageError
 from digitrec.training.run_record import git_revision, run_record, write_json
 
 
 def read(run_dir: Path) -> dict[str, Any]:
-    assert [path.name for path in run_dir.iterdir()] == ["run.json"]
+    assert {path.name for path in run_dir.iterdir()} <= {".lock", "run.json"}
     content: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     return content
 
@@ -53,6 +54,30 @@ def test_a_signal_makes_it_interrupted_and_goes_on(tmp_path: Path, signal: BaseE
         raise signal
     assert read(tmp_path)["status"] == "interrupted"
     assert "error" not in read(tmp_path)
+
+
+def test_a_run_that_goes_on_keeps_its_beginning_and_lists_what_came_later(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), run_record(tmp_path):
+        raise KeyboardInterrupt
+    first = read(tmp_path)
+    with run_record(tmp_path, go_on=True):
+        assert read(tmp_path)["status"] == "running"
+    last = read(tmp_path)
+    assert (last["status"], last["start"], last["command"]) == ("finished", first["start"], first["command"])
+    assert [later["start"] > first["start"] for later in last["resumed"]] == [True]
+    assert last["duration_s"] >= first["duration_s"]
+
+
+@pytest.mark.parametrize("go_on", [False, True])
+def test_a_run_that_is_still_going_on_is_left_alone(tmp_path: Path, go_on: bool) -> None:
+    with run_record(tmp_path):
+        before = (tmp_path / "run.json").read_bytes()
+        with (
+            pytest.raises(FolderTakenError, match=f"still going on, in process {os.getpid()}"),
+            run_record(tmp_path, go_on=go_on),
+        ):
+            pass
+        assert (tmp_path / "run.json").read_bytes() == before
 
 
 def test_it_says_what_was_run_with_what(tmp_path: Path) -> None:

@@ -1,0 +1,116 @@
+"""When checkpoints are saved, so that a training can go on from any of them as if it had never stopped."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.fabric.plugins import CheckpointIO
+from lightning.pytorch.callbacks import ModelCheckpoint
+
+from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
+
+PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+
+
+class WholeFiles(CheckpointIO):
+    """Hands Lightning's checkpoints to the one writer and reader of ours."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+        """Write the file, whole or not at all."""
+        write_checkpoint(checkpoint, Path(path))
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read the file, on the CPU and plain values only, whatever else is asked."""
+        return read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Delete the file, if it is there."""
+        Path(path).unlink(missing_ok=True)
+
+
+class EpochCheckpoint(ModelCheckpoint):
+    """Lightning's, but saved between epochs: when all figures of one are written and nothing of the next has begun.
+
+    Args:
+        dirpath: folder of the files; a run that was moved finds them in the new one.
+        filename: without its ending.
+        monitor: metric whose best epoch is kept; None keeps the last one.
+        mode: "max" or "min", which of its values is the best.
+        save_top_k: how many files to keep; -1 for all.
+        every_n_epochs: epochs between two files.
+    """
+
+    def __init__(
+        self,
+        dirpath: str,
+        filename: str,
+        monitor: str | None = None,
+        mode: str = "max",
+        save_top_k: int = 1,
+        every_n_epochs: int = 1,
+    ) -> None:
+        super().__init__(
+            dirpath=dirpath,
+            filename=filename,
+            monitor=monitor,
+            mode=mode,
+            save_top_k=save_top_k,
+            every_n_epochs=every_n_epochs,
+            save_on_train_epoch_end=True,
+            enable_version_counter=False,
+        )
+        self._trainer: Trainer | None = None
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Remember whom to ask whether training was stopped early."""
+        super().setup(trainer, pl_module, stage)
+        self._trainer = trainer
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """There is nothing to save before the first step."""
+        super().on_train_start(trainer, pl_module)
+        self._last_global_step_saved = trainer.global_step
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Wait: loggers have yet to get the epoch's figures."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save what the epoch before has led to."""
+        # A training that goes on between epochs has no half of one behind it. Lightning would end the old one again.
+        trainer.fit_loop.epoch_loop.restarting = False
+        super().on_train_epoch_end(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save what the last epoch has led to."""
+        super().on_train_epoch_end(trainer, pl_module)
+
+    def save(self, trainer: Trainer) -> None:
+        """Save now, in the middle of an epoch, under the name of this callback's file."""
+        if not self._should_skip_saving_checkpoint(trainer):
+            self._save_checkpoint(trainer, self.format_checkpoint_name(self._monitor_candidates(trainer)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Lightning's, with names instead of paths, and whether training has been stopped."""
+        state = super().state_dict()
+        state |= {name: Path(state[name]).name for name in PATHS}
+        state["best_k_models"] = {Path(path).name: score for path, score in self.best_k_models.items()}
+        return state | {"dirpath": None, "stopped": self._trainer is not None and self._trainer.should_stop}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over a state, as that of files in this callback's folder."""
+        state = dict(state_dict)
+        state |= {name: self._here(state[name]) for name in PATHS}
+        state["best_k_models"] = {self._here(name): score for name, score in state["best_k_models"].items()}
+        super().load_state_dict(state | {"dirpath": self.dirpath})
+        if self._trainer is not None and state["stopped"]:
+            self._trainer.should_stop = True
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        for logger in trainer.loggers:
+            logger.save()  # what a checkpoint goes on from must not be lost
+        super()._save_checkpoint(trainer, filepath)
+
+    def _here(self, name: str) -> str:
+        return str(Path(str(self.dirpath)) / name) if name else ""

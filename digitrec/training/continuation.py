@@ -1,0 +1,55 @@
+"""Taking up a run's checkpoint and logs where it was cut off."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from digitrec.errors import CheckpointError
+
+if TYPE_CHECKING:  # the command line is read before Lightning is imported
+    from lightning.pytorch.loggers import Logger
+
+
+def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Path | None, int]:
+    """The newest checkpoint of a run that is whole, and the number of steps behind it; None for a run without any.
+
+    Args:
+        run_dir: its folder.
+        warn: gets a line for each damaged one that was passed over.
+
+    Raises:
+        CheckpointError: there are some, and all are damaged.
+    """
+    from digitrec.models.checkpoint_file import read_checkpoint
+
+    files = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime, reverse=True)
+    for file in files:
+        try:
+            return file, int(read_checkpoint(file)["global_step"])
+        except (CheckpointError, KeyError, TypeError) as error:
+            warn(str(error) if isinstance(error, CheckpointError) else f"{file}: not a checkpoint of a training")
+    if files:
+        raise CheckpointError(f"{run_dir}: none of its {len(files)} checkpoints can be used; start the run anew")
+    return None, 0
+
+
+def continue_events(loggers: dict[str, Any], step: int) -> dict[str, Any]:
+    """Nodes of loggers, TensorBoard's told to drop what a lost part of the run wrote from `step` on."""
+    ours = {name for name, node in loggers.items() if str((node or {}).get("_target_")).endswith("TensorBoardLogger")}
+    return {name: {**node, "purge_step": step} if name in ours else node for name, node in loggers.items()}
+
+
+def continue_csv(loggers: Sequence[Logger], step: int) -> None:
+    """Give csv loggers the rows before `step` again: they start with an empty file."""
+    from lightning.pytorch.loggers import CSVLogger
+
+    for logger in loggers:
+        if isinstance(logger, CSVLogger) and (file := Path(logger.log_dir) / "metrics.csv").is_file():
+            with file.open(newline="", encoding="utf-8") as text:
+                rows = [row for row in csv.DictReader(text) if int(row["step"]) < step]
+            for row in rows:
+                logged = {name: value for name, value in row.items() if value and name != "step"}
+                logger.experiment.log_metrics(logged, int(row["step"]))  # figures as written

@@ -1,0 +1,78 @@
+"""Ctrl-C and other requests to stop, granted between two steps, after a checkpoint."""
+
+import signal
+from types import FrameType
+from typing import Any, NoReturn
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from digitrec.training.checkpoints import EpochCheckpoint
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
+class Interruption(Checkpoint):
+    """Notes a signal while training, and acts on it where a checkpoint can be saved; a second one stops at once.
+
+    That is after a step, or when the epoch and its validation are over. As a kind of checkpoint it is called after
+    all other callbacks: what it saves has their share of the step in it.
+    """
+
+    def __init__(self) -> None:
+        self._number: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Take the signals over."""
+        self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Save and stop, unless gradients are still being gathered or the end of the epoch, which saves, comes next."""
+        gathering = (batch_idx + 1) % trainer.accumulate_grad_batches
+        if gathering or trainer.is_last_batch or not self._asked(trainer):
+            return
+        trainer._logger_connector.update_train_step_metrics()  # this step's points, written only after this hook
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, EpochCheckpoint) and callback.monitor is None:
+                callback.save(trainer)
+        self._stop()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop between epochs: what the one before has led to was saved just now."""
+        if self._asked(trainer):
+            self._stop()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Stop after the last epoch, likewise; else give the signals back."""
+        if self._asked(trainer):
+            self._stop()
+        self._give_back()
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Give the signals back."""
+        self._give_back()
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._number is not None:
+            self._give_back()
+            self._stop()
+        self._number = number
+
+    def _asked(self, trainer: Trainer) -> bool:
+        """Whether any process of the training has got a signal."""
+        if trainer.world_size == 1:
+            return self._number is not None
+        return trainer.strategy.reduce_boolean_decision(self._number is not None, all=False)
+
+    def _stop(self) -> NoReturn:
+        if self._number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + (self._number or signal.SIGTERM))  # in another process of the training
+
+    def _give_back(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}

@@ -1,0 +1,279 @@
+"""A training that was cut off goes on as if nothing had happened."""
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from digitrec.models.checkpoint_file import read_checkpoint
+from digitrec.training.throughput import Throughput
+from tests.command import Command, read_json
+
+SETTINGS = ("data=digits", "trainer.accelerator=cpu", "data.batch_size=360", "trainer.max_epochs=3")
+STEPS = 4  # of each epoch: 1,258 images are left for training
+FULL = ("augmentation=affine", "callbacks=[default,ema]", "logger=[tensorboard,csv]", "trainer.log_every_n_steps=1")
+CLOCK = "train/images_per_second"
+
+
+def state(run: Path) -> dict[str, Any]:
+    """All that two runs have in common if one is the other's equal: their last checkpoint, figures and curves."""
+    checkpoint = read_checkpoint(run / "checkpoints" / "last.ckpt")
+    kept = ("state_dict", "optimizer_states", "lr_schedulers", "global_step", "current_model_state", "averaging_state")
+    rows = checkpoint["callbacks"]["History"]["epochs"]
+    events = EventAccumulator(str(run), size_guidance={"scalars": 0}).Reload()
+    curves = {
+        tag: [(event.step, event.value) for event in events.Scalars(tag)]
+        for tag in events.Tags()["scalars"]
+        if tag != CLOCK
+    }
+    return {
+        "checkpoint": {name: checkpoint.get(name) for name in kept},
+        "checkpoints": {file.name: read_checkpoint(file)["global_step"] for file in run.glob("checkpoints/*")},
+        "history": [{name: value for name, value in row.items() if name != CLOCK} for row in rows],
+        "metrics": {name: value for name, value in read_json(run / "metrics.json").items() if name != CLOCK},
+        "curves": curves,
+        "status": read_json(run / "run.json")["status"],
+    }
+
+
+def assert_equal(one: Any, other: Any, place: str = "") -> None:
+    """To the last bit."""
+    if isinstance(one, dict):
+        assert one.keys() == other.keys(), place
+        for key in one:
+            assert_equal(one[key], other[key], f"{place}/{key}")
+    elif isinstance(one, list | tuple):
+        assert len(one) == len(other), place
+        for index, (left, right) in enumerate(zip(one, other, strict=True)):
+            assert_equal(left, right, f"{place}/{index}")
+    elif isinstance(one, torch.Tensor):
+        assert torch.equal(one, other), place
+    else:
+        assert one == other, place
+
+
+@pytest.fixture
+def signal_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], None]:
+    """Send this process a signal within a step of training."""
+
+    def arrange(number: int, step: int) -> None:
+        original, steps = Throughput.on_train_batch_end, iter(range(1, 10_000))
+
+        def at_batch_end(*arguments: Any) -> None:
+            original(*arguments)
+            if next(steps) == step:
+                os.kill(os.getpid(), number)
+
+        monkeypatch.setattr(Throughput, "on_train_batch_end", at_batch_end)
+
+    return arrange
+
+
+@pytest.fixture(scope="module")
+def known() -> dict[tuple[str, ...], dict[str, Any]]:
+    """States of uninterrupted runs, by their settings."""
+    return {}
+
+
+@pytest.fixture
+def uninterrupted(
+    run_train: Command, tmp_path: Path, known: dict[tuple[str, ...], dict[str, Any]]
+) -> Callable[..., dict[str, Any]]:
+    """State of a run of these settings from beginning to end."""
+
+    def train(*overrides: str) -> dict[str, Any]:
+        if overrides not in known:
+            assert run_train(*SETTINGS, *overrides, "hydra.run.dir=whole").code == 0
+            known[overrides] = state(tmp_path / "whole")
+        return known[overrides]
+
+    return train
+
+
+@pytest.fixture
+def cut_off(run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path) -> Path:
+    """Folder of a run that was stopped in the middle of its second epoch."""
+    signal_at(signal.SIGINT, STEPS + 2)
+    assert run_train(*SETTINGS, *FULL, "hydra.run.dir=run").code == 130
+    return tmp_path / "run"
+
+
+CASES = [
+    pytest.param(1, FULL, id="after the first step"),
+    pytest.param(STEPS + 2, FULL, id="in the middle of an epoch"),
+    pytest.param(2 * STEPS, FULL, id="on the last step of an epoch"),
+    pytest.param(3 * STEPS, FULL, id="on the last step of all"),
+    pytest.param(5, ("trainer.accumulate_grad_batches=2", "data.val_size=0"), id="between accumulated batches"),
+    *(
+        pytest.param(STEPS + 1, (f"scheduler={name}",), id=name, marks=pytest.mark.slow)
+        for name in ("constant", "cosine", "exponential", "step")
+    ),
+]
+
+
+@pytest.mark.parametrize(("step", "overrides"), CASES)
+def test_a_run_that_was_stopped_by_a_signal_ends_as_one_that_was_not(
+    step: int,
+    overrides: tuple[str, ...],
+    run_train: Command,
+    uninterrupted: Callable[..., dict[str, Any]],
+    signal_at: Callable[[int, int], None],
+    tmp_path: Path,
+) -> None:
+    expected = uninterrupted(*overrides)
+    signal_at(signal.SIGTERM, step)
+    stopped = run_train(*SETTINGS, *overrides, "hydra.run.dir=run")
+    assert stopped.code == 143
+    assert "resume=run" in stopped.err
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "interrupted"
+    resumed = run_train("resume=run")
+    assert resumed.code == 0, resumed.err
+    assert "goes on after step" in resumed.out
+    assert_equal(state(tmp_path / "run"), expected)
+
+
+def test_the_rows_of_a_csv_file_go_on(run_train: Command, cut_off: Path, tmp_path: Path) -> None:
+    assert run_train("resume=run").code == 0
+    assert run_train(*SETTINGS, *FULL, "hydra.run.dir=whole").code == 0
+    with (cut_off / "metrics.csv").open() as one, (tmp_path / "whole" / "metrics.csv").open() as other:
+        for mine, expected in zip(csv.DictReader(one), csv.DictReader(other), strict=True):
+            assert {**mine, CLOCK: ""} == {**expected, CLOCK: ""}
+
+
+def test_auto_finds_the_run_of_the_same_command_wherever_it_was_cut_off(
+    run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
+) -> None:
+    command = (*SETTINGS, "augmentation=[affine,erasing]", "resume=auto")
+    signal_at(signal.SIGHUP, STEPS + 1)
+    assert run_train(*command).code == 129
+    assert "goes on after step 5" in run_train(*command).out
+    again = run_train(*command)
+    assert (again.code, "is finished" in again.out) == (0, True)
+    assert run_train(*command, "seed=43").code == 0
+    assert len(list((tmp_path / "outputs" / "train").iterdir())) == 2
+
+
+def test_a_run_that_was_moved_to_an_odd_place_goes_on(
+    run_train: Command, cut_off: Path, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    expected = uninterrupted(*FULL)
+    place = tmp_path / "naïve, \u96ea = 1" / "my run"
+    place.parent.mkdir()
+    cut_off.rename(place)
+    resumed = run_train(f"resume='{place}'")
+    assert resumed.code == 0, resumed.err
+    assert not cut_off.exists()
+    assert_equal(state(place), expected)
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
+    run_train: Command, cut_off: Path, uninterrupted: Callable[..., dict[str, Any]]
+) -> None:
+    expected = uninterrupted(*FULL)
+    last = cut_off / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:-1000])
+    resumed = run_train("resume=run")
+    assert resumed.code == 0, resumed.err
+    assert "last.ckpt: damaged" in resumed.err
+    assert "goes on after step 4, from best.ckpt" in resumed.out
+    assert_equal(state(cut_off), expected)
+
+
+def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off: Path) -> None:
+    for file in cut_off.glob("checkpoints/*"):
+        file.write_bytes(b"PK")
+    before = (cut_off / "metrics.csv").read_bytes()
+    refused = run_train("resume=run")
+    assert refused.code == 1
+    assert "none of its 2 checkpoints can be used" in refused.err
+    assert (cut_off / "metrics.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("resume=nowhere",), "resume=nowhere: no run in this folder"),
+        (("resume=run", "seed=3"), "seed=3: resume=run takes every setting from that run"),
+        (("resume=auto", "hydra.run.dir=run", "seed=3"), "holds a run with other settings"),
+        (("-m", "resume=run"), "resume=run: a sweep goes on with resume=auto"),
+    ],
+)
+def test_what_cannot_go_on_is_refused_in_a_line_and_left_as_it_is(
+    arguments: tuple[str, ...], said: str, run_train: Command, tmp_path: Path
+) -> None:
+    assert run_train(*SETTINGS, "hydra.run.dir=run").code == 0
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    refused = run_train(*arguments)
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
+    assert said in refused.err
+    assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == before
+    assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_sweep_with_auto_runs_only_what_is_not_done(
+    run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
+) -> None:
+    sweep = ("-m", *SETTINGS, "seed=1,2,3", "hydra.sweep.dir=sweep", "resume=auto")
+    signal_at(signal.SIGTERM, 3 * STEPS + 2)
+    assert run_train(*sweep).code == 143
+    first = (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns
+    again = run_train(*sweep)
+    assert again.code == 0, again.err
+    assert again.out.count("is finished since") == 1
+    assert again.out.count("goes on after step") == 1
+    assert (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns == first
+    assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
+    kills: int, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    expected, draw = uninterrupted(*FULL), random.Random(kills)  # noqa: S311
+    chain, left = 0, kills
+    while left or not (tmp_path / f"run{chain}" / "metrics.json").is_file():
+        run = tmp_path / f"run{chain}"
+        command = [sys.executable, "-m", "digitrec.train", *SETTINGS, *FULL, f"hydra.run.dir={run}", "resume=auto"]
+        with subprocess.Popen(
+            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as job:
+            assert job.stdout is not None
+            for line in job.stdout:
+                if left and line.startswith("layer"):  # training begins
+                    time.sleep(draw.uniform(0, 1.5))
+                    job.kill()
+                    break
+            job.communicate()
+        left -= job.returncode == -signal.SIGKILL
+        if job.returncode == 0:
+            assert_equal(state(run), expected)
+            chain += bool(left)
+        else:
+            assert job.returncode == -signal.SIGKILL
+
+
+@pytest.mark.slow
+def test_two_processes_go_on_as_one_would(spawn_train: Command, tmp_path: Path) -> None:
+    settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.devices=2", "trainer.max_epochs=40")
+    assert spawn_train(*settings, "hydra.run.dir=whole").code == 0
+    command = [sys.executable, "-m", "digitrec.train", *settings, "hydra.run.dir=run"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
+        assert job.stdout is not None
+        next(line for line in job.stdout if line.startswith("epoch 3/"))
+        job.terminate()
+        job.communicate()
+    assert job.returncode == 143
+    resumed = spawn_train("resume=run")
+    assert resumed.code == 0, resumed.err
+    assert "goes on after step" in resumed.out
+    assert_equal(state(tmp_path / "run"), state(tmp_path / "whole"))
