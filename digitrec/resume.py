@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from digitrec.errors import UsageError
+from digitrec.errors import FolderTakenError, UsageError
 
 RUNS = Path("outputs/train")
 AUTO = "auto"
@@ -24,40 +24,52 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
         UsageError: the folder holds no run, or other settings are given besides.
     """
     wanted = next((text.partition("=")[2] for text in reversed(arguments) if text.startswith("resume=")), "null")
-    others = [text for text in arguments if not text.startswith("resume=")]
+    overrides = [text for text in arguments if _is_override(text) and not text.startswith("resume=")]
+    if wanted == "null":
+        return list(arguments)
     if SWEEP & set(arguments):  # its jobs have folders of fixed names
-        if wanted not in ("null", AUTO):
+        if wanted != AUTO:
             raise UsageError(f"resume={wanted}: a sweep goes on with resume=auto and the hydra.sweep.dir that it had")
         return list(arguments)
-    if wanted == "null" or (wanted == AUTO and any(text.startswith("hydra.run.dir=") for text in others)):
-        return list(arguments)
     if wanted != AUTO:
-        folder = Path(wanted.strip("'\""))
-        if not (folder / "run.json").is_file():
-            raise UsageError(f"resume={wanted}: no run in this folder; expected one such as outputs/train/...")
-        settings = [text for text in others if "=" in text and not text.startswith(("-", "hydra."))]
-        if settings:
-            raise UsageError(
-                f"{settings[0]}: resume={wanted} takes every setting from that run; leave this out, "
-                "or start a run of its own"
-            )
+        _check_alone(wanted, overrides)
         return list(arguments)
-    flags = [text for text in others if text.startswith("-")]
-    cfg = compose([text for text in others if text not in flags])
+    if any(text.startswith("hydra.run.dir=") for text in overrides):  # the one folder to look at
+        return list(arguments)
+    flags = [text for text in arguments if not _is_override(text)]
+    found = _newest_run(compose(overrides))
+    return [*flags, f"resume='{found}'"] if found else [*flags, *overrides]
+
+
+def _is_override(argument: str) -> bool:
+    return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
+
+
+def _check_alone(folder: str, overrides: Sequence[str]) -> None:
+    if not (Path(folder.strip("'\"")) / "run.json").is_file():
+        raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...")
+    if others := [text for text in overrides if not text.startswith("hydra.")]:
+        raise UsageError(
+            f"{others[0]}: resume={folder} takes every setting from that run; leave this out, or start a run of its own"
+        )
+
+
+def _newest_run(cfg: DictConfig) -> Path | None:
+    """Folder of the newest run with these settings."""
     runs = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    found = next((file.parent for file in runs if _composition(file.parent) == _plain(cfg)), None)
-    return [*flags, f"resume='{found}'"] if found else [*others]
+    return next((file.parent for file in runs if _composition(file.parent) == _plain(cfg)), None)
 
 
 def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
     """The configuration of the run that is to go on in `run_dir`: its own, which nothing of today's may change.
 
     Raises:
-        UsageError: its settings were others, or cannot be read.
+        FolderTakenError: its settings were others.
+        UsageError: they cannot be read.
     """
     file = run_dir / ".hydra" / "config.yaml"
     if cfg.resume == AUTO and _composition(run_dir) != _plain(cfg):
-        raise UsageError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
+        raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     try:
         earlier = OmegaConf.load(file)
     except (OSError, ValueError) as error:
