@@ -101,7 +101,8 @@ def build_trainer(settings: Settings) -> Trainer:
     callbacks = build_all("callbacks", settings["callbacks"])
     if not loggers:  # a learning-rate monitor has nowhere to write and would refuse to run
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
-    callbacks = [*callbacks, Interruption()]
+    if node.get("enable_checkpointing", True):
+        callbacks.append(Interruption())
     trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False, plugins=[WholeFiles()])
     if settings.get("compile") and trainer.world_size > 1:  # there the training step goes through the forward pass
         raise UsageError("compile=true: only for one process so far; use trainer.devices=1, or compile=false")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,7 @@ def main() -> None:
 
 
 def _task(cfg: DictConfig, run_dir: Path) -> float:
-    with run_record(run_dir) as record:
-        keep_composition(cfg, run_dir)
+    with run_record(run_dir, prepare=partial(keep_composition, cfg, run_dir)) as record:
         settings = check(cfg, EvaluateConfig)
         for path in _paths(settings):
             check_path("checkpoint", path)

@@ -5,7 +5,6 @@ import logging
 import os
 import re
 import secrets
-import shutil
 import signal
 import sys
 import traceback
@@ -36,11 +35,13 @@ from digitrec.guard import guard_hydra
 from digitrec.process import prepare_process
 from digitrec.resume import SWEEP, point_to_run
 from digitrec.sweep import print_sweep
+from digitrec.training.run_record import LOCK
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
 
+COMPOSITION = (".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml")
 DONE, FAILED, USAGE, HUNG_UP, INTERRUPTED, TERMINATED = 0, 1, 2, 129, 130, 143
 SIGNALS = {HUNG_UP: "hung up", INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 
@@ -58,7 +59,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     signal.signal(signal.SIGTERM, _terminate)
-    if hasattr(signal, "SIGHUP"):
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has it ignored
         signal.signal(signal.SIGHUP, _terminate)
     register_resolvers()
     guard_hydra()
@@ -132,17 +133,19 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
     """
     ours = HydraConfig.get()
     (run_dir / ".hydra").mkdir(exist_ok=True)
-    for name, content in {"config": cfg, "hydra": {"hydra": ours}, "overrides": ours.overrides.task}.items():
-        (run_dir / ".hydra" / f"{name}.yaml").write_text(OmegaConf.to_yaml(content), encoding="utf-8")
+    for name, content in zip(COMPOSITION, (cfg, {"hydra": ours}, ours.overrides.task), strict=True):
+        (run_dir / name).write_text(OmegaConf.to_yaml(content), encoding="utf-8")
 
 
 def _discard(run_dir: Path) -> None:
     """Remove what a run left that never began, and nothing else."""
-    shutil.rmtree(run_dir / ".hydra", ignore_errors=True)
-    for name in ("run.json", "run.log", ".lock"):
+    for name in (*COMPOSITION, "run.json", LOCK):
         (run_dir / name).unlink(missing_ok=True)
-    with suppress(OSError):  # something of the person's is in it
-        run_dir.rmdir()
+    if (log_file := run_dir / "run.log").is_file() and not log_file.stat().st_size:
+        log_file.unlink()
+    for folder in (run_dir / ".hydra", run_dir):
+        with suppress(OSError):  # something of the person's is in it
+            folder.rmdir()
 
 
 def _exit_code(error: BaseException) -> int:
@@ -223,10 +226,16 @@ def _compose(config_name: str, overrides: list[str]) -> DictConfig:
 
 
 def _compose_exactly(config_name: str, overrides: list[str]) -> DictConfig:
-    folders = re.findall(r"--config-dir[= ](\S+)", " ".join(sys.argv))
-    searched = [f"hydra.searchpath=[{Path(folder).resolve()}]" for folder in folders]
+    searched = [f"hydra.searchpath=['{Path(folder).resolve()}']" for folder in _config_folders(sys.argv)]
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         return hydra.compose(config_name, [*overrides, *searched])
+
+
+def _config_folders(arguments: list[str]) -> list[str]:
+    """Folders given as `--config-dir F`, `--config-dir=F`, `-cd F` or `-cd=F`."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    given = [(flag, inline, after) for text, after in pairs for flag, _, inline in [text.partition("=")]]
+    return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
 
 
 def _terminate(signum: int, frame: FrameType | None) -> NoReturn:

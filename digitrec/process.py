@@ -27,8 +27,6 @@ def prepare_process() -> None:
     if os.environ.get("LOCAL_RANK", "0") != "0" and sys.platform == "linux":
         # Started by the first process of a training; without it, this one would wait half an hour for its answer.
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
-        if os.getppid() == 1:
-            sys.exit(1)
     if not OWN_MEMORY & os.environ.keys() and platform.libc_ver()[0] == "glibc":
         # Each training step frees tensors of megabytes and asks for the same again. By default they go back to the
         # system in between, and every page of theirs is cleared and mapped anew: up to a quarter of the step's time.

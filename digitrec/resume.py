@@ -48,10 +48,17 @@ def _is_override(argument: str) -> bool:
 def _check_alone(folder: str, overrides: Sequence[str]) -> None:
     if not (Path(folder.strip("'\"")) / "run.json").is_file():
         raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...")
-    if others := [text for text in overrides if not text.startswith("hydra.")]:
+    other_place = [text for text in overrides if text.startswith("hydra.run.dir=") and not _names(text, folder)]
+    if others := other_place + [text for text in overrides if not text.startswith("hydra.")]:
         raise UsageError(
             f"{others[0]}: resume={folder} takes every setting from that run; leave this out, or start a run of its own"
         )
+
+
+def _names(override: str, folder: str) -> bool:
+    """Whether an override gives this very folder, as Lightning does when it starts further processes."""
+    given, expected = (Path(text.strip("'\"")).resolve() for text in (override.partition("=")[2], folder))
+    return given == expected
 
 
 def _newest_run(cfg: DictConfig) -> Path | None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import sys
 import warnings
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,10 +75,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
             return _already_finished(run_dir, earlier, cfg.objective)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if _is_first_process():
-        recording = run_record(run_dir, go_on=go_on)
+        recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
     with recording as record:
-        if _is_first_process() and not go_on:
-            keep_composition(cfg, run_dir)
         settings = check(cfg, TrainConfig)
         if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
@@ -96,7 +96,9 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
 
 def _tell_how_to_go_on(run_dir: Path) -> None:
     if _is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
-        print(f"go on with: python -m digitrec.train resume={shlex.quote(_shown(run_dir))}", file=sys.stderr)  # noqa: T201
+        plain = re.fullmatch(r"[\w./-]+", place := _shown(run_dir), re.ASCII)
+        resume = f"resume={place}" if plain else shlex.quote(f"resume='{place}'")
+        print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
 
 
 def _shown(path: Path) -> str:

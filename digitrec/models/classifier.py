@@ -122,6 +122,11 @@ class DigitClassifier(LightningModule):
             self.log("train/loss_step", recent.mean())
         return loss
 
+    def on_train_start(self) -> None:
+        """Move what a checkpoint brought: it is read before the network is on its device."""
+        device = self.device
+        self._seen = [(loss.to(device), found.to(device), labels.to(device)) for loss, found, labels in self._seen]
+
     def on_train_epoch_end(self) -> None:
         """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time."""
         losses, predictions, labels = zip(*self._seen, strict=True)
@@ -163,7 +168,8 @@ class DigitClassifier(LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what restores the model without any configuration, in plain values."""
+        """Add what restores the model without any configuration, in plain values; of a sound model only."""
+        self._watch.settle()
         kind = type(self)
         checkpoint["digitrec"] = {
             "format": 1,
@@ -180,8 +186,8 @@ class DigitClassifier(LightningModule):
         self._seen = []
         if self.global_rank in (seen := checkpoint.get("digitrec", {}).get("seen", {})):
             sizes, losses, *counted = seen[self.global_rank]
-            predictions, labels = (values.to(self.device).split(sizes) for values in counted)
-            self._seen = list(zip(losses.to(self.device), predictions, labels, strict=True))
+            predictions, labels = (values.split(sizes) for values in counted)
+            self._seen = list(zip(losses, predictions, labels, strict=True))
 
     def _seen_by_all(self) -> dict[int, Any]:
         """What each process has seen of this epoch, by rank: its batches' sizes, losses, predictions and labels."""

@@ -28,8 +28,18 @@ class LossWatch:
         self._coming.append((arrival, loss.detach().to("cpu", non_blocking=True), where))
         arrival.record()
         while self._coming and self._coming[0][0].query():
-            _, value, at = self._coming.popleft()
-            _check(value, at)
+            _check(*self._coming.popleft()[1:])
+
+    def settle(self) -> None:
+        """Wait for all losses that are still to come over.
+
+        Raises:
+            DivergedError: one is infinite or not a number.
+        """
+        while self._coming:
+            arrival, value, where = self._coming.popleft()
+            arrival.synchronize()
+            _check(value, where)
 
 
 def _check(loss: Tensor, where: str) -> None:

@@ -62,6 +62,7 @@ class EpochCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
         self._trainer: Trainer | None = None
+        self._validated = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember whom to ask whether training was stopped early."""
@@ -73,6 +74,10 @@ class EpochCheckpoint(ModelCheckpoint):
         super().on_train_start(trainer, pl_module)
         self._last_global_step_saved = trainer.global_step
 
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that figures of the validation are of this epoch."""
+        self._validated = True
+
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Wait: loggers have yet to get the epoch's figures."""
 
@@ -80,11 +85,13 @@ class EpochCheckpoint(ModelCheckpoint):
         """Save what the epoch before has led to."""
         # A training that goes on between epochs has no half of one behind it. Lightning would end the old one again.
         trainer.fit_loop.epoch_loop.restarting = False
-        super().on_train_epoch_end(trainer, pl_module)
+        if trainer.current_epoch % self._every_n_epochs == 0:
+            self._save_epoch(trainer)
+        self._validated = False
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save what the last epoch has led to."""
-        super().on_train_epoch_end(trainer, pl_module)
+        self._save_epoch(trainer)
 
     def save(self, trainer: Trainer) -> None:
         """Save now, in the middle of an epoch, under the name of this callback's file."""
@@ -106,6 +113,11 @@ class EpochCheckpoint(ModelCheckpoint):
         super().load_state_dict(state | {"dirpath": self.dirpath})
         if self._trainer is not None and state["stopped"]:
             self._trainer.should_stop = True
+
+    def _save_epoch(self, trainer: Trainer) -> None:
+        stale = (self.monitor or "").startswith("val/") and not self._validated and trainer.enable_validation
+        if not stale and not self._should_skip_saving_checkpoint(trainer):
+            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
 
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         for logger in trainer.loggers:

@@ -25,15 +25,20 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Pat
     """
     from digitrec.models.checkpoint_file import read_checkpoint
 
-    files = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime, reverse=True)
+    folder = run_dir / "checkpoints"
+    for leftover in folder.glob(".*.ckpt.*"):  # of a process that was killed while it saved
+        leftover.unlink(missing_ok=True)
+    whole: list[tuple[int, float, Path]] = []
+    files = list(folder.glob("[!.]*.ckpt"))
     for file in files:
         try:
-            return file, int(read_checkpoint(file)["global_step"])
+            whole.append((int(read_checkpoint(file)["global_step"]), file.stat().st_mtime, file))
         except (CheckpointError, KeyError, TypeError) as error:
             warn(str(error) if isinstance(error, CheckpointError) else f"{file}: not a checkpoint of a training")
-    if files:
+    if files and not whole:
         raise CheckpointError(f"{run_dir}: none of its {len(files)} checkpoints can be used; start the run anew")
-    return None, 0
+    step, _, newest = max(whole, default=(0, 0.0, None))
+    return newest, step
 
 
 def continue_events(loggers: dict[str, Any], step: int) -> dict[str, Any]:
@@ -53,3 +58,4 @@ def continue_csv(loggers: Sequence[Logger], step: int) -> None:
             for row in rows:
                 logged = {name: value for name, value in row.items() if value and name != "step"}
                 logger.experiment.log_metrics(logged, int(row["step"]))  # figures as written
+            logger.save()

@@ -12,6 +12,7 @@ class History(Callback):
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
         self._trainer: Trainer | None = None
+        self._validated = False
 
     def best(self, metric: str | None, mode: str = "max") -> dict[str, float]:
         """Row with the best value of a metric, the first of equals; the last row where none has it.
@@ -27,6 +28,10 @@ class History(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember whom to ask when a checkpoint is saved."""
         self._trainer = trainer
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Note that figures of the validation are of this epoch, not left over from one before."""
+        self._validated = True
 
     # The epoch's own metrics are complete only after the hooks of its end, so a row is taken one hook later.
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -51,6 +56,8 @@ class History(Callback):
         # One ahead of current_epoch while the hooks of an epoch's end run, when its checkpoint is saved.
         finished = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined]
         if len(self.epochs) < finished:
-            row = {name: value.item() for name, value in trainer.callback_metrics.items()}
+            figures = trainer.callback_metrics.items()
+            row = {name: value.item() for name, value in figures if self._validated or not name.startswith("val/")}
+            self._validated = False
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             self.epochs.append({"epoch": float(finished), "lr": rate, **row})

@@ -1,6 +1,7 @@
 """Ctrl-C and other requests to stop, granted between two steps, after a checkpoint."""
 
 import signal
+import threading
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -9,6 +10,7 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from digitrec.training.checkpoints import EpochCheckpoint
 
+BETWEEN_TALKS = 10  # steps after which the processes of a training ask each other, which makes them wait
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
@@ -24,31 +26,32 @@ class Interruption(Checkpoint):
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take the signals over."""
-        self._previous = {number: signal.signal(number, self._note) for number in SIGNALS}
+        """Take over the signals that end the program."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup has one ignored
+        self._previous = {number: signal.signal(number, self._note) for number in heard}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Save and stop, unless gradients are still being gathered or the end of the epoch, which saves, comes next."""
+        """Save and stop, unless gradients are still being gathered or the end of the epoch comes next."""
         gathering = (batch_idx + 1) % trainer.accumulate_grad_batches
-        if gathering or trainer.is_last_batch or not self._asked(trainer):
-            return
-        trainer._logger_connector.update_train_step_metrics()  # this step's points, written only after this hook
-        for callback in trainer.checkpoint_callbacks:
-            if isinstance(callback, EpochCheckpoint) and callback.monitor is None:
-                callback.save(trainer)
-        self._stop()
+        at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
+        together = trainer.world_size == 1 or batch_idx % BETWEEN_TALKS == 0
+        if not gathering and not at_end and together and self._asked(trainer):
+            trainer._logger_connector.update_train_step_metrics()  # this step's points, written only after this hook
+            self._save_and_stop(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop between epochs: what the one before has led to was saved just now."""
+        """Save and stop between epochs."""
         if self._asked(trainer):
-            self._stop()
+            self._save_and_stop(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stop after the last epoch, likewise; else give the signals back."""
+        """Save and stop after the last epoch; else give the signals back."""
         if self._asked(trainer):
-            self._stop()
+            self._save_and_stop(trainer)
         self._give_back()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -66,6 +69,12 @@ class Interruption(Checkpoint):
         if trainer.world_size == 1:
             return self._number is not None
         return trainer.strategy.reduce_boolean_decision(self._number is not None, all=False)
+
+    def _save_and_stop(self, trainer: Trainer) -> NoReturn:
+        for callback in trainer.checkpoint_callbacks:
+            if isinstance(callback, EpochCheckpoint) and callback.monitor is None:
+                callback.save(trainer)
+        self._stop()
 
     def _stop(self) -> NoReturn:
         if self._number == signal.SIGINT:

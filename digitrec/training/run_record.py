@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,16 +19,20 @@ from filelock import FileLock, Timeout
 
 from digitrec.errors import DigitrecError, FolderTakenError
 
+LOCK = ".run.lock"
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
 
 @contextmanager
-def run_record(run_dir: Path, *, go_on: bool = False) -> Iterator[dict[str, Any]]:
+def run_record(
+    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], object] = lambda: None
+) -> Iterator[dict[str, Any]]:
     """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
 
     Args:
         run_dir: folder of the run.
         go_on: the record there is that of this very run, which was cut off.
+        prepare: called before a new run's record is written, once the folder is known to be free.
 
     Yields:
         the record; whatever the run adds to it is written at the end. Its `status` is running, finished,
@@ -49,15 +53,15 @@ def run_record(run_dir: Path, *, go_on: bool = False) -> Iterator[dict[str, Any]
     began = time.perf_counter()
     with _alone(run_dir):
         try:
+            if not go_on and (run_dir / "run.json").exists():
+                raise FolderTakenError(
+                    f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
+                    "or go on with it: resume=auto"
+                )
             if not go_on:
-                (run_dir / "run.json").touch(exist_ok=False)  # of two that start at once, one finds the file
+                prepare()
             record = _continued(read_record(run_dir), now) if go_on else now
             write_json(run_dir / "run.json", record)
-        except FileExistsError:
-            raise FolderTakenError(
-                f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
-                "or go on with it: resume=auto"
-            ) from None
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
         before = record.get("duration_s", 0.0)
@@ -79,14 +83,18 @@ def run_record(run_dir: Path, *, go_on: bool = False) -> Iterator[dict[str, Any]
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
     """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
+    lock = FileLock(run_dir / LOCK)
     try:
-        with FileLock(run_dir / ".lock", blocking=False):
-            yield
+        lock.acquire(blocking=False)
     except Timeout:
         process = read_record(run_dir).get("pid")
         raise FolderTakenError(f"{run_dir}: this run is still going on, in process {process}") from None
     except OSError as error:
         raise DigitrecError(f"the run folder cannot be written: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
@@ -106,6 +114,7 @@ def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """The record of a run that goes on: its first start and command stay, each later one is listed."""
     kept: dict[str, Any] = {name: earlier[name] for name in ("command", "start", "duration_s") if name in earlier}
     later = {name: now[name] for name in ("start", "command", "git_revision")}
+    earlier = {name: value for name, value in earlier.items() if name != "error"}
     return {**earlier, **now, **kept, "resumed": [*earlier.get("resumed", []), later]}
 
 

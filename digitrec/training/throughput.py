@@ -22,6 +22,10 @@ class Throughput(Callback):
         """Median over epochs; the first, in which kernels are still being chosen, counts only when it is alone."""
         return statistics.median(self.epochs[1:] or self.epochs) if self.epochs else None
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start the clock of an epoch that goes on in its middle."""
+        self.on_train_epoch_start(trainer, pl_module)
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clock."""
         self._images = 0

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.training.run_record import git_revision, run_record, write_json
+from digitrec.training.run_record import LOCK, git_revision, run_record, write_json
 
 
 def read(run_dir: Path) -> dict[str, Any]:
-    assert {path.name for path in run_dir.iterdir()} <= {".lock", "run.json"}
+    assert {path.name for path in run_dir.iterdir()} <= {LOCK, "run.json"}
     content: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     return content
 
