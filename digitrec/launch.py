@@ -123,7 +123,10 @@ def _run(task: Task, config_name: str) -> int:
         raise UsageError(f"{' '.join(sys.argv[1:])}: {error}") from error
     if errors and SweepStart.folder is None:
         raise errors[0]
-    return DONE
+    taken = [found for found in errors if isinstance(found, FolderTakenError)]
+    for found in taken:  # the sweep's table can't know: these jobs left no trace
+        print(f"error: {found}", file=sys.stderr)  # noqa: T201
+    return FAILED if taken else DONE
 
 
 def keep_composition(cfg: DictConfig, run_dir: Path) -> None:

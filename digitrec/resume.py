@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError
 
 from digitrec.errors import FolderTakenError, UsageError
 
 RUNS = Path("outputs/train")
 AUTO = "auto"
+CONFIG = Path(".hydra/config.yaml")
 SWEEP = {"-m", "--multirun"}
 
 
@@ -23,8 +25,8 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     Raises:
         UsageError: the folder holds no run, or other settings are given besides.
     """
-    wanted = next((text.partition("=")[2] for text in reversed(arguments) if text.startswith("resume=")), "null")
-    overrides = [text for text in arguments if _is_override(text) and not text.startswith("resume=")]
+    wanted = next((text.partition("=")[2] for text in reversed(arguments) if _key(text) == "resume"), "null")
+    overrides = [text for text in arguments if _is_override(text) and _key(text) != "resume"]
     if wanted == "null":
         return list(arguments)
     if SWEEP & set(arguments):  # its jobs have folders of fixed names
@@ -41,13 +43,19 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     return [*flags, f"resume='{found}'"] if found else [*flags, *overrides]
 
 
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+")
+
+
 def _is_override(argument: str) -> bool:
     return not argument.startswith("-") and ("=" in argument or argument.startswith("~"))
 
 
 def _check_alone(folder: str, overrides: Sequence[str]) -> None:
-    if not (Path(folder.strip("'\"")) / "run.json").is_file():
-        raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...")
+    place = Path(folder.strip("'\""))
+    if not (place / "run.json").is_file():
+        hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
+        raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
     other_place = [text for text in overrides if text.startswith("hydra.run.dir=") and not _names(text, folder)]
     if others := other_place + [text for text in overrides if not text.startswith("hydra.")]:
         raise UsageError(
@@ -64,34 +72,33 @@ def _names(override: str, folder: str) -> bool:
 def _newest_run(cfg: DictConfig) -> Path | None:
     """Folder of the newest run with these settings."""
     runs = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return next((file.parent for file in runs if _composition(file.parent) == _plain(cfg)), None)
+    found = ((file.parent, _composition(file.parent)) for file in runs)
+    return next((folder for folder, earlier in found if earlier is not None and _plain(earlier) == _plain(cfg)), None)
 
 
 def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
     """The configuration of the run that is to go on in `run_dir`: its own, which nothing of today's may change.
 
     Raises:
-        FolderTakenError: its settings were others.
-        UsageError: they cannot be read.
+        FolderTakenError: its settings were others, or cannot be read.
     """
-    file = run_dir / ".hydra" / "config.yaml"
-    if cfg.resume == AUTO and _composition(run_dir) != _plain(cfg):
+    earlier = _composition(run_dir)
+    if earlier is None:
+        raise FolderTakenError(
+            f"resume={cfg.resume}: {run_dir / CONFIG}, the run's settings, is missing or damaged; start the run anew"
+        )
+    if cfg.resume == AUTO and _plain(earlier) != _plain(cfg):
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
-    try:
-        earlier = OmegaConf.load(file)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"resume={cfg.resume}: {file} cannot be read: {error}") from error
-    assert isinstance(earlier, DictConfig)
     earlier.resume = cfg.resume
     return earlier
 
 
-def _composition(run_dir: Path) -> dict[str, Any] | None:
+def _composition(run_dir: Path) -> DictConfig | None:
     try:
-        cfg = OmegaConf.load(run_dir / ".hydra" / "config.yaml")
-    except (OSError, ValueError):
+        cfg = OmegaConf.load(run_dir / CONFIG)
+    except (OSError, ValueError, YAMLError):
         return None
-    return _plain(cfg) if isinstance(cfg, DictConfig) else None
+    return cfg if isinstance(cfg, DictConfig) and "run_dir" in cfg else None
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

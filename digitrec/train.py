@@ -71,8 +71,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     go_on = cfg.resume is not None and (run_dir / "run.json").exists()
     if go_on:
         cfg = earlier_composition(cfg, run_dir)
-        if (earlier := read_record(run_dir))["status"] == "finished":
-            return _already_finished(run_dir, earlier, cfg.objective)
+        if read_record(run_dir)["status"] == "finished":
+            return _already_finished(run_dir, cfg.objective)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if _is_first_process():
         recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
@@ -105,9 +105,9 @@ def _shown(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
-def _already_finished(run_dir: Path, record: dict[str, Any], objective: str) -> float | None:
+def _already_finished(run_dir: Path, objective: str) -> float | None:
     metrics: dict[str, float] = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
-    print(f"{run_dir} is finished since {record['start']}; nothing is left to do")  # noqa: T201
+    print(f"{_shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
     return metrics.get(objective)
 
 

@@ -212,6 +212,9 @@ def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off:
     [
         (("resume=nowhere",), "resume=nowhere: no run in this folder"),
         (("resume=run", "seed=3"), "seed=3: resume=run takes every setting from that run"),
+        (("++resume=run", "seed=3"), "seed=3: resume=run takes every setting from that run"),
+        (("resume=run/checkpoints/last.ckpt",), "did you mean run?"),
+        (("resume=run", "hydra.run.dir=elsewhere"), "hydra.run.dir=elsewhere: resume=run takes every"),
         (("resume=auto", "hydra.run.dir=run", "seed=3"), "holds a run with other settings"),
         (("-m", "resume=run"), "resume=run: a sweep goes on with resume=auto"),
     ],
@@ -228,6 +231,23 @@ def test_what_cannot_go_on_is_refused_in_a_line_and_left_as_it_is(
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize("content", ["", "hello", "- 1", "a: [b"])
+@pytest.mark.parametrize("file", ["run.json", ".hydra/config.yaml"])
+def test_a_damaged_description_is_named_and_hinders_no_other_run(
+    file: str, content: str, run_train: Command, tmp_path: Path
+) -> None:
+    run = tmp_path / "outputs" / "train" / "run"
+    (run / ".hydra").mkdir(parents=True)
+    (run / "run.json").write_text('{"status": "running", "pid": 1}')
+    (run / ".hydra" / "config.yaml").write_text("run_dir: x\nresume: null\n")
+    (run / file).write_text(content)
+    refused = run_train("resume=outputs/train/run")
+    assert refused.code in (1, 2)
+    assert file in refused.err
+    assert "Traceback" not in refused.err
+    assert run_train(*SETTINGS, "trainer.max_epochs=1", "resume=auto").code == 0
+
+
 def test_a_sweep_with_auto_runs_only_what_is_not_done(
     run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
@@ -237,7 +257,7 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
     first = (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns
     again = run_train(*sweep)
     assert again.code == 0, again.err
-    assert again.out.count("is finished since") == 1
+    assert again.out.count("is finished; nothing") == 1
     assert again.out.count("goes on after step") == 1
     assert (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns == first
     assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}

@@ -104,9 +104,11 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         DigitrecError: it cannot be read.
     """
     try:
-        record: dict[str, Any] = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
+    if not isinstance(record, dict) or "status" not in record:
+        raise DigitrecError(f"{run_dir / 'run.json'}: not the record of a run; start the run anew")
     return record
 
 
@@ -124,7 +126,11 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in content.items()
     }
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n", encoding="utf-8")
+    text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
+    with temporary.open("w", encoding="utf-8") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())
     temporary.replace(file)
 
 
