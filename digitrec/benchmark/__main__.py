@@ -5,6 +5,7 @@ machine with other work to do only the ratios mean something.
 """
 
 import argparse
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -14,12 +15,13 @@ from rich.progress import track
 from rich.table import Table
 
 from digitrec.benchmark.measures import EVERY_ROUND, ONCE
-from digitrec.benchmark.rows import ROWS, Medians
+from digitrec.benchmark.rows import ROWS, Measured
 from digitrec.evaluation.figures.speed import speeds
 from digitrec.evaluation.figures.style import LIGHT
 from digitrec.training.results import processor_name
 from digitrec.training.run_record import run_record, write_json
 
+COLOURS = {"True": "green", "False": "red", "None": "default"}
 CHART = {
     "digitrec": "digitrec",
     "bare loop, same computation": "bare_loop",
@@ -44,11 +46,11 @@ def main() -> None:
         described = machine()
         record |= described
         measured = measure(arguments.only, arguments.rounds)
-        medians = {name: median(values) for name, values in measured.items()}
-        write_json(folder / "benchmark.json", {"machine": described, "rows": summary(medians), "measured": measured})
-        if chart := {name: medians[key] for name, key in CHART.items() if key in medians}:
+        rows = summary(measured)
+        write_json(folder / "benchmark.json", {"machine": described, "rows": rows, "measured": measured})
+        if chart := {name: median(measured[key]) for name, key in CHART.items() if key in measured}:
             speeds(chart, LIGHT).savefig(folder / "speed.png")
-    print_rows(medians)
+    print_rows(rows)
 
 
 def machine() -> dict[str, str | int]:
@@ -73,30 +75,29 @@ def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
     return measured
 
 
-def summary(medians: Medians) -> list[dict[str, object]]:
+def summary(measured: Measured) -> list[dict[str, object]]:
     """The rows whose measurements are there, as plain values."""
+    shown = [(row, row.figure(measured)) for row in ROWS if measured.keys() >= set(row.needs)]
     return [
         {
             "title": row.title,
-            "value": row.value(medians),
-            "text": row.style.format(row.value(medians)),
+            "value": figure,
+            "text": row.style.format(figure),
             "goal": row.goal,
-            "met": row.met(medians),
+            "met": row.met(figure),
         }
-        for row in ROWS
-        if medians.keys() >= set(row.needs)
+        for row, figure in shown
     ]
 
 
-def print_rows(medians: Medians) -> None:
+def print_rows(rows: Sequence[Mapping[str, object]]) -> None:
     """The table for the terminal."""
     table = Table()
     for column in ("figure", "measured", "goal"):
         table.add_column(column, justify="left" if column == "figure" else "right")
-    for row in ROWS:
-        if medians.keys() >= set(row.needs):
-            colour = {True: "green", False: "red", None: "default"}[row.met(medians)]
-            table.add_row(row.title, f"[{colour}]{row.style.format(row.value(medians))}[/]", row.goal)
+    for row in rows:
+        colour = COLOURS[str(row["met"])]
+        table.add_row(str(row["title"]), f"[{colour}]{row['text']}[/]", str(row["goal"]))
     Console(highlight=False).print(table)
 
 

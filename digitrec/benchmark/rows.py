@@ -1,11 +1,13 @@
 """What the measurements come to: figures beside what people would use instead, and the targets set for them."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 
 from digitrec.benchmark.measures import SIZES
 
-Medians = Mapping[str, float]
+Values = Mapping[str, float]
+Measured = Mapping[str, Sequence[float]]
 
 
 @dataclass(frozen=True)
@@ -14,15 +16,15 @@ class Row:
 
     Attributes:
         title: what is compared with what.
-        value: medians -> the figure.
+        value: one value of each measurement -> the figure.
         style: format of the figure.
-        needs: names of the medians.
+        needs: names of the measurements.
         target: the figure hoped for.
         at_most: whether less is better.
     """
 
     title: str
-    value: Callable[[Medians], float]
+    value: Callable[[Values], float]
     style: str
     needs: tuple[str, ...]
     target: float | None = None
@@ -35,21 +37,30 @@ class Row:
             return ""
         return ("at most " if self.at_most else "at least ") + self.style.format(self.target)
 
-    def met(self, medians: Medians) -> bool | None:
+    def figure(self, measured: Measured) -> float:
+        """Median over rounds, each compared within itself: from one to the next a machine's speed drifts.
+
+        What was not measured in every round enters with its median.
+        """
+        values = [measured[name] for name in self.needs]
+        if len({len(rounds) for rounds in values}) > 1:
+            values = [[median(rounds)] for rounds in values]
+        return median(self.value(dict(zip(self.needs, one, strict=True))) for one in zip(*values, strict=True))
+
+    def met(self, figure: float) -> bool | None:
         """Whether the target is reached; None without a target."""
         if self.target is None:
             return None
-        value = self.value(medians)
-        return value <= self.target if self.at_most else value >= self.target
+        return figure <= self.target if self.at_most else figure >= self.target
 
 
 def _ratio(title: str, figure: str, beside: str, target: float | None = None, *, at_most: bool = False) -> Row:
     return Row(title, lambda m: m[figure] / m[beside], "{:.2f} x", (figure, beside), target, at_most)
 
 
-def _unevenness(medians: Medians) -> float:
+def _unevenness(values: Values) -> float:
     """Largest deviation of an epoch's time per image from the middle of all sizes, as a share."""
-    rates = sorted(medians[f"images_{size}"] for size in SIZES)
+    rates = sorted(values[f"images_{size}"] for size in SIZES)
     middle = rates[len(rates) // 2]
     return max(abs(middle / rate - 1) for rate in rates)
 
