@@ -146,12 +146,12 @@ class DigitDataModule(LightningDataModule):
         trainer, (images, labels) = self.trainer, self.splits[name]
         device = trainer.strategy.root_device
         split = self.splits[name] = Split(images.to(device), labels.to(device))
-        train = name == "train"
+        train, loop = name == "train", trainer.fit_loop.epoch_loop
         return BatchLoader(
             *split,
             batch_size=self.batch_size if train else self.eval_batch_size,
             order=(lambda: shuffled(self.seed, trainer.current_epoch, len(split.images))) if train else None,
-            begin=lambda: trainer.fit_loop.epoch_loop.batch_progress.current.ready,
+            begin=lambda: loop.batch_progress.current.ready if loop.restarting else 0,
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
