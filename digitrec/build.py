@@ -103,7 +103,8 @@ def build_trainer(settings: Settings) -> Trainer:
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     if node.get("enable_checkpointing", True):
         callbacks.append(Interruption())
-    trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False, plugins=[WholeFiles()])
+    node["plugins"] = [*(node.get("plugins") or []), WholeFiles()]
+    trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False)
     if settings.get("compile") and trainer.world_size > 1:  # there the training step goes through the forward pass
         raise UsageError("compile=true: only for one process so far; use trainer.devices=1, or compile=false")
     return trainer

@@ -80,7 +80,7 @@ class TrainConfig:
     scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
     augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
-    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger", "plugins"))]
+    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
     callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
     init_from: str | None

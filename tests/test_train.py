@@ -181,7 +181,7 @@ def test_the_figures_are_those_of_the_checkpoint_that_is_tested(run_train: Comma
     run = only_run(tmp_path)
     metrics = read_json(run / "metrics.json")
     assert metrics["epoch"] == 1  # mode=max keeps the highest loss, that of the first epoch
-    assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 0
+    assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1  # finished ones
 
 
 def test_a_wrong_command_deletes_nothing_of_a_persons(run_train: Command, tmp_path: Path) -> None:
