@@ -155,3 +155,12 @@ def test_a_checkpoint_restores_it_bit_by_bit(network: ResidualCNN, images: Tenso
     network.on_save_checkpoint(saved)
     torch.save(saved, tmp_path / "residual.ckpt")
     assert torch.equal(load_classifier(tmp_path / "residual.ckpt")(images), network(images))
+
+
+def test_without_the_average_the_head_sees_every_place(images: Tensor) -> None:
+    torch.manual_seed(0)
+    model = ResidualCNN(**SMALL, average=False).eval()
+    maps = model.features(model.normalise(images))
+    torch.testing.assert_close(model(images), model.head(maps.flatten(1)))
+    assert model.head(maps.flatten(1)).shape == (6, 10)
+    assert sum(parameter.numel() for parameter in ResidualCNN(average=False).parameters()) == 646_378
