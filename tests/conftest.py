@@ -1,6 +1,7 @@
 """Our own commands, in this process or in one of their own."""
 
 import logging
+import signal
 import subprocess
 import sys
 import warnings
@@ -13,6 +14,13 @@ import pytest
 
 from digitrec import evaluate, train
 from tests.command import Command, Outcome
+
+
+def pytest_configure() -> None:
+    """Hear the signals that a shell has had ignored for what it runs in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture

@@ -37,7 +37,9 @@ def in_a_process(code: str, **environment: str) -> str:
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to keep memory")
 def test_a_training_step_uses_the_memory_of_the_step_before() -> None:
-    assert float(in_a_process(TRAINING)) < 50  # 0.05 in each of three runs; 980 to 2,400 without prepare_process
+    assert (
+        float(in_a_process(TRAINING)) < 200
+    )  # 0.05 on a quiet machine, 58 on a busy one; 980 to 2,400 without prepare_process
 
 
 @pytest.mark.parametrize(

@@ -290,6 +290,12 @@ def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
             assert job.returncode == -signal.SIGKILL
 
 
+def is_alive(process: int) -> bool:
+    """Whether it still runs; one that nobody has asked for its end is listed, but does not."""
+    status = Path(f"/proc/{process}/stat")
+    return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("killed", ["first", "second"])
@@ -304,20 +310,21 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
         second = int(Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()[0])
         os.kill(job.pid if killed == "first" else second, signal.SIGKILL)
         job.communicate(timeout=30)
-    assert not Path(f"/proc/{second}").exists()
+    assert not is_alive(second)
     resumed = spawn_train("resume=run")
     assert resumed.code == 0, resumed.err
     assert "goes on after step" in resumed.out
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_two_processes_go_on_as_one_would(spawn_train: Command, tmp_path: Path) -> None:
-    settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.devices=2", "trainer.max_epochs=40")
+    settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20")
     assert spawn_train(*settings, "hydra.run.dir=whole").code == 0
     command = [sys.executable, "-u", "-m", "digitrec.train", *settings, "hydra.run.dir=run"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
         assert job.stdout is not None
-        next(line for line in job.stdout if line.split()[:2] == ["epoch", "3/40"])
+        next(line for line in job.stdout if line.split()[:2] == ["epoch", "3/20"])
         job.terminate()
         job.communicate()
     assert job.returncode == 143
