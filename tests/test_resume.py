@@ -296,7 +296,8 @@ def is_alive(process: int) -> bool:
     return status.exists() and status.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("killed", ["first", "second"])
 def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
@@ -316,7 +317,7 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
     assert "goes on after step" in resumed.out
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 @pytest.mark.timeout(900)
 def test_two_processes_go_on_as_one_would(spawn_train: Command, tmp_path: Path) -> None:
     settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20")
