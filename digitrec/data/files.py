@@ -25,8 +25,9 @@ from digitrec.errors import DataError
 
 log = logging.getLogger(__name__)
 
-ROUNDS = 3  # how often every mirror is tried
-PAUSE = 1.0  # seconds before the second round, twice that before the third
+ROUNDS = 6  # how often every mirror is tried
+UNREACHED = 3  # the same, as long as none of them answers at all
+PAUSE = 1.0  # seconds before the second round, twice that before the third, and so on
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and without a byte
 SUMS = "digitrec.md5"  # digests of extracted files, as `md5sum --check` reads them
 PARTIAL = ".partial"  # unfinished files, beside the finished ones so that moving them is atomic
@@ -178,10 +179,14 @@ def _fetch(archive: Archive, folder: Path, fault: str, mirrors: Sequence[str]) -
 
 
 def _download(archive: Archive, target: Path, fault: str, mirrors: Sequence[str]) -> None:
+    from requests import ConnectionError as Unreached
     from requests import RequestException
 
     failures = {}
+    answered = False
     for attempt in range(ROUNDS):
+        if attempt == UNREACHED and not answered:
+            break
         time.sleep(attempt * PAUSE)
         for mirror in mirrors:
             url = f"{mirror.rstrip('/')}/{archive.name}"
@@ -189,7 +194,9 @@ def _download(archive: Archive, target: Path, fault: str, mirrors: Sequence[str]
                 _get(url, target)
             except RequestException as error:
                 failures[url] = _reason(error)
+                answered |= not isinstance(error, Unreached)
             else:
+                answered = True
                 if (md5 := md5sum(target)) == archive.md5:
                     return
                 failures[url] = f"MD5 {md5}, expected {archive.md5}"

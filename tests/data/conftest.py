@@ -17,6 +17,7 @@ class Mirror:
         self.files: dict[str, bytes] = {}
         self.faults: list[str] = []
         self.requests: list[str] = []
+        self.draw: Callable[[], str | None] = lambda: None
         self.stalled = threading.Event()
         self.release = threading.Event()
         self.delay = 0.0
@@ -38,7 +39,7 @@ class Mirror:
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         name = handler.path.removeprefix("/data/")
         self.requests.append(name)
-        fault = self.faults.pop(0) if self.faults else None
+        fault = self.faults.pop(0) if self.faults else self.draw()
         if fault in ("404", "503") or name not in self.files:
             handler.send_error(int(fault or 404))
             return

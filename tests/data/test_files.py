@@ -2,6 +2,7 @@ import hashlib
 import io
 import logging
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -292,6 +293,25 @@ def test_processes_that_start_together_share_one_download(
         assert process.returncode == 0, errors
     assert (tmp_path / "raw" / NAME).read_bytes() == content
     assert mirror.requests == [f"{NAME}.gz"]
+
+
+@pytest.mark.parametrize("rounds", [1, pytest.param(20, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
+def test_eight_processes_and_a_bad_server_end_with_sound_files(
+    rounds: int, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
+) -> None:
+    draw = random.Random(rounds)  # noqa: S311
+    mirror.delay = 0.05
+    mirror.draw = lambda: draw.choice([None] * 10 + ["404", "503", "dropped", "truncated", "wrong"])
+    for turn in range(rounds):
+        folder = tmp_path / f"{turn}"
+        processes = [start(folder, archive) for _ in range(8)]
+        for process in processes:
+            go(process)
+        for process in processes:
+            _, errors = process.communicate(timeout=240)
+            assert process.returncode == 0, errors
+        assert (folder / NAME).read_bytes() == content
+        assert set(listing(folder)) <= {NAME, files.SUMS, ".lock"}
 
 
 def test_a_process_killed_while_it_downloads_leaves_no_trace(
