@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import Logger
 from digitrec.config import CONF_DIR
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
-from digitrec.errors import CheckpointError, UsageError, first_line
+from digitrec.errors import CheckpointError, UsageError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
@@ -25,6 +25,7 @@ from digitrec.models.transfer import take_weights
 from digitrec.training.checkpoints import WholeFiles
 from digitrec.training.interruption import Interruption
 from digitrec.training.overhead import NoProfiler, forget_absent_gpu
+from digitrec.wording import first_line
 
 Settings = Mapping[str, Any]
 

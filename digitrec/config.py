@@ -1,6 +1,5 @@
 """What may stand in a configuration, checked before anything heavy is imported or any data is touched."""
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -18,8 +17,9 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from digitrec.allowlist import allowed, how_to_allow
-from digitrec.errors import UsageError, first_line
+from digitrec.errors import UsageError
 from digitrec.signatures import Signature, read_signature
+from digitrec.wording import first_line, near
 
 
 def _conf_dir() -> Path:
@@ -228,12 +228,6 @@ def _check_metrics(settings: Mapping[str, Any]) -> None:
         raise UsageError(f"objective={settings['objective']}: there is none with test=false{_origin('objective')}")
 
 
-def near(word: str, known: Mapping[str, Any] | list[str], prefix: str = "") -> str:
-    """', did you mean x?' when one of the known words is close, else ''."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f", did you mean {prefix}{close[0]}?" if close else ""
-
-
 def _check_top(key: str, value: Any, annotation: Any) -> None:
     match next(iter(_notes(annotation)), None):
         case Node(optional=True) if not value:
@@ -319,6 +313,8 @@ def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any])
         if key not in known:
             path = f"{prefix}{key}"
             hint = near(key, known, prefix) or f"; known: {', '.join(known)}"
+            if path == "experiment":
+                hint = "; the file of an experiment begins with the line: # @package _global_"
             raise UsageError(f"{path}: unknown key{hint}{_origin(path)}")
 
 

@@ -23,8 +23,3 @@ class DivergedError(DigitrecError):
 
 class CheckpointError(DigitrecError):
     """A checkpoint is missing, damaged or not one of ours."""
-
-
-def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says, without its details."""
-    return str(error).partition("\n")[0]

@@ -29,20 +29,24 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from digitrec.config import CONF_DIR, near
-from digitrec.errors import DigitrecError, FolderTakenError, UsageError, first_line
+from digitrec.apart import CAN_FORK, end_jobs, leave, run_apart, work_for_sweep
+from digitrec.bounds import bound_yaml
+from digitrec.config import CONF_DIR
+from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.guard import guard_hydra
 from digitrec.process import prepare_process
-from digitrec.resume import SWEEP, point_to_run
+from digitrec.resume import AUTO, CONFIG, SWEEP, point_to_run
 from digitrec.sweep import print_sweep
-from digitrec.training.run_record import LOCK
+from digitrec.training.run_record import LOCK, by_signal
+from digitrec.wording import first_line, near
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
 
-COMPOSITION = (".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml")
-DONE, FAILED, USAGE, HUNG_UP, INTERRUPTED, TERMINATED = 0, 1, 2, 129, 130, 143
+COMPOSITION = (str(CONFIG), ".hydra/hydra.yaml", ".hydra/overrides.yaml")
+DONE, FAILED, USAGE = 0, 1, 2
+HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
 SIGNALS = {HUNG_UP: "hung up", INTERRUPTED: "interrupted", TERMINATED: "terminated"}
 
 
@@ -54,15 +58,18 @@ def launch(task: Task, config_name: str) -> NoReturn:
         config_name: primary configuration, a file in conf/.
 
     Raises:
-        SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 130 interrupted, 143 terminated.
+        SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 129 hung up, 130 interrupted,
+            143 terminated.
     """
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
-    signal.signal(signal.SIGTERM, _terminate)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has it ignored
-        signal.signal(signal.SIGHUP, _terminate)
+    logging.raiseExceptions = False  # that a log can't be written is said once, not by each message to it
+    for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
+        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, and a shell's background, have one ignored
+            signal.signal(number, _end)
     register_resolvers()
     guard_hydra()
+    bound_yaml()
     _name_jobs_by_what_varies()
     try:
         if config_name == "train":
@@ -76,9 +83,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
             print(SIGNALS[code], file=sys.stderr)  # noqa: T201
         elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
             _print_error(error, config_name)
-    if SweepStart.folder is not None and print_sweep(SweepStart.folder):
-        code = code or FAILED
-    sys.exit(code)
+    sys.exit(code if SweepStart.folder is None else _end_sweep(SweepStart.folder, code, config_name))
 
 
 class SweepStart(Callback):
@@ -98,17 +103,14 @@ def _run(task: Task, config_name: str) -> int:
     def job(cfg: DictConfig) -> float | None:
         prepare_process()  # here, for a sweep's job may be in another process
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        new = not (run_dir / "run.json").exists()
+        attempt = partial(_attempt, task, cfg, run_dir)
         try:
-            return task(cfg, run_dir)
+            if not (CAN_FORK and _side_by_side()):
+                return attempt()
+            if SweepStart.folder is None:
+                work_for_sweep()
+            return run_apart(attempt, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
-            began = not isinstance(error, UsageError) or HydraConfig.get().mode == RunMode.MULTIRUN
-            if isinstance(error, FolderTakenError):
-                pass
-            elif began or not new:
-                log.exception("this run failed")
-            else:
-                _discard(run_dir)
             errors.append(error)
             return None
 
@@ -127,6 +129,27 @@ def _run(task: Task, config_name: str) -> int:
     for found in taken:  # the sweep's table can't know: these jobs left no trace
         print(f"error: {found}", file=sys.stderr)  # noqa: T201
     return FAILED if taken else DONE
+
+
+def _attempt(task: Task, cfg: DictConfig, run_dir: Path) -> float | None:
+    """Do the task; a failure leaves its traceback in the run's log, or no folder if nothing had begun."""
+    new = not (run_dir / "run.json").exists()
+    try:
+        return task(cfg, run_dir)
+    except FolderTakenError:
+        raise
+    except Exception as error:
+        if not isinstance(error, UsageError) or not new or HydraConfig.get().mode == RunMode.MULTIRUN:
+            with suppress(OSError):  # there may be nowhere to write to
+                log.exception("this run failed")
+        else:
+            _discard(run_dir)
+        raise
+
+
+def _side_by_side() -> bool:
+    ours = HydraConfig.get()
+    return ours.mode == RunMode.MULTIRUN and "joblib" in ours.launcher._target_
 
 
 def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
@@ -151,12 +174,18 @@ def _discard(run_dir: Path) -> None:
             folder.rmdir()
 
 
+def _end_sweep(folder: Path, code: int, config_name: str) -> int:
+    failed = print_sweep(folder)
+    code = code or (FAILED if failed else DONE)
+    if code and config_name == "train":
+        print(f"to do what is left: the same command with hydra.sweep.dir={folder} resume=auto", file=sys.stderr)  # noqa: T201
+    return code
+
+
 def _exit_code(error: BaseException) -> int:
     match error:
-        case KeyboardInterrupt():
-            return INTERRUPTED
-        case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
-            return INTERRUPTED
+        case _ if code := by_signal(error):
+            return code
         case SystemExit(code=None):
             return DONE
         case SystemExit(code=int(code)):
@@ -241,8 +270,10 @@ def _config_folders(arguments: list[str]) -> list[str]:
     return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
 
 
-def _terminate(signum: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + signum)
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    if SweepStart.folder is not None and CAN_FORK:
+        end_jobs(number)
+    leave(number, frame)
 
 
 def register_resolvers() -> None:
@@ -250,7 +281,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("random_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
     OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
     OmegaConf.register_new_resolver(
-        "folder_of", lambda resume, new: new if resume in (None, "auto") else resume, replace=True
+        "folder_of", lambda resume, new: new if resume in (None, AUTO) else resume, replace=True
     )
 
 

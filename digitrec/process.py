@@ -24,12 +24,20 @@ def prepare_process() -> None:
     if not OWN_WAITING & os.environ.keys():
         # By default a thread that waits for another one spins, on a core which that other one may be waiting for.
         os.environ["GOMP_SPINCOUNT"] = SPINS
-    if os.environ.get("LOCAL_RANK", "0") != "0" and sys.platform == "linux":
+    if os.environ.get("LOCAL_RANK", "0") != "0":
         # Started by the first process of a training; without it, this one would wait half an hour for its answer.
-        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, signal.SIGKILL)
+        die_with_parent(signal.SIGKILL)
     if not OWN_MEMORY & os.environ.keys() and platform.libc_ver()[0] == "glibc":
         # Each training step frees tensors of megabytes and asks for the same again. By default they go back to the
         # system in between, and every page of theirs is cleared and mapped anew: up to a quarter of the step's time.
         libc = ctypes.CDLL(None)
         libc.mallopt(MMAP_THRESHOLD, KEPT)
         libc.mallopt(TRIM_THRESHOLD, 2**30)
+
+
+def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:
+    """Have Linux send this process a signal as soon as the one that started it, `parent` by its number, is gone."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DIE_WITH_PARENT, number)
+        if parent is not None and os.getppid() != parent:  # gone before it could be asked for
+            os.kill(os.getpid(), number)

@@ -22,6 +22,7 @@ from digitrec.launch import keep_composition, launch
 from digitrec.resume import earlier_composition
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 from digitrec.training.run_record import read_record, run_record, write_json
+from digitrec.wording import shown
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
     from lightning import Trainer
@@ -84,7 +85,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
             metrics = _run(settings, run_dir, record, go_on=go_on)
         except DivergedError as error:
             saved = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
-            last = f"The last good checkpoint is {_shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
+            last = f"The last good checkpoint is {shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
             raise DivergedError(
                 f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
             ) from error
@@ -96,18 +97,14 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
 
 def _tell_how_to_go_on(run_dir: Path) -> None:
     if _is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
-        plain = re.fullmatch(r"[\w./-]+", place := _shown(run_dir), re.ASCII)
+        plain = re.fullmatch(r"[\w./-]+", place := str(shown(run_dir)), re.ASCII)
         resume = f"resume={place}" if plain else shlex.quote(f"resume='{place}'")
         print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
 
 
-def _shown(path: Path) -> str:
-    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
-
-
 def _already_finished(run_dir: Path, objective: str) -> float | None:
     metrics: dict[str, float] = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
-    print(f"{_shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
+    print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
     return metrics.get(objective)
 
 
@@ -116,6 +113,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
 
     from digitrec import build
     from digitrec.training import results, tensorboard
+    from digitrec.training.checkpoints import check_room
     from digitrec.training.console import quiet_libraries
 
     quiet_libraries(every_warning=_is_first_process())
@@ -125,8 +123,9 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
     trainer = build.build_trainer(
         {**settings, "logger": continue_events(settings["logger"], step)} if go_on else settings
     )
-    _refuse_processes_in_a_sweep(trainer)
+    _check_processes(trainer)
     model = build.build_model(settings, datamodule, fresh=checkpoint is None)
+    check_room(run_dir, model, trainer)
 
     datamodule.prepare_data()
     datamodule.setup("fit")
@@ -199,8 +198,13 @@ def _is_sweep() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def _refuse_processes_in_a_sweep(trainer: Trainer) -> None:
-    """Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep."""
+def _check_processes(trainer: Trainer) -> None:
+    cores = os.cpu_count() or 1
+    if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > max(2, cores):
+        raise UsageError(
+            f"trainer.devices: {trainer.num_devices} processes, but this machine has {cores} cores; use fewer"
+        )
+    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
     if trainer.world_size > 1 and _is_sweep():
         raise UsageError(
             f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TEST_SHARE = 0.2
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
 FAINT = 0.15  # of the strongest contrast; the rings that JPEG leaves around strokes stay below
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # file managers leave these beside pictures
 LAYOUT = "Next: give data.root a folder of <class>/<pictures>, or of train/<class>/ and test/<class>/."
@@ -63,7 +64,7 @@ def check(root: Path) -> None:
     for split in ("train", "test"):
         for path, _ in pictures(root, split):
             with _named(path):
-                Image.open(path).close()
+                Image.open(path, formats=FORMATS).close()
 
 
 def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
@@ -114,7 +115,7 @@ def _grey(picture: "Image") -> Tensor:
 def _read(path: Path) -> "Image":
     from PIL import Image, ImageOps
 
-    with _named(path), Image.open(path) as picture:
+    with _named(path), Image.open(path, formats=FORMATS) as picture:
         return ImageOps.exif_transpose(picture)
 
 

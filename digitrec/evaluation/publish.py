@@ -10,6 +10,7 @@ from digitrec.evaluation.examination import Examination
 from digitrec.evaluation.predictions import write_csv
 from digitrec.evaluation.progress import busy
 from digitrec.evaluation.report import write_report
+from digitrec.wording import shown
 
 
 def publish(examination: Examination, stage: str, folder: Path) -> dict[str, float]:
@@ -76,8 +77,4 @@ def print_summary(examination: Examination, folder: Path) -> None:
         "predictions": "predictions.csv",
         "all figures": "metrics.json",
     }.items():
-        console.print(f"{label + ':':15} {_relative(folder / name)}", soft_wrap=True)
-
-
-def _relative(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        console.print(f"{label + ':':15} {shown(folder / name)}", soft_wrap=True)

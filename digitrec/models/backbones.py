@@ -12,8 +12,9 @@ from annotated_types import Ge, Lt
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
-from digitrec.errors import DigitrecError, first_line
+from digitrec.errors import DigitrecError
 from digitrec.models.classifier import DigitClassifier
+from digitrec.wording import first_line
 
 SMALLEST = 8  # pixels: the features are halved at least three times, and something must be left
 

@@ -1,15 +1,19 @@
 """When checkpoints are saved, so that a training can go on from any of them as if it had never stopped."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
 
+from digitrec.errors import DigitrecError
 from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
 
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+LOGS = 2**20  # bytes
 
 
 class WholeFiles(CheckpointIO):
@@ -28,6 +32,23 @@ class WholeFiles(CheckpointIO):
     def remove_checkpoint(self, path: str | Path) -> None:
         """Delete the file, if it is there."""
         Path(path).unlink(missing_ok=True)
+
+
+def check_room(run_dir: Path, model: nn.Module, trainer: Trainer) -> None:
+    """Hold the room on the disk against what a run's checkpoints will take.
+
+    Raises:
+        DigitrecError: there is less.
+    """
+    # Weights, Adam's two averages and averaged weights; one file more than stay, for the one that is being written.
+    content = 4 * sum(tensor.nbytes for tensor in model.state_dict().values())
+    needed = content * (1 + len(trainer.checkpoint_callbacks)) + LOGS
+    free = shutil.disk_usage(run_dir).free
+    if trainer.checkpoint_callbacks and free < needed:
+        raise DigitrecError(
+            f"{run_dir}: {free / 2**20:.1f} MiB of room, a run with this network needs about {needed / 2**20:.1f}; "
+            "free some, or choose another disk with hydra.run.dir=..."
+        )
 
 
 class EpochCheckpoint(ModelCheckpoint):

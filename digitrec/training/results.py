@@ -14,6 +14,7 @@ from rich.table import Table
 from digitrec.models.classifier import DigitClassifier
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
+from digitrec.wording import shown
 
 Settings = Mapping[str, Any]
 
@@ -91,7 +92,7 @@ def print_start(record: Mapping[str, Any], run_dir: Path, resumed: Path | None =
         f"{record['device']} ({record['device_name']}), {record['precision']}, seed {record['seed']}",
         soft_wrap=True,
     )
-    console.print(f"run folder: {_relative(run_dir)}", soft_wrap=True)
+    console.print(f"run folder: {shown(run_dir)}", soft_wrap=True)
     if resumed is not None:
         console.print(f"goes on after step {step:,}, from {resumed.name}", soft_wrap=True)
     if record.get("compile"):
@@ -131,9 +132,9 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
     console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")
-    folder = _relative(run_dir)
+    folder = shown(run_dir)
     if checkpoint:
-        console.print(f"checkpoint:     {_relative(Path(checkpoint))}", soft_wrap=True)
+        console.print(f"checkpoint:     {shown(Path(checkpoint))}", soft_wrap=True)
     console.print(f"all figures:    {folder / 'metrics.json'}", soft_wrap=True)
     logdir = "outputs" if folder.parts[:1] == ("outputs",) else folder
     console.print(f"curves:         tensorboard --logdir {logdir}", soft_wrap=True)
@@ -145,10 +146,6 @@ def _cell(value: float | None, style: str) -> str:
 
 def _name(node: Mapping[str, Any]) -> str:
     return str(node["_target_"]).rpartition(".")[2].lower()
-
-
-def _relative(path: Path) -> Path:
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def processor_name() -> str:

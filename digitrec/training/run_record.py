@@ -5,6 +5,7 @@ import math
 import os
 import platform
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ from filelock import FileLock, Timeout
 from digitrec.errors import DigitrecError, FolderTakenError
 
 LOCK = ".run.lock"
+SIGNALLED = 128  # added to a signal's number, by the shells' custom
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
 
@@ -68,16 +70,39 @@ def run_record(
         try:
             yield record
         except BaseException as error:
-            record["status"] = "failed" if isinstance(error, Exception) else "interrupted"  # the latter by a signal
-            if isinstance(error, Exception):
-                record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
             record["duration_s"] = round(before + time.perf_counter() - began, 3)
-            with suppress(OSError):  # a full disk shall not hide what happened
-                write_json(run_dir / "run.json", record)
+            if isinstance(error, SystemExit) and not by_signal(error):
+                failure = DigitrecError(f"something in the run ended it by sys.exit({error.code!r})")
+                close_record(run_dir, failure, record)
+                raise failure from error
+            close_record(run_dir, error, record)
             raise
         record["status"] = "finished"
         record["duration_s"] = round(before + time.perf_counter() - began, 3)
         write_json(run_dir / "run.json", record)
+
+
+def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:
+    """Write into `run_dir`/run.json how the run failed or was interrupted; the record there, unless one is given."""
+    with suppress(OSError, DigitrecError):  # a full disk shall not hide what happened
+        record = read_record(run_dir) if record is None else record
+        record["status"] = "failed" if isinstance(error, Exception) else "interrupted"
+        if isinstance(error, Exception):
+            record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
+        write_json(run_dir / "run.json", record)
+
+
+def by_signal(error: BaseException) -> int | None:
+    """Exit code of a program that a signal ended; None for any other error."""
+    match error:
+        case KeyboardInterrupt():
+            return 128 + signal.SIGINT
+        case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
+            return 128 + signal.SIGINT
+        case SystemExit(code=int(code)) if code > SIGNALLED:
+            return code
+        case _:
+            return None
 
 
 @contextmanager

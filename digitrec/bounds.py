@@ -1,0 +1,90 @@
+"""How much a yaml file may ask for: a few of its lines can stand for more memory than there is.
+
+A strange experiment file shall not be able to stop the machine. OmegaConf 2.3 copies whatever an anchor stands for each
+time it is used, and takes lists in lists as deep as Python's stack.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
+
+import yaml
+from omegaconf import _utils
+
+from digitrec.errors import UsageError
+from digitrec.wording import first_line
+
+CHARACTERS = 2**20
+VALUES = 100_000  # with what anchors stand for counted each time
+DEPTH = 50
+PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
+INTEGER = "tag:yaml.org,2002:int"
+DIGITS = 100
+TOO_DEEP = f"lists or mappings in each other more than {DEPTH} deep"
+
+_get_yaml_loader = _utils.get_yaml_loader
+
+
+def bound_yaml() -> None:
+    """Refuse, from now on and in this process, what no configuration needs; UsageError names file and bound."""
+    _utils.get_yaml_loader = _bounded_loader
+
+
+def _bounded_loader() -> type[yaml.SafeLoader]:
+    class BoundedLoader(_get_yaml_loader()):  # type: ignore[misc]  # OmegaConf makes its class in a function
+        def __init__(self, stream: str | IO[str]) -> None:
+            self.source = getattr(stream, "name", "yaml")
+            with _named(self.source):
+                text = stream if isinstance(stream, str) else stream.read(CHARACTERS + 1)
+                if len(text) > CHARACTERS:
+                    raise ValueError(f"longer than {CHARACTERS:,} characters, too much for a configuration")
+                super().__init__(text)
+
+        def get_single_data(self) -> Any:
+            with _named(self.source):
+                return super().get_single_data()
+
+        def get_single_node(self) -> yaml.Node | None:
+            node: yaml.Node | None = super().get_single_node()
+            if node is not None:
+                _check_extent(*_extent(node, {}))
+            return node
+
+    return BoundedLoader
+
+
+@contextmanager
+def _named(source: str) -> Iterator[None]:
+    """Turn what reading yaml raises into a UsageError with the file and, where known, the line."""
+    try:
+        yield
+    except RecursionError:
+        raise UsageError(f"{source}: {TOO_DEEP}") from None
+    except yaml.MarkedYAMLError as error:
+        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise UsageError(f"{source}{line}: {error.problem or error.context}") from error
+    except yaml.YAMLError as error:
+        raise UsageError(f"{source}: {first_line(error)}") from error
+    except (ValueError, OverflowError, TypeError) as error:  # a number of a million digits, a key that is a list
+        raise UsageError(f"{source}: {error}") from error
+
+
+def _check_extent(values: float, depth: float) -> None:
+    if depth > DEPTH:
+        raise ValueError(TOO_DEEP)
+    if values > VALUES:
+        raise ValueError(f"anchors that stand for more than {VALUES:,} values")
+
+
+def _extent(node: yaml.Node, known: dict[int, tuple[float, float]]) -> tuple[float, float]:
+    """Number of values that a node stands for, and how deep they lie; infinite for one that contains itself."""
+    if id(node) in known:
+        return known[id(node)]
+    if node.tag not in PLAIN or (node.tag == INTEGER and len(node.value) > DIGITS):
+        what = node.tag if node.tag != INTEGER else f"a number of {len(node.value):,} digits"
+        raise yaml.MarkedYAMLError(problem=f"{what} may not stand in a configuration", problem_mark=node.start_mark)
+    known[id(node)] = float("inf"), float("inf")
+    inner = [item for pair in node.value for item in pair] if isinstance(node, yaml.MappingNode) else node.value
+    extents = [] if isinstance(node, yaml.ScalarNode) else [_extent(child, known) for child in inner]
+    known[id(node)] = 1 + sum(values for values, _ in extents), 1 + max((depth for _, depth in extents), default=0)
+    return known[id(node)]

@@ -1,0 +1,120 @@
+"""A sweep outlives its jobs, whatever becomes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from digitrec.apart import CAN_FORK
+from tests.command import Command, read_json
+
+pytestmark = pytest.mark.skipif(not CAN_FORK, reason="jobs have processes of their own on Linux only")
+
+FAULTS = """
+import os
+import resource
+import signal
+import sys
+import torch
+from lightning.pytorch.callbacks import Callback
+
+class Fault(Callback):
+    def __init__(self, job: int) -> None:
+        self.job = job
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        if trainer.current_epoch != 1 or "HEALED" in os.environ:
+            return
+        match self.job:
+            case 2: 1 / 0
+            case 4: sys.exit(0)
+            case 5: os._exit(7)
+            case 7: os.kill(os.getpid(), signal.SIGKILL)
+            case 9:
+                resource.setrlimit(resource.RLIMIT_AS, (2**36, resource.RLIM_INFINITY))
+                torch.ones(2**36)
+"""
+SWEEP = (
+    "-m", "hydra/launcher=side_by_side", "hydra.sweep.dir=sweep", "resume=auto", "data=digits", "model=mlp",
+    "trainer.accelerator=cpu", "+callbacks.fault={_target_:faults.Fault,job:${seed}}",
+)  # fmt: skip
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    (tmp_path / "faults.py").write_text(FAULTS)
+    return {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}", "DIGITREC_ALLOW": "faults"}
+
+
+def test_a_sweep_outlives_jobs_that_raise_leave_are_killed_or_want_too_much_memory(
+    spawn_train: Command, environment: dict[str, str], tmp_path: Path
+) -> None:
+    command = (*SWEEP, f"seed={','.join(map(str, range(12)))}", "trainer.max_epochs=2")
+    first = spawn_train(*command, env=environment)
+    assert first.code == 1
+    jobs = {file.parent.name.rpartition("-")[2]: read_json(file) for file in tmp_path.glob("sweep/*/run.json")}
+    failed = {int(name): record["error"] for name, record in jobs.items() if record["status"] == "failed"}
+    assert len(jobs) == 12
+    assert {record["status"] for record in jobs.values()} == {"finished", "failed"}
+    assert failed.keys() == {2, 4, 5, 7, 9}
+    for job, reason in {2: "ZeroDivisionError", 4: "sys.exit(0)", 5: "exit code 7", 7: "SIGKILL", 9: "memory"}.items():
+        assert reason in failed[job]
+        assert f"{job} failed: {failed[job].splitlines()[0]}" in first.out
+    finished = {name: file.stat().st_mtime_ns for name, file in metrics(tmp_path).items()}
+    again = spawn_train(*command, env={**environment, "HEALED": ""})
+    assert again.code == 0, again.err
+    assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"finished"}
+    assert finished.items() <= {name: file.stat().st_mtime_ns for name, file in metrics(tmp_path).items()}.items()
+    assert (len(finished), len(metrics(tmp_path))) == (7, 12)
+
+
+def metrics(folder: Path) -> dict[str, Path]:
+    return {file.parent.name: file for file in folder.glob("sweep/*/metrics.json")}
+
+
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGKILL))],
+)
+def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
+    number: signal.Signals, environment: dict[str, str], spawn_train: Command, tmp_path: Path
+) -> None:
+    command = (*SWEEP, "seed=0,1", "trainer.max_epochs=100")
+    with subprocess.Popen(
+        [sys.executable, "-m", "digitrec.train", *command], cwd=tmp_path, env=environment, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as sweep:  # fmt: skip
+        for _ in range(600):
+            if len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2:
+                break
+            time.sleep(0.1)
+        if number == signal.SIGINT:
+            os.killpg(sweep.pid, number)  # as a terminal does
+        else:
+            sweep.send_signal(number)
+        said, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number], said
+    for _ in range(100):
+        if not processes_of(sweep.pid):
+            break
+        time.sleep(0.1)
+    assert not processes_of(sweep.pid)
+    assert "Traceback" not in said
+    resumed = spawn_train(*command, env=environment)
+    assert resumed.code == 0, resumed.err
+    assert resumed.out.count("goes on after step") == 2, resumed.out
+
+
+def processes_of(session: int) -> list[str]:
+    """Names of all that still run in a session, as /proc tells them."""
+    stats = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended meanwhile
+            stats.append(file.read_text())
+    fields = [(text.partition(")")[0], text.rpartition(")")[2].split()) for text in stats]
+    return [name for name, (state, _, _, its_session, *_) in fields if its_session == str(session) and state != "Z"]

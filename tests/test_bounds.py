@@ -1,0 +1,79 @@
+"""A strange yaml file can't take the machine's memory or time, or run anything."""
+
+import resource
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command
+
+HEAD = "# @package _global_\n"
+BOMB = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
+    f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+HOSTILE = {
+    "a number of a million digits": (f"seed: {'1' * 1_000_000}\n", "mine.yaml:2: a number of 1,000,000 digits"),
+    "an infinite number": ("seed: 1e999999\n", "seed=Infinity"),
+    "lists in lists": (f"model: {'[' * 100_000}{']' * 100_000}\n", "more than 50 deep"),
+    "lists just too deep": (f"model: {'[' * 60}{']' * 60}\n", "more than 50 deep"),
+    "mappings in mappings": ("".join(f"{' ' * i}a:\n" for i in range(200)), "more than 50 deep"),
+    "anchors that multiply": (BOMB, "anchors that stand for more than 100,000 values"),
+    "an anchor in itself": ("a: &a [*a]\n", "deep"),
+    "megabytes": ("# x\n" * 600_000, "longer than 1,048,576 characters"),
+    "a program": ("a: !!python/object/apply:os.system [touch pwned]\n", "python/object/apply:os.system"),
+    "no mapping": ("- 1\n", "mine"),
+    "bytes": ("\x00\x01", "mine"),
+}
+
+
+def limited() -> None:
+    """No more memory than a start without torch takes."""
+    resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_file_is_refused_by_name_in_bounded_memory(case: str, spawn_train: Command, tmp_path: Path) -> None:
+    text, words = HOSTILE[case]
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(HEAD + text, encoding="utf-8")
+    outcome = spawn_train("--config-dir=conf", "experiment=mine", preexec_fn=limited)
+    assert outcome.code == 2, outcome.err
+    assert words in outcome.err
+    assert len(outcome.err) < 1000
+    assert not list(tmp_path.glob("outputs/train/*"))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_anchors_work_as_long_as_they_are_few(run_train: Command, tmp_path: Path) -> None:
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(
+        f"{HEAD}seed: &number 5\nmodel:\n  filters: [8, *number]\n"
+    )
+    outcome = run_train("--config-dir=conf", "experiment=mine", "--cfg", "job")
+    assert (outcome.code, "- 8\n  - 5\n" in outcome.out) == (0, True), outcome
+
+
+ALIASES = [
+    "torch.load", "torch.serialization.load", "torch.hub.load", "torch.utils.cpp_extension.load", "builtins.open",
+    "io.open", "_io.open", "os.system", "posix.system", "subprocess.Popen", "builtins.eval", "builtins.exec",
+    "digitrec.process.os.system", "digitrec.models.cnn.torch.load", "digitrec.build.shutil.rmtree",
+    "digitrec.training.run_record.subprocess.run", "digitrec.data.files.shutil.rmtree", "pathlib.Path.unlink",
+    "lightning.pytorch.callbacks.os.system", "lightning.pytorch.trainer.trainer.torch.load", "importlib.import_module",
+    "hydra.utils.call", "hydra.utils.get_method", "digitrec.train.main",
+]  # fmt: skip
+
+
+PLACES = ["optimizer", "scheduler", "+callbacks.x", "logger.tensorboard", "trainer", "data", "+hydra.callbacks.x"]
+CASES = [*(("model", target) for target in ALIASES), *((place, "os.system") for place in PLACES)]
+
+
+@pytest.mark.parametrize(("place", "target"), CASES)
+def test_no_name_of_a_dangerous_function_is_built(place: str, target: str, run_train: Command, tmp_path: Path) -> None:
+    override = f"{place}={{_target_:{target}}}" if place.startswith("+") else f"{place}._target_={target}"
+    outcome = run_train("data=digits", override)
+    assert outcome.code == 2, outcome
+    assert target in outcome.err
+    assert outcome.err.count("\n") <= 2
+    assert not list(tmp_path.glob("outputs/train/*"))

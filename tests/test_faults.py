@@ -1,0 +1,91 @@
+"""No right to write, no room, no right to read: said in a line before the first step."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.command import Command, Outcome
+
+SETTINGS = ("data=digits", "model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1")
+NAMESPACE = ["unshare", "--user"]  # where root has no more rights than anybody
+MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+def works(command: list[str]) -> bool:
+    return shutil.which(command[0]) is not None and not subprocess.run([*command, "true"], check=False).returncode
+
+
+def within(namespace: list[str], folder: Path, *arguments: str) -> Outcome:
+    command = [*namespace, sys.executable, "-m", "digitrec.train", *SETTINGS, *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def assert_refused(outcome: Outcome, *words: str) -> None:
+    assert outcome.code in (1, 2), outcome
+    assert all(word in outcome.err for word in words), outcome.err
+    assert outcome.err.count("\n") <= 2
+    assert "epoch" not in outcome.out
+
+
+@pytest.mark.skipif(not works(MOUNTS), reason="this system lets nobody mount a file system of their own")
+@pytest.mark.parametrize(
+    ("mount", "words"),
+    [
+        ("mount -t tmpfs -o size=4k none run && : > run/full && dd if=/dev/zero of=run/full bs=4k", "No space left"),
+        ("mount -t tmpfs -o size=256k none run", "of room"),
+        ("mount -t tmpfs -o ro none run", "Read-only file system"),
+    ],
+    ids=["full", "nearly full", "read-only"],
+)
+def test_a_disk_without_room_is_named_before_the_first_step(mount: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    script = [*MOUNTS, "sh", "-c", f'{mount} 2>/dev/null; exec "$@"', "sh"]
+    assert_refused(within(script, tmp_path, "hydra.run.dir=run"), "run", words)
+
+
+def plain() -> list[str]:
+    """What takes root's rights away."""
+    if os.geteuid():
+        return []
+    if not works(NAMESPACE):
+        pytest.skip("root cannot give up its rights here")
+    return NAMESPACE
+
+
+def test_a_run_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "outputs").mkdir(mode=0o555)
+    assert_refused(within(plain(), tmp_path), "the run folder cannot be written", "outputs", "Permission denied")
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o444, 0o555])
+def test_a_data_folder_that_may_not_be_used_is_named(mode: int, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    data.chmod(mode)
+    refused = within(plain(), tmp_path, "data=mnist", f"data.root={data}", "data.mirrors=['http://127.0.0.1:9/']")
+    data.chmod(0o755)
+    assert_refused(refused, str(data), "Next:")
+
+
+def test_a_picture_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    from PIL import Image
+
+    for name in ("zero", "one"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        for number in range(4):
+            Image.new("L", (28, 28), 255).save(tmp_path / "pictures" / name / f"{number}.png")
+    secret = tmp_path / "pictures" / "one" / "2.png"
+    secret.chmod(0o000)
+    refused = within(plain(), tmp_path, "data=folder", f"data.root={tmp_path / 'pictures'}")
+    assert_refused(refused, str(secret), "Permission")
+
+
+def test_more_processes_than_cores_are_refused(run_train: Command) -> None:
+    refused = run_train(*SETTINGS, "trainer=ddp", "trainer.devices=99")
+    assert refused.code == 2
+    assert f"trainer.devices: 99 processes, but this machine has {os.cpu_count()} cores" in refused.err

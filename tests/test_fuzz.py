@@ -1,0 +1,157 @@
+"""Whatever a person types, writes into a file or sends as a picture: an answer in a line or two, never a traceback."""
+
+import io
+import string
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+
+from digitrec.config import CONF_DIR, compose
+from digitrec.data import folder
+from digitrec.errors import DigitrecError
+from tests.command import Command
+
+# Checked after all that is made up: a configuration that would do is refused for this, and nothing is trained.
+STOP = "run_dir=/nowhere/x"
+SHARED = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+SHORT = settings(SHARED, max_examples=60)
+LONG = settings(SHARED, max_examples=1000, derandomize=False)
+
+
+def keys(node: Any, prefix: str = "") -> list[str]:
+    inner = [(f"{prefix}{key}", value) for key, value in node.items()] if isinstance(node, dict) else []
+    return [path for key, value in inner for path in (key, *keys(value, f"{key}."))]
+
+
+KEYS = [key for key in keys(compose("train")) if key != "run_dir"]
+GROUPS = [entry.name for entry in CONF_DIR.iterdir() if entry.is_dir() and entry.name != "hydra"]
+letters = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=12)
+scalars = st.one_of(
+    st.integers().map(str), st.floats().map(str), letters, st.sampled_from(["null", "true", "''", "9" * 5000, "1e999"]),
+    st.sampled_from(["${seed}", "${nope}", "${oc.env:HOME}", "${oc.decode:'['}", "${random_suffix:}", "cnn", "adam"]),
+    st.sampled_from(["torch.load", "os.system", "builtins.open", "{_target_:os.system}", "[{_target_:builtins.eval}]"]),
+)  # fmt: skip
+values = st.recursive(
+    scalars,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]"),
+        st.dictionaries(st.sampled_from(["a", "_target_", "lr", "1"]), inner, max_size=3).map(
+            lambda items: "{" + ",".join(f"{key}:{value}" for key, value in items.items()) + "}"
+        ),
+        inner.map(lambda item: "[" * 300 + item),
+    ),
+    max_leaves=5,
+)
+names = st.one_of(st.sampled_from([*KEYS, *GROUPS]), letters.filter(lambda text: not text.startswith("-")))
+overrides = st.one_of(
+    st.builds("{}{}={}".format, st.sampled_from(["", "", "+", "++"]), names, values),
+    names.map("~{}".format),
+    letters.filter(lambda text: not text.startswith("-")),
+)
+
+
+def assert_answered(run_train: Command, *arguments: str) -> None:
+    outcome = run_train(*arguments, STOP)
+    assert outcome.code == 2, outcome
+    assert "Traceback" not in outcome.err
+    assert 1 <= len(outcome.err.strip().split("\n")) <= 4, outcome.err
+
+
+plain = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), letters, st.sampled_from(["${seed}", "os.system"])),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4),
+        st.dictionaries(
+            st.one_of(st.sampled_from(["_target_", "lr", "model", "defaults"]), letters), inner, max_size=4
+        ),
+    ),
+    max_leaves=12,
+)
+nested = st.dictionaries(st.sampled_from([*GROUPS, *KEYS, "defaults", "hydra_"]), plain, max_size=4)
+experiments = [file.read_text(encoding="utf-8") for file in sorted(CONF_DIR.glob("experiment/*.yaml"))]
+
+
+@st.composite
+def damaged_experiments(draw: st.DrawFn) -> str:
+    text = draw(st.sampled_from(experiments))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(text)))
+        end = min(len(text), start + draw(st.integers(0, 20)))
+        text = text[:start] + draw(st.text(string.printable, max_size=8)) + text[end:]
+    return text
+
+
+files = st.one_of(
+    letters, damaged_experiments(), nested.map(lambda node: "# @package _global_\n" + yaml.safe_dump(node))
+)
+
+
+def drawing() -> Image.Image:
+    picture = Image.new("RGB", (40, 40), "white")
+    ImageDraw.Draw(picture).ellipse((10, 5, 30, 35), outline="black", width=4)
+    return picture
+
+
+def saved(kind: str) -> bytes:
+    buffer = io.BytesIO()
+    drawing().save(buffer, kind)
+    return buffer.getvalue()
+
+
+PICTURES = {kind: saved(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP", "PPM")}
+
+
+@st.composite
+def damaged_pictures(draw: st.DrawFn) -> bytes:
+    content = bytearray(draw(st.sampled_from(list(PICTURES.values()))))
+    for _ in range(draw(st.integers(0, 6))):
+        near_the_start = draw(st.booleans())
+        content[draw(st.integers(0, min(60, len(content) - 1) if near_the_start else len(content) - 1))] = draw(
+            st.integers(0, 255)
+        )
+    return bytes(content[: draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))])
+
+
+def no_override(run_train: Command, given_overrides: list[str]) -> None:
+    assert_answered(run_train, *given_overrides)
+
+
+def no_file(run_train: Command, tmp_path: Path, text: str) -> None:
+    place = tmp_path / "conf" / "experiment"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "mine.yaml").write_text(text, encoding="utf-8")
+    assert_answered(run_train, f"--config-dir={tmp_path / 'conf'}", "experiment=mine")
+
+
+def no_picture(tmp_path: Path, content: bytes) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir(exist_ok=True)
+        drawing().save(tmp_path / name / "a.png")
+        (tmp_path / name / "b.png").write_bytes(content)
+    try:
+        images, _ = folder.load(tmp_path, "train")
+    except DigitrecError as error:
+        assert "b.png cannot be read" in str(error)  # noqa: PT017 - a damaged picture may still be one
+    else:
+        assert images.shape == (2, 28, 28)
+
+
+from_overrides = given(given_overrides=st.lists(overrides, min_size=1, max_size=3))
+from_files = given(text=files)
+from_pictures = given(content=damaged_pictures())
+test_no_override_brings_a_traceback = SHORT(from_overrides(no_override))
+test_no_configuration_file_brings_a_traceback = SHORT(from_files(no_file))
+test_no_picture_brings_a_traceback = SHORT(from_pictures(no_picture))
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+class TestAtLength:
+    test_overrides = staticmethod(LONG(from_overrides(no_override)))
+    test_files = staticmethod(LONG(from_files(no_file)))
+    test_pictures = staticmethod(LONG(from_pictures(no_picture)))
