@@ -1,0 +1,138 @@
+"""The forms in which people all over the world write the digits.
+
+A form is a drawing of pen strokes in the order in which a hand makes them. Points are hundredths of the
+digit's height, x to the right and y down; a stroke runs smoothly through its points, except where a `!` marks
+a corner, and `;` lifts the pen.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Stroke(NamedTuple):
+    """Points (n, 2) in digit heights that the pen passes, n >= 3, and whether it turns sharply there, (n,) bool."""
+
+    points: Tensor
+    corners: Tensor
+
+
+class Style(NamedTuple):
+    """One way to write a digit; `share`: how often, beside the digit's other ways."""
+
+    label: int
+    strokes: tuple[Stroke, ...]
+    share: float = 1.0
+
+
+def _style(name: str, drawing: str) -> Style:
+    return Style(int(name[0]), tuple(_stroke(part) for part in drawing.split(";")), _SHARES.get(name, 1.0))
+
+
+def _stroke(drawing: str) -> Stroke:
+    words = drawing.split()
+    points = torch.tensor([[float(number) for number in word.rstrip("!").split(",")] for word in words]) / 100
+    corners = torch.tensor([word.endswith("!") for word in words])
+    corners[[0, -1]] = True
+    return _with_middles(Stroke(points, corners))
+
+
+def _with_middles(stroke: Stroke) -> Stroke:
+    """Put a point into each straight line between two corners, so that a hand can bend it."""
+    points, corners = [stroke.points[0]], [True]
+    for i in range(1, len(stroke.points)):
+        if stroke.corners[i - 1] and stroke.corners[i]:
+            points.append((stroke.points[i - 1] + stroke.points[i]) / 2)
+            corners.append(False)
+        points.append(stroke.points[i])
+        corners.append(bool(stroke.corners[i]))
+    return Stroke(torch.stack(points), torch.tensor(corners))
+
+
+_DRAWINGS = {
+    "0-plain": "33,0 12,13 2,48 12,87 31,100 50,87 60,50 50,14 30,1",
+    "0-round": "42,1 12,14 0,50 12,87 42,100 74,87 84,50 74,14 40,0",
+    "0-narrow": "20,0 6,20 1,50 6,82 19,100 32,82 37,50 32,18 19,1",
+    "0-open": "22,5 8,24 2,54 11,88 32,100 54,86 61,50 55,18 41,-3",
+    "0-tailed": "34,4 12,14 2,50 12,88 32,100 52,86 59,48 48,12 28,5 26,16 42,18 64,6",
+    "0-inner_tail": "42,1 14,12 2,50 12,88 32,100 52,86 59,48 50,14 34,5 25,22",
+    "0-slashed": "33,0 12,13 2,48 12,87 31,100 50,87 60,50 50,14 30,1; 53,14 9,87",
+    "0-slashed_through": "34,0 12,13 2,48 12,87 33,100 54,87 64,50 54,14 31,1; 76,-4 -8,104",
+    "0-angular": "30,0! 5,26! 4,76! 29,100! 55,76! 56,25! 29,1",
+    "0-square": "5,1! 4,100! 56,100! 56,1! 3,0",
+    "1-bare": "10,0 10,100",
+    "1-slanted": "34,0 0,100",
+    "1-flagged": "0,24 22,0! 22,100",
+    "1-curved_flag": "0,20 14,14 24,0! 23,50 23,100",
+    "1-long_flag": "0,46 34,0! 34,100",
+    "1-footed": "0,22 22,0! 22,100; 0,100 46,100",
+    "1-long_flag_footed": "0,36 28,0! 28,100; 6,100 54,100",
+    "2-flat_foot": "4,22 18,3 42,3 54,22 44,48 20,78 2,98! 64,97",
+    "2-curved_foot": "6,26 20,3 44,5 52,26 36,60 4,95! 20,88 44,98 66,88",
+    "2-looped": "4,24 18,3 42,2 53,20 44,48 26,80 9,97 -2,92 4,80 20,83 42,97 66,92",
+    "2-large_loop": "6,20 24,0 48,8 50,34 34,70 10,98 -6,88 4,72 26,82 48,100 70,90",
+    "2-z_like": "3,4 53,2! 4,98! 62,98",
+    "2-square": "2,0 52,0! 52,50! 3,50! 3,100! 56,100",
+    "3-round": "4,16 24,1 47,10 45,34 22,47! 48,54 57,76 40,97 18,100 0,86",
+    "3-soft_waist": "5,13 28,0 49,14 42,38 24,47 24,50 44,55 57,76 38,98 2,92",
+    "3-looped_waist": "5,13 28,0 48,14 40,38 20,50 14,46 24,43 48,54 56,78 36,99 0,90",
+    "3-flat_topped": "3,3 51,2! 23,40! 48,50 56,74 38,97 14,99 0,86",
+    "3-small_upper": "14,12 29,1 43,10 39,28 22,36! 52,47 63,74 40,99 0,88",
+    "3-angular": "4,3 50,2! 22,44! 52,70! 4,100",
+    "3-square": "2,0 52,0! 53,100! 0,100; 12,49 52,49",
+    "4-open": "15,0 2,60! 64,59; 45,26 43,100",
+    "4-open_upright": "7,3 6,55! 64,54; 48,0 47,100",
+    "4-open_round": "9,4 3,42 10,55 50,52 64,50; 50,8 44,100",
+    "4-closed": "66,66 0,66! 43,0! 43,100",
+    "4-closed_two_strokes": "40,0 1,64! 64,63; 40,2 39,100",
+    "4-long_crossbar": "42,0 2,58! 90,57; 48,2 46,100",
+    "4-curved_stem": "16,2 3,50! 66,46; 54,14 52,58 34,100",
+    "4-square": "5,0 4,52! 56,52; 54,0 54,100",
+    "5-barred": "13,3 8,45! 28,37 52,48 56,76 35,99 2,92; 12,3 60,0",
+    "5-loose_bar": "13,12 8,46! 30,38 53,50 55,78 33,100 1,93; 18,0 64,-3",
+    "5-one_stroke": "58,0 13,1! 9,45! 32,38 56,54 53,86 26,100 0,92",
+    "5-s_like": "58,2 28,1 11,13 14,37 40,48 55,70 43,93 20,100 0,90",
+    "5-pointed": "54,0 14,1! 7,45! 38,42! 55,66! 40,97! 2,96",
+    "5-square": "56,0 6,0! 6,48! 54,48! 54,100! 2,100",
+    "6-straight_back": "42,0 12,52 4,80 20,100 45,95 54,75 38,57 14,65 5,82",
+    "6-curled": "52,6 32,2 10,28 2,66 12,94 36,100 56,83 49,60 28,53 6,68",
+    "6-nearly_closed": "54,17 44,2 22,3 5,30 2,70 17,97 43,97 56,77 44,56 20,56 4,72",
+    "6-large_bowl": "34,0 9,36 0,70 17,98 48,98 62,72 46,46 19,48 1,68",
+    "6-small_bowl": "38,0 12,48 5,82 19,100 40,93 40,75 24,70 7,82",
+    "6-angular": "42,0 5,56! 5,99! 54,99! 54,57! 4,58",
+    "6-square": "54,0 5,0! 4,100! 56,100! 55,50! 4,50",
+    "7-plain": "2,3 62,2! 24,100",
+    "7-barred": "2,3 62,2! 24,100; 16,52 64,49",
+    "7-serif": "2,18 4,2! 66,2! 28,100",
+    "7-serif_barred": "2,18 4,2! 66,2! 29,100; 20,52 66,49",
+    "7-curved": "0,6 30,2 64,4! 40,42 27,100",
+    "7-curved_barred": "0,6 30,2 64,4! 40,42 29,100; 18,50 66,47",
+    "7-wavy_topped": "2,14 13,2 36,8 64,1! 34,50 22,100",
+    "7-square": "0,0 60,0! 58,100",
+    "8-s_loop": "50,16 30,0 9,14 17,37 44,59 54,82 30,100 4,84 14,58 42,37 51,12",
+    "8-from_middle": "28,46 8,28 14,6 32,0 48,12 42,34 14,58 4,82 28,100 54,84 46,60 24,43",
+    "8-circles": "29,0 9,9 8,34 29,46 50,34 49,10 27,0; 29,46 6,60 3,86 29,100 55,87 52,60 27,46",
+    "8-open": "44,3 20,2 9,18 20,39 46,62 52,86 28,100 5,84 16,58 42,36 60,2",
+    "8-narrow_waist": "54,14 29,0 4,14 21,41 37,58 56,86 29,100 2,86 21,58 37,41 55,12",
+    "8-small_upper": "44,14 30,1 16,12 22,32 50,56 58,82 30,100 2,82 12,54 38,32 44,12",
+    "8-angular": "5,1! 53,1! 4,99! 57,99! 4,0",
+    "8-square": "5,0! 55,0! 56,100! 4,100! 4,0; 4,50 56,50",
+    "9-straight": "50,15 29,0 6,12 4,38 24,50 46,37 53,8! 52,100",
+    "9-curved": "51,18 28,0 4,16 8,43 34,46 53,14! 54,56 40,90 8,100",
+    "9-hooked": "51,16 28,0 5,12 6,38 28,47 53,14! 54,76 38,100 12,98 1,84",
+    "9-slanted": "53,22 40,1 15,5 4,30 20,48 42,40 54,14! 44,60 22,100",
+    "9-loop": "52,24 34,1 10,10 6,38 28,47 48,30 54,10 54,40 50,100",
+    "9-angular": "54,46 5,46! 5,2! 54,2! 52,100",
+    "9-square": "55,50 5,50! 5,0! 55,0! 55,100! 4,100",
+}
+
+# Forms that few people use; the others of a digit are drawn equally often.
+_SHARES = {
+    **dict.fromkeys([name for name in _DRAWINGS if name.endswith("-square")], 0.4),
+    "0-angular": 0.5,
+    "8-angular": 0.5,
+    "5-pointed": 0.5,
+}
+
+STYLES = {name: _style(name, drawing) for name, drawing in _DRAWINGS.items()}
