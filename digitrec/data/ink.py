@@ -28,13 +28,13 @@ def pens(strokes: Strokes, generator: torch.Generator, thin: float = 0.15, thick
 
 
 def widest(strokes: Strokes) -> Tensor:
-    """Width of pen (N,), in pixels of MNIST's framing, above which counters close: ink may cover 60 %."""
+    """Width of pen (N,), in pixels of MNIST's framing, above which counters close: ink may cover 55 %."""
     absent = (strokes.pressure == 0)[..., None]
     low, high = _extent(strokes.points, strokes.points, absent)
     length: Tensor = (strokes.points.diff(dim=2).norm(dim=-1) * (strokes.pressure[:, :, 1:] > 0)).sum((1, 2))
     scale = (INK_SIDE - 2.5) / (high - low).amax(1)
     sides = (high - low) * scale[:, None] + 5  # a pen's width, and as much room as even a bare 1 has about it
-    return 0.6 * sides.prod(1) / (length * scale)
+    return 0.55 * sides.prod(1) / (length * scale)
 
 
 def draw(strokes: Strokes, pen: Tensor) -> Tensor:

@@ -51,14 +51,14 @@ class Hand:
         pressure: of the relative width of the pen along a stroke.
     """
 
-    slant: float = 5.0
-    slant_spread: float = 10.0
+    slant: float = 7.0
+    slant_spread: float = 12.0
     rotation: float = 4.0
     aspect: float = 0.2
-    form: float = 0.04
+    form: float = 0.045
     stroke: float = 0.018
     ends: float = 0.03
-    tremor: float = 0.004
+    tremor: float = 0.003
     pressure: float = 0.12
 
 
@@ -213,10 +213,10 @@ def _overshoot(points: Tensor, generator: torch.Generator, hand: Hand) -> Tensor
 
 
 def _tremble(points: Tensor, generator: torch.Generator, hand: Hand) -> Tensor:
-    """Add two waves per axis and stroke, some 2 to 12 to a stroke; few hands tremble much."""
+    """Add two waves per axis and stroke, some 2 to 9 to a stroke; few hands tremble much."""
     count, strokes, resolution, _ = points.shape
-    amplitude = hand.tremor * torch.exp(0.5 * _normal((count, 1, 1, 1), generator))
-    waves = 2 + 10 * torch.rand(2, count, strokes, 1, 2, generator=generator)
+    amplitude = hand.tremor * torch.exp(0.6 * _normal((count, 1, 1, 1), generator))
+    waves = 2 + 7 * torch.rand(2, count, strokes, 1, 2, generator=generator)
     phase = 2 * torch.pi * torch.rand(2, count, strokes, 1, 2, generator=generator)
     place = 2 * torch.pi * torch.linspace(0, 1, resolution)[:, None]
     return points + (amplitude * torch.sin(waves * place + phase)).sum(0)

@@ -1,0 +1,402 @@
+"""Pictures of digits as people really send them: situations, each composed of effects and saved as it would be."""
+
+import io
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.random import Generator, default_rng
+from PIL import Image
+
+from tests.handwriting import effects as e
+from tests.handwriting.digits import Array, Digit, Source, cropped
+
+Maker = Callable[[Digit, Generator], Image.Image]
+BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+BLUE, RED, GREEN = (0.1, 0.18, 0.62), (0.78, 0.1, 0.14), (0.08, 0.5, 0.25)
+EXIF_ORIENTATION = 0x0112
+TURNS = {  # what a camera does before it writes a picture with this orientation
+    3: Image.Transpose.ROTATE_180,
+    6: Image.Transpose.ROTATE_90,
+    8: Image.Transpose.ROTATE_270,
+}
+
+
+class Situation(NamedTuple):
+    """How a picture is made, and the kind of file and the mode it comes in."""
+
+    make: Maker
+    format: str = "PNG"
+    mode: str = "RGB"
+
+
+def picture(label: int, situation: str, seed: int, source: Source = "strokes", style: str | None = None) -> Image.Image:
+    """The picture as a reader opens it: a pure function of its arguments."""
+    return Image.open(io.BytesIO(file(label, situation, seed, source, style)))
+
+
+def file(label: int, situation: str, seed: int, source: Source = "strokes", style: str | None = None) -> bytes:
+    """The picture's file."""
+    kind = SITUATIONS[situation]
+    rng = default_rng([label, seed, zlib.crc32(situation.encode())])
+    image = kind.make(Digit(label, seed + zlib.crc32(situation.encode()) % 1000 * 100_000, source, style), rng)
+    stream = io.BytesIO()
+    options = {"quality": int(rng.integers(55, 93)), "exif": image.getexif()} if kind.format == "JPEG" else {}
+    image.save(stream, kind.format, **options)
+    return stream.getvalue()
+
+
+def save(folder: Path, label: int, situation: str, seed: int, source: Source = "strokes") -> Path:
+    """Write the picture's file into a folder, its suffix that of its format."""
+    suffix = {"JPEG": "jpg", "TIFF": "tif"}.get(SITUATIONS[situation].format, SITUATIONS[situation].format.lower())
+    path = folder / f"{situation}_{label}_{seed}.{suffix}"
+    path.write_bytes(file(label, situation, seed, source))
+    return path
+
+
+def _canvas(rng: Generator, least: int, most: int) -> tuple[int, int]:
+    """Width and height of a canvas; half of them are square."""
+    width = int(rng.integers(least, most + 1))
+    return width, width if rng.random() < 0.5 else int(width * rng.uniform(0.7, 1.4))
+
+
+def _ink(
+    digit: Digit,
+    rng: Generator,
+    size: tuple[int, int],
+    pen: tuple[float, float],
+    height: tuple[float, float] = (0.4, 0.85),
+    jagged: bool = False,
+) -> Array:
+    """A digit somewhere on a canvas; its height in shares of the canvas, the pen in shares of the digit's height."""
+    tall = max(8, int(rng.uniform(*height) * min(size)))
+    ink = digit.ink(tall, max(1.0, rng.uniform(*pen) * tall), jagged)
+    while ink.shape[1] > 0.96 * size[0]:
+        tall = int(tall * 0.9)
+        ink = digit.ink(tall, max(1.0, rng.uniform(*pen) * tall), jagged)
+    return e.placed(ink, size, rng)
+
+
+def _rgb(sheet: Array) -> Image.Image:
+    return Image.fromarray(e.to_bytes(sheet))
+
+
+def _on_screen(ink: Array, paper: e.Colour = WHITE, colour: e.Colour = BLACK) -> Image.Image:
+    """Pixels of a drawing program."""
+    return _rgb(e.covered(np.full((*ink.shape, 3), paper, np.float32), ink, colour))
+
+
+def _mouse_ink(digit: Digit, rng: Generator) -> Array:
+    return _ink(digit, rng, _canvas(rng, 200, 700), (0.04, 0.12), jagged=rng.random() < 0.6)
+
+
+def mouse(digit: Digit, rng: Generator) -> Image.Image:
+    """Drawn by mouse, black on white."""
+    return _on_screen(_mouse_ink(digit, rng))
+
+
+def mouse_thin(digit: Digit, rng: Generator) -> Image.Image:
+    """A line of one to three pixels on a large canvas."""
+    size = _canvas(rng, 350, 1000)
+    tall = int(rng.uniform(0.4, 0.8) * min(size))
+    return _on_screen(e.placed(digit.ink(tall, rng.uniform(1, 3), jagged=True)[:, : size[0]], size, rng))
+
+
+def mouse_unsmoothed(digit: Digit, rng: Generator) -> Image.Image:
+    """Stair-stepped edges, as simple programs paint them."""
+    return _on_screen((_mouse_ink(digit, rng) > 0.5).astype(np.float32))
+
+
+def finger(digit: Digit, rng: Generator) -> Image.Image:
+    """A finger on a phone: thick, round, smooth."""
+    return _on_screen(_ink(digit, rng, _canvas(rng, 250, 700), (0.12, 0.2), (0.5, 0.9)))
+
+
+def white_on_black(digit: Digit, rng: Generator) -> Image.Image:
+    """White on black, as the digits of data sets."""
+    return _on_screen(_mouse_ink(digit, rng), BLACK, WHITE)
+
+
+def dark_mode(digit: Digit, rng: Generator) -> Image.Image:
+    """A light colour on a dark one."""
+    colour = tuple(rng.uniform(0.65, 1.0, 3).tolist())
+    return _on_screen(_mouse_ink(digit, rng), (0.12, 0.13, 0.15), (colour[0], colour[1], colour[2]))
+
+
+def transparent(digit: Digit, rng: Generator) -> Image.Image:
+    """Dark ink on nothing; what lies under transparent pixels is black."""
+    ink = _mouse_ink(digit, rng)
+    image = Image.new("RGBA", e.size_of(ink))
+    image.putalpha(Image.fromarray(e.to_bytes(ink)))
+    return image
+
+
+def transparent_blue(digit: Digit, rng: Generator) -> Image.Image:
+    """Blue ink on nothing that is white beneath."""
+    ink = _mouse_ink(digit, rng)
+    image = _on_screen(ink, WHITE, BLUE)
+    image.putalpha(Image.fromarray(e.to_bytes(ink)))
+    return image
+
+
+def opaque_rgba(digit: Digit, rng: Generator) -> Image.Image:
+    """An alpha channel that says nothing."""
+    return mouse(digit, rng).convert("RGBA")
+
+
+def grey_alpha(digit: Digit, rng: Generator) -> Image.Image:
+    """Grey with alpha."""
+    return transparent(digit, rng).convert("LA")
+
+
+def tiny(digit: Digit, rng: Generator) -> Image.Image:
+    """Some 20 to 40 pixels in all."""
+    return _on_screen(_ink(digit, rng, _canvas(rng, 20, 40), (0.06, 0.16), (0.6, 0.9)))
+
+
+def huge(digit: Digit, rng: Generator) -> Image.Image:
+    """A canvas of 3,000 pixels."""
+    return Image.fromarray(e.to_bytes(1 - _ink(digit, rng, (3000, 3000), (0.01, 0.1))))
+
+
+def _pen_on_paper(
+    digit: Digit,
+    rng: Generator,
+    sheet: Array,
+    colour: e.Colour,
+    pen: tuple[float, float] = (0.03, 0.07),
+    height: tuple[float, float] = (0.3, 0.7),
+) -> Array:
+    """Pen of a colour on a sheet, running dry here and there."""
+    ink = _ink(digit, rng, (sheet.shape[1], sheet.shape[0]), pen, height)
+    return e.written(sheet, e.soft(e.broken(ink, rng, 0.35, cells=9), 0.6), colour)
+
+
+def _white_paper(rng: Generator, least: int = 450, most: int = 800) -> Array:
+    shade = rng.uniform(0.88, 1.0)
+    return e.paper(_canvas(rng, least, most), (shade, shade, shade * rng.uniform(0.96, 1.0)), rng, 0.03)
+
+
+def _photo(sheet: Array, rng: Generator, depth: float = 0.35, shadow: float = 0.0) -> Image.Image:
+    """What a phone makes of a sheet."""
+    sheet = e.lit(e.tilted(sheet, rng, 6, perspective=0.06), rng, depth)
+    sheet = e.shaded(sheet, rng, shadow) if shadow else sheet
+    return _rgb(e.noisy(e.blurred(sheet, rng.uniform(0.5, 1.6)), rng, rng.uniform(0.01, 0.03)))
+
+
+def _scan(sheet: Array, rng: Generator) -> Image.Image:
+    """What a scanner makes of a sheet laid on askew."""
+    return _rgb(e.noisy(e.blurred(e.tilted(sheet, rng, 8), 0.6), rng, 0.008))
+
+
+def ballpoint_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """Ballpoint on white paper under a lamp."""
+    colour = (0.15, 0.17, 0.25) if rng.random() < 0.5 else BLUE
+    return _photo(_pen_on_paper(digit, rng, _white_paper(rng), colour), rng)
+
+
+def shadow_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """The phone's own shadow across the paper."""
+    sheet = _pen_on_paper(digit, rng, _white_paper(rng), (0.12, 0.12, 0.2), (0.04, 0.09))
+    return _photo(sheet, rng, 0.25, shadow=rng.uniform(0.35, 0.55))
+
+
+def dim_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """Too little light: grey, blurred, noisy."""
+    sheet = _pen_on_paper(digit, rng, _white_paper(rng), (0.15, 0.15, 0.2), (0.05, 0.1))
+    return _rgb(e.noisy(e.blurred(e.lit(sheet, rng, 0.4), 1.8) * rng.uniform(0.35, 0.55), rng, 0.035))
+
+
+def ruled_scan(digit: Digit, rng: Generator) -> Image.Image:
+    """Blue lines on white paper."""
+    sheet = e.ruled(_white_paper(rng), rng.uniform(60, 130), (0.6, 0.72, 0.9), rng)
+    return _scan(_pen_on_paper(digit, rng, sheet, (0.1, 0.1, 0.18)), rng)
+
+
+def squared_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """Squared school paper."""
+    spacing = rng.uniform(35, 75)
+    sheet = e.ruled(_white_paper(rng), spacing, (0.7, 0.78, 0.86), rng)
+    sheet = e.ruled(sheet, spacing, (0.7, 0.78, 0.86), rng, upright=True)
+    return _photo(_pen_on_paper(digit, rng, sheet, BLUE, (0.04, 0.08)), rng, 0.25)
+
+
+def legal_pad(digit: Digit, rng: Generator) -> Image.Image:
+    """Yellow paper, blue lines and a red margin, scanned askew."""
+    sheet = e.paper(_canvas(rng, 450, 800), (0.99, 0.94, rng.uniform(0.55, 0.72)), rng, 0.03)
+    sheet = e.ruled(sheet, rng.uniform(65, 130), (0.55, 0.68, 0.8), rng)
+    sheet = e.margin(sheet, rng.choice([rng.uniform(0.03, 0.15), rng.uniform(0.85, 0.97)]), 3, (0.9, 0.45, 0.45))
+    return _scan(_pen_on_paper(digit, rng, sheet, (0.1, 0.1, 0.16), (0.03, 0.07)), rng)
+
+
+def blue_pen(digit: Digit, rng: Generator) -> Image.Image:
+    """Blue on white, scanned."""
+    return _scan(_pen_on_paper(digit, rng, _white_paper(rng), BLUE), rng)
+
+
+def red_pen(digit: Digit, rng: Generator) -> Image.Image:
+    """Red on white, scanned."""
+    return _scan(_pen_on_paper(digit, rng, _white_paper(rng), RED, (0.04, 0.09)), rng)
+
+
+def green_pen(digit: Digit, rng: Generator) -> Image.Image:
+    """Green felt-tip on white, photographed."""
+    return _photo(_pen_on_paper(digit, rng, _white_paper(rng), GREEN, (0.06, 0.12)), rng, 0.2)
+
+
+def pencil(digit: Digit, rng: Generator) -> Image.Image:
+    """Pencil on greyish paper: pale and grainy."""
+    grey = rng.uniform(0.78, 0.9)
+    sheet = e.paper(_canvas(rng, 400, 700), (grey, grey, grey), rng, 0.06)
+    ink = e.broken(_ink(digit, rng, _size(sheet), (0.03, 0.07), (0.35, 0.75)), rng, 0.7)
+    shade = rng.uniform(0.35, 0.55)
+    return _photo(e.written(sheet, e.soft(ink, 0.7), (shade, shade, shade)), rng, 0.15)
+
+
+def marker(digit: Digit, rng: Generator) -> Image.Image:
+    """A thick felt pen."""
+    return _photo(_pen_on_paper(digit, rng, _white_paper(rng), (0.05, 0.05, 0.07), (0.13, 0.2), (0.4, 0.8)), rng)
+
+
+def sticky_note(digit: Digit, rng: Generator) -> Image.Image:
+    """A dark pen on a strongly coloured note."""
+    colour = [(0.98, 0.92, 0.35), (0.98, 0.6, 0.72), (0.6, 0.92, 0.55), (0.5, 0.82, 0.95)][rng.integers(4)]
+    sheet = e.paper(_canvas(rng, 350, 600), colour, rng, 0.02)
+    return _photo(_pen_on_paper(digit, rng, sheet, (0.1, 0.1, 0.15), (0.05, 0.1), (0.4, 0.75)), rng, 0.3)
+
+
+def whiteboard(digit: Digit, rng: Generator) -> Image.Image:
+    """A coloured marker on a glossy board with a reflection."""
+    sheet = e.paper(_canvas(rng, 450, 800), (0.93, 0.94, 0.95), rng, 0.01)
+    colour = [BLUE, RED, GREEN, (0.1, 0.1, 0.1)][rng.integers(4)]
+    sheet = _pen_on_paper(digit, rng, sheet, colour, (0.06, 0.11), (0.3, 0.7))
+    return _photo(e.shaded(sheet, rng, -0.12), rng, 0.2)
+
+
+def blackboard(digit: Digit, rng: Generator) -> Image.Image:
+    """Chalk on a wiped board."""
+    colour = [(0.13, 0.2, 0.17), (0.15, 0.15, 0.16), (0.1, 0.25, 0.2)][rng.integers(3)]
+    sheet = e.smudged(e.paper(_canvas(rng, 400, 800), colour, rng, 0.05), rng, 0.12)
+    ink = e.broken(_ink(digit, rng, _size(sheet), (0.07, 0.14), (0.3, 0.75)), rng, 0.75)
+    return _photo(e.covered(sheet, 0.92 * e.soft(ink, 0.8), (0.95, 0.94, 0.9)), rng, 0.2)
+
+
+def turned_phone(digit: Digit, rng: Generator) -> Image.Image:
+    """A photo whose EXIF data say how the phone was held."""
+    orientation = int(rng.choice(list(TURNS)))
+    image = ballpoint_photo(digit, rng).transpose(TURNS[orientation])
+    image.getexif()[EXIF_ORIENTATION] = orientation
+    return image
+
+
+def palette(digit: Digit, rng: Generator) -> Image.Image:
+    """A few colours."""
+    return _on_screen(_mouse_ink(digit, rng), WHITE, BLUE).quantize(8)
+
+
+def gif(digit: Digit, rng: Generator) -> Image.Image:
+    """A GIF."""
+    return mouse(digit, rng).convert("L").quantize(16)
+
+
+def one_bit(digit: Digit, rng: Generator) -> Image.Image:
+    """A fax-like scan: black or white."""
+    grey = np.asarray(blue_pen(digit, rng).convert("L"))
+    return Image.fromarray(grey > 170)
+
+
+def sixteen_bit(digit: Digit, rng: Generator) -> Image.Image:
+    """A scanner's 16 bits of grey."""
+    grey = np.asarray(ruled_scan(digit, rng).convert("L"), np.uint16)
+    return Image.fromarray(grey * 257)
+
+
+def cmyk(digit: Digit, rng: Generator) -> Image.Image:
+    """A print shop's JPEG."""
+    return blue_pen(digit, rng).convert("CMYK")
+
+
+def grey_scan(digit: Digit, rng: Generator) -> Image.Image:
+    """A grey TIFF."""
+    return _scan(_pen_on_paper(digit, rng, _white_paper(rng), (0.1, 0.1, 0.1)), rng).convert("L")
+
+
+def small_in_corner(digit: Digit, rng: Generator) -> Image.Image:
+    """A small digit on a large empty canvas."""
+    return _on_screen(_ink(digit, rng, _canvas(rng, 400, 800), (0.07, 0.14), (0.08, 0.2)))
+
+
+def near_border(digit: Digit, rng: Generator) -> Image.Image:
+    """A few pixels from an edge."""
+    size = _canvas(rng, 200, 500)
+    ink = cropped(_ink(digit, rng, size, (0.05, 0.12), (0.4, 0.75)))
+    return _on_screen(e.at_edge(ink, size, rng, rng.uniform(1, 5)))
+
+
+def touching_border(digit: Digit, rng: Generator) -> Image.Image:
+    """Touching an edge with its outermost ink."""
+    size = _canvas(rng, 200, 500)
+    ink = cropped(_ink(digit, rng, size, (0.05, 0.12), (0.4, 0.75)))
+    return _on_screen(e.at_edge(ink, size, rng, 0))
+
+
+def specks(digit: Digit, rng: Generator) -> Image.Image:
+    """Dirt on the paper."""
+    sheet = _white_paper(rng)
+    ink = _ink(digit, rng, _size(sheet), (0.05, 0.1), (0.4, 0.75))
+    return _scan(e.written(sheet, e.specks(ink, rng, int(rng.integers(5, 30)), ink.shape[0] / 60), BLACK), rng)
+
+
+def intruder(digit: Digit, rng: Generator) -> Image.Image:
+    """A bit of the next digit at the edge."""
+    sheet = _white_paper(rng)
+    ink = _ink(digit, rng, _size(sheet), (0.05, 0.1), (0.4, 0.65))
+    return _rgb(e.noisy(e.written(sheet, e.intruder(ink, rng, ink.shape[0] / 25), (0.1, 0.1, 0.2)), rng, 0.01))
+
+
+def _size(sheet: Array) -> tuple[int, int]:
+    return sheet.shape[1], sheet.shape[0]
+
+
+SITUATIONS = {
+    "mouse": Situation(mouse),
+    "mouse_thin": Situation(mouse_thin),
+    "mouse_unsmoothed": Situation(mouse_unsmoothed),
+    "finger": Situation(finger),
+    "white_on_black": Situation(white_on_black),
+    "dark_mode": Situation(dark_mode),
+    "transparent": Situation(transparent, mode="RGBA"),
+    "transparent_blue": Situation(transparent_blue, mode="RGBA"),
+    "opaque_rgba": Situation(opaque_rgba, mode="RGBA"),
+    "grey_alpha": Situation(grey_alpha, mode="LA"),
+    "tiny": Situation(tiny),
+    "huge": Situation(huge, mode="L"),
+    "small_in_corner": Situation(small_in_corner),
+    "near_border": Situation(near_border),
+    "touching_border": Situation(touching_border),
+    "ballpoint_photo": Situation(ballpoint_photo, "JPEG"),
+    "shadow_photo": Situation(shadow_photo, "JPEG"),
+    "dim_photo": Situation(dim_photo, "JPEG"),
+    "turned_phone": Situation(turned_phone, "JPEG"),
+    "ruled_scan": Situation(ruled_scan),
+    "squared_photo": Situation(squared_photo, "JPEG"),
+    "legal_pad": Situation(legal_pad, "JPEG"),
+    "blue_pen": Situation(blue_pen, "JPEG"),
+    "red_pen": Situation(red_pen, "JPEG"),
+    "green_pen": Situation(green_pen, "WEBP"),
+    "pencil": Situation(pencil, "JPEG"),
+    "marker": Situation(marker, "JPEG"),
+    "sticky_note": Situation(sticky_note, "JPEG"),
+    "whiteboard": Situation(whiteboard, "JPEG"),
+    "blackboard": Situation(blackboard, "JPEG"),
+    "specks": Situation(specks),
+    "intruder": Situation(intruder),
+    "palette": Situation(palette, mode="P"),
+    "gif": Situation(gif, "GIF", "P"),
+    "one_bit": Situation(one_bit, "TIFF", "1"),
+    "sixteen_bit": Situation(sixteen_bit, mode="I;16"),
+    "cmyk": Situation(cmyk, "JPEG", "CMYK"),
+    "grey_scan": Situation(grey_scan, "TIFF", "L"),
+}
