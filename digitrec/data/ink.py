@@ -29,12 +29,22 @@ def pens(strokes: Strokes, generator: torch.Generator, thin: float = 0.15, thick
 
 def widest(strokes: Strokes) -> Tensor:
     """Width of pen (N,), in pixels of MNIST's framing, above which counters close: ink may cover 55 %."""
-    absent = (strokes.pressure == 0)[..., None]
-    low, high = _extent(strokes.points, strokes.points, absent)
-    length: Tensor = (strokes.points.diff(dim=2).norm(dim=-1) * (strokes.pressure[:, :, 1:] > 0)).sum((1, 2))
+    present = strokes.pressure > 0
+    low, high = _extent(strokes.points, strokes.points, ~present[..., None])
     scale = (INK_SIDE - 2.5) / (high - low).amax(1)
-    sides = (high - low) * scale[:, None] + 5  # a pen's width, and as much room as even a bare 1 has about it
-    return 0.55 * sides.prod(1) / (length * scale)
+    length: Tensor = (strokes.points.diff(dim=2).norm(dim=-1) * present[:, :, 1:]).sum((1, 2))
+    area = _area(strokes.points, present) * scale**2 + 130  # square pixels, with a margin of two or three
+    return 0.55 * area.clamp(min=170) / (length * scale)
+
+
+def _area(points: Tensor, present: Tensor) -> Tensor:
+    """Area (N,) of a box about strokes (N, S, K, 2), by their spread: a slant leaves it as it is."""
+    share = (present / present.sum((1, 2), keepdim=True)).flatten(1)[..., None]
+    points = points.flatten(1, 2)
+    points = points - (share * points).sum(1, keepdim=True)
+    spread = points.mT @ (share * points)
+    area: Tensor = 8 * torch.linalg.det(spread).clamp(min=0).sqrt()  # exact for the box about an ellipse
+    return area
 
 
 def draw(strokes: Strokes, pen: Tensor) -> Tensor:

@@ -52,9 +52,9 @@ class Hand:
     """
 
     slant: float = 7.0
-    slant_spread: float = 12.0
+    slant_spread: float = 13.0
     rotation: float = 4.0
-    aspect: float = 0.2
+    aspect: float = 0.22
     form: float = 0.045
     stroke: float = 0.018
     ends: float = 0.03
@@ -135,8 +135,8 @@ def _form(name: str, resolution: int) -> _Form:
     path = torch.block_diag(*[_path(stroke, resolution) for stroke in style.strokes])
     return _Form(
         (path @ points).float(),
-        (path @ _root(_covariance(points, reach=0.4))).float(),
-        (path @ _root(_covariance(points, reach=0.2) * _same_stroke(style))).float(),
+        (style.freedom * path @ _root(_covariance(points, reach=0.4))).float(),
+        (style.freedom * path @ _root(_covariance(points, reach=0.2) * _same_stroke(style))).float(),
     )
 
 

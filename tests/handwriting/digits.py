@@ -67,7 +67,7 @@ class Digit:
 
 def _jumped(points: Tensor, height: int, generator: torch.Generator) -> Tensor:
     """Points (S, K, 2) where a mouse reports them: whole pixels, a little off."""
-    return (points + 0.006 * height * torch.randn(points.shape, generator=generator)).round()
+    return (points + 0.004 * height * torch.randn(points.shape, generator=generator)).round()
 
 
 @cache
@@ -88,7 +88,7 @@ def enlarged(image: Array, height: int) -> Array:
     size = (round(digit.shape[1] * height / digit.shape[0]), height)
     large = np.asarray(Image.fromarray(digit).resize(size, Image.Resampling.BICUBIC))
     steepness = max(1.0, height / 40)
-    return cropped(np.clip((large - 0.45) * steepness + 0.5, 0, 1).astype(np.float32))
+    return cropped(np.clip((large - 0.5) * steepness + 0.5, 0, 1).astype(np.float32))
 
 
 def cropped(ink: Array) -> Array:
