@@ -301,7 +301,15 @@ def test_eight_processes_and_a_bad_server_end_with_sound_files(
 ) -> None:
     draw = random.Random(rounds)  # noqa: S311
     mirror.delay = 0.05
-    mirror.draw = lambda: draw.choice([None] * 10 + ["404", "503", "dropped", "truncated", "wrong"])
+    in_a_row = 0
+
+    def fault() -> str | None:
+        nonlocal in_a_row
+        drawn = draw.choice([None] * 5 + ["404", "503", "dropped", "truncated", "wrong"])
+        in_a_row = in_a_row + 1 if drawn and in_a_row < files.ROUNDS - 1 else 0
+        return drawn if in_a_row else None
+
+    mirror.draw = fault
     for turn in range(rounds):
         folder = tmp_path / f"{turn}"
         processes = [start(folder, archive) for _ in range(8)]
