@@ -1,41 +1,14 @@
 """An examination as one self-contained page, and its figures as files."""
 
-import base64
-import io
-from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, StrictUndefined
-from matplotlib.figure import Figure
-
 from digitrec.evaluation.examination import Comparison, Examination
-from digitrec.evaluation.figures import GALLERY, Exhibit, draw_all
+from digitrec.evaluation.figures import GALLERY, draw_all
 from digitrec.evaluation.metrics import class_scores
+from digitrec.evaluation.page import Card, Picture, picture, write_page
 
 TEMPLATE = Path(__file__).with_suffix(".html")
-SHRINK = 0.8  # pixels on the page for each of a figure; the rest is for displays with finer dots
 LIKELY_CHANCE = 0.05  # p-value from which a difference is not called one
-
-
-@dataclass(frozen=True)
-class Card:
-    """A headline number."""
-
-    label: str
-    value: str
-    note: str
-
-
-@dataclass(frozen=True)
-class Picture:
-    """A figure as the page shows it: data URIs for light and dark pages, size in pixels of the page."""
-
-    name: str
-    exhibit: Exhibit
-    light: str
-    dark: str
-    width: int
-    height: int
 
 
 def write_report(examination: Examination, folder: Path) -> Path:
@@ -44,23 +17,19 @@ def write_report(examination: Examination, folder: Path) -> Path:
     sections: dict[str, list[Picture]] = {}
     dark = draw_all(examination, dark=True)
     for name, figure in draw_all(examination).items():
-        png = _png(figure)
-        (folder / "figures" / f"{name}.png").write_bytes(png)
-        width, height = (round(SHRINK * dots) for dots in figure.get_size_inches() * figure.dpi)
-        picture = Picture(name, GALLERY[name], _data_uri(png), _data_uri(_png(dark[name])), width, height)
-        sections.setdefault(GALLERY[name].section, []).append(picture)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        exhibit = GALLERY[name]
+        drawn = picture(name, exhibit.title, exhibit.caption, figure, dark[name])
+        (folder / "figures" / f"{name}.png").write_bytes(drawn.png)
+        sections.setdefault(exhibit.section, []).append(drawn)
+    return write_page(
+        TEMPLATE,
+        folder / "report.html",
         examination=examination,
         cards=headline(examination),
         sections=sections,
         class_rows=_class_rows(examination),
         verdict=verdict(examination.comparison) if examination.comparison else "",
-        zip=zip,
     )
-    report = folder / "report.html"
-    report.write_text(page, encoding="utf-8")
-    return report
 
 
 def headline(examination: Examination) -> list[Card]:
@@ -85,14 +54,14 @@ def headline(examination: Examination) -> list[Card]:
     return cards
 
 
-def verdict(comparison: Comparison) -> str:
-    """What a comparison with another model comes to, in words."""
+def verdict(comparison: Comparison, this: str = "This model") -> str:
+    """What a comparison of `this` with another model comes to, in words."""
     difference, low, high = (f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}") for value in comparison.difference)
     test = comparison.test
     chance = test.p_value >= LIKELY_CHANCE
     p_value = "p < 0.0001" if test.p_value < 0.0001 else f"p = {test.p_value:.4f}"
     return (
-        f"This model is alone right on {test.only_a:,} images, {comparison.other} (accuracy {comparison.accuracy:.2%}) "
+        f"{this} is alone right on {test.only_a:,} images, {comparison.other} (accuracy {comparison.accuracy:.2%}) "
         f"on {test.only_b:,}. The difference in accuracy is {difference} percentage points (95% interval {low} to "
         f"{high}); McNemar's test gives {p_value}: "
         + ("it may well be chance." if chance else "more than chance would explain.")
@@ -104,13 +73,3 @@ def _class_rows(examination: Examination) -> list[tuple[str, int, float, float, 
     found = class_scores(examination.predictions.confusion)
     columns = (found.support, found.precision, found.recall, found.f1)
     return list(zip(examination.predictions.class_names, *(column.tolist() for column in columns), strict=True))
-
-
-def _png(figure: Figure) -> bytes:
-    stream = io.BytesIO()
-    figure.savefig(stream, format="png")
-    return stream.getvalue()
-
-
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"

@@ -1,0 +1,76 @@
+"""Self-contained pages in the look of the house: one style, pictures for light and dark inside."""
+
+import base64
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib.figure import Figure
+
+SHRINK = 0.8  # pixels on the page for each of a figure; the rest is for displays with finer dots
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline number."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a page shows it.
+
+    Attributes:
+        name: unique on the page.
+        title: heading.
+        caption: how to read it.
+        png: the figure for light pages.
+        light: the same as a data URI.
+        dark: the figure for dark pages as a data URI.
+        width: pixels of the page.
+        height: pixels of the page.
+    """
+
+    name: str
+    title: str
+    caption: str
+    png: bytes
+    light: str
+    dark: str
+    width: int
+    height: int
+
+
+def picture(name: str, title: str, caption: str, light: Figure, dark: Figure) -> Picture:
+    """The picture of a figure that was drawn twice, for light and for dark pages."""
+    png = _png(light)
+    width, height = (round(SHRINK * dots) for dots in light.get_size_inches() * light.dpi)
+    return Picture(name, title, caption, png, _data_uri(png), _data_uri(_png(dark)), width, height)
+
+
+def write_page(template: Path, file: Path, **values: Any) -> Path:
+    """Fill a template, which may build on page.html beside this file, every value escaped; return the page's path."""
+    environment = Environment(
+        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    file.write_text(environment.get_template(template.name).render(**values, zip=zip), encoding="utf-8")
+    return file
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png")
+    return stream.getvalue()
+
+
+def _data_uri(png: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
