@@ -14,7 +14,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
-from digitrec.config import CONF_DIR
+from digitrec.config import CONF_DIR, check_data
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import CheckpointError, UsageError
@@ -28,6 +28,7 @@ from digitrec.training.overhead import NoProfiler, forget_absent_gpu
 from digitrec.wording import first_line
 
 Settings = Mapping[str, Any]
+SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
 
 
 def build_datamodule(settings: Settings) -> DigitDataModule:
@@ -35,6 +36,36 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
     augmentations: list[Augmentation] = build_all("augmentation", settings.get("augmentation", {}))
     datamodule: DigitDataModule = _build("data", settings["data"], augmentations=augmentations, seed=settings["seed"])
     return datamodule
+
+
+def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
+    """The data set that a classifier's checkpoint names; nothing is read yet.
+
+    Args:
+        classifier: as loaded.
+        path: of its checkpoint, for messages.
+
+    Raises:
+        UsageError: it names none, or none of ours.
+    """
+    # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
+    named = {name: value for name, value in data_settings(classifier).items() if name in SPLITTING}
+    if "dataset" not in named:
+        raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
+    if named["dataset"] == "folder":
+        named["root"] = data_settings(classifier).get("root")
+    try:
+        check_data(named)
+    except UsageError as error:
+        raise UsageError(f"checkpoint: {path} was trained on what is no data set of ours: {error}") from None
+    return DigitDataModule(**named)
+
+
+def data_settings(classifier: DigitClassifier) -> dict[str, Any]:
+    """What a checkpoint says of its data; empty where that is nothing, or nothing sensible."""
+    settings: Any = classifier.settings
+    data = settings.get("data") if isinstance(settings, dict) else None
+    return data if isinstance(data, dict) else {}
 
 
 def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool = True) -> DigitClassifier:

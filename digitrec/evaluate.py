@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from digitrec.config import EvaluateConfig, check, check_data, check_path
+from digitrec.config import EvaluateConfig, check, check_path
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.launch import keep_composition, launch
 from digitrec.training.run_record import run_record, write_json
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from digitrec.data.datamodule import DigitDataModule
     from digitrec.data.datasets import Split
     from digitrec.models.classifier import DigitClassifier
-
-SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
 
 
 def main() -> None:
@@ -105,22 +103,11 @@ def _load(key: str, path: str) -> DigitClassifier:
 def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str) -> DigitDataModule:
     """The data set asked for, else the one that the checkpoint was trained on."""
     from digitrec import build
-    from digitrec.data.datamodule import DigitDataModule
 
     if settings["data"]:
         datamodule = build.build_datamodule(settings | {"seed": 0})
     else:
-        # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
-        trained_on = {name: value for name, value in _data_settings(classifier).items() if name in SPLITTING}
-        if "dataset" not in trained_on:
-            raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
-        if trained_on["dataset"] == "folder":
-            trained_on["root"] = _data_settings(classifier).get("root")
-        try:
-            check_data(trained_on)
-        except UsageError as error:
-            raise UsageError(f"checkpoint: {path} was trained on what is no data set of ours: {error}") from None
-        datamodule = DigitDataModule(**trained_on)
+        datamodule = build.trained_on(classifier, path)
     if not set(datamodule.class_names) <= set(classifier.class_names):
         raise UsageError(
             f"{datamodule.dataset} has {_listed(datamodule.class_names)}, the checkpoint was trained for "
@@ -141,12 +128,14 @@ def _labelled_as(class_names: tuple[str, ...], datamodule: DigitDataModule) -> d
 
 def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier]) -> None:
     """Refuse validation images that one of the classifiers may have been trained on."""
+    from digitrec.build import SPLITTING, data_settings
+
     for path, classifier in classifiers.items():
         if classifier.settings.get("init_from"):
             raise UsageError(
                 f"split=val: {path} started from another run's weights, which may know these images; use split=test"
             )
-        trained = _data_settings(classifier)
+        trained = data_settings(classifier)
         for name in SPLITTING:
             held_out = getattr(datamodule, name)
             if name not in trained or trained[name] != held_out:
@@ -154,13 +143,6 @@ def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitCla
                     f"split=val: {path} was trained with data.{name}={trained.get(name, 'unknown')}, not {held_out}, "
                     "and may know these images; use split=test"
                 )
-
-
-def _data_settings(classifier: DigitClassifier) -> dict[str, Any]:
-    """What a checkpoint says of its data; empty where that is nothing, or nothing sensible."""
-    settings: Any = classifier.settings
-    data = settings.get("data") if isinstance(settings, dict) else None
-    return data if isinstance(data, dict) else {}
 
 
 def _listed(names: tuple[str, ...]) -> str:

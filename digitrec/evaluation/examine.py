@@ -121,14 +121,25 @@ def compare(
     precision: str = "32-true",
 ) -> Comparison:
     """Whether the classifier called `name` does better or worse on the same views of the same images, or by chance."""
-    a, b = predictions.correct, predict([other], split, views, precision=precision, task="Comparing").correct
+    seen = predict([other], split, views, precision=precision, task="Comparing")
+    return contrast(predictions.correct, name, seen.correct)
+
+
+def contrast(correct: Tensor, name: str, other_correct: Tensor) -> Comparison:
+    """Whether a classifier does better or worse than the one called `name`, or by chance.
+
+    Args:
+        correct: (N,) bool, which images it reads right.
+        name: of the other.
+        other_correct: (N,) bool, which of the same images the other one reads right.
+    """
     return Comparison(
         other=name,
-        accuracy=b.float().mean().item(),
-        test=mcnemar(a, b),
-        both_right=int((a & b).sum()),
-        both_wrong=int((~a & ~b).sum()),
-        difference=difference_interval(a, b),
+        accuracy=other_correct.double().mean().item(),
+        test=mcnemar(correct, other_correct),
+        both_right=int((correct & other_correct).sum()),
+        both_wrong=int((~correct & ~other_correct).sum()),
+        difference=difference_interval(correct, other_correct),
     )
 
 

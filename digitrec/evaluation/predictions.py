@@ -107,3 +107,17 @@ def write_csv(predictions: Predictions, file: Path) -> None:
         )
         for index, (label, prediction, row) in enumerate(rows):
             writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row)])
+
+
+def read_answers(file: Path) -> tuple[list[str], Tensor]:
+    """Labels by class name of the images in such a file, in its order, and whether each was read right, (N,) bool.
+
+    Raises:
+        DigitrecError: the file is none of these.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            rows = [(row["label"], row["prediction"]) for row in csv.DictReader(stream)]
+    except (OSError, KeyError, ValueError, csv.Error) as error:
+        raise DigitrecError(f"{file}: cannot be read as predictions: {error!r}") from error
+    return [label for label, _ in rows], torch.tensor([label == answer for label, answer in rows], dtype=torch.bool)

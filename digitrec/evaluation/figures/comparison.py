@@ -9,18 +9,25 @@ from digitrec.evaluation.examination import Comparison
 from digitrec.evaluation.figures.style import SMALL, TEXT, Theme, blank, dress, plain
 
 
-def agreement(comparison: Comparison | None, theme: Theme) -> Figure | None:
-    """Images by who reads them right, McNemar's two by two table; None without a comparison."""
+def agreement(comparison: Comparison | None, theme: Theme, names: tuple[str, str] | None = None) -> Figure | None:
+    """Images by who reads them right, McNemar's two by two table; None without a comparison.
+
+    Args:
+        comparison: of two models.
+        theme: of the page.
+        names: of two runs, which the cells call A and B; without them it is this model and the other.
+    """
     if comparison is None:
         return None
+    one, other = names or ("this model", f"the other: {_tail(comparison.other)}")
+    short = ("A", "B") if names else ("this model", "the other")
     figure = blank(theme, 3.0, 5.2)
     axes = figure.subplots()
     dress(axes, theme, grid="")
-    only_this, only_other = comparison.test.only_a, comparison.test.only_b
     cells = [
         (0, 0, comparison.both_right, "both right", theme.right),
-        (1, 0, only_this, "only this model right", theme.first),
-        (0, 1, only_other, "only the other right", theme.second),
+        (1, 0, comparison.test.only_a, f"only {short[0]} right", theme.first),
+        (0, 1, comparison.test.only_b, f"only {short[1]} right", theme.second),
         (1, 1, comparison.both_wrong, "both wrong", theme.muted),
     ]
     style: dict[str, Any] = {"ha": "center", "va": "center", "color": theme.ink}
@@ -33,8 +40,8 @@ def agreement(comparison: Comparison | None, theme: Theme) -> Figure | None:
     axes.set_yticks([0.5, 1.5], ["right", "wrong"], rotation=90, va="center")
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(f"the other: {plain(_tail(comparison.other), 40)}", fontsize=SMALL, color=theme.muted)
-    axes.set_ylabel("this model", fontsize=SMALL, color=theme.muted)
+    axes.set_xlabel(plain(other, 51), fontsize=SMALL, color=theme.muted)
+    axes.set_ylabel(plain(one, 26), fontsize=SMALL, color=theme.muted)
     axes.spines[:].set_visible(False)
     return figure
 

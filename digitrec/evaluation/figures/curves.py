@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
@@ -39,6 +40,39 @@ def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | N
             axes.yaxis.set_major_formatter(PercentFormatter(1))
         if title != "learning rate":
             legend(axes, theme)
+    return figure
+
+
+def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[str], theme: Theme) -> Figure | None:
+    """Loss and accuracy of two trainings over each other, training dashed, validation solid; None without history.
+
+    Args:
+        histories: one row of metrics per epoch, of each.
+        names: of the two.
+        theme: of the page.
+    """
+    panels = {"loss": ("train/loss", "val/loss"), "accuracy": ("train/accuracy", "val/accuracy")}
+    rows = [row for history in histories for row in history]
+    known = {title: both for title, both in panels.items() if any(name in row for row in rows for name in both)}
+    if not known:
+        return None
+    figure = blank(theme, 3.4)
+    for axes, (title, metrics) in zip(figure.subplots(1, len(known), squeeze=False)[0], known.items(), strict=True):
+        dress(axes, theme, title, x="epoch")
+        for history, colour in zip(histories, (theme.first, theme.second), strict=True):
+            for metric, line in zip(metrics, ("--", "-"), strict=True):
+                _series(axes, history, metric, colour, line)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
+        if title == "loss" and all(row[metric] > 0 for row in rows for metric in metrics if metric in row):
+            axes.set_yscale("log")
+        if title == "accuracy":
+            axes.yaxis.set_major_formatter(PercentFormatter(1))
+    figure.legend(
+        [Line2D([], [], color=theme.first), Line2D([], [], color=theme.second)]
+        + [Line2D([], [], color=theme.muted, linestyle=line) for line in ("--", "-")],
+        [*(plain(name, 40) for name in names), "training", "validation"], loc="outside lower center", ncols=4,
+        frameon=False, fontsize=SMALL, labelcolor=theme.ink,
+    )  # fmt: skip
     return figure
 
 
