@@ -205,6 +205,20 @@ def test_training_curves_show_what_the_history_has() -> None:
     assert curves.training([{"epoch": 1.0, "other": 2.0}], LIGHT) is None
 
 
+def test_two_trainings_lie_over_each_other_in_colours_of_their_own() -> None:
+    rows = [{"epoch": epoch, "train/loss": 1 / epoch, "val/loss": 2 / epoch, "val/accuracy": 0.5} for epoch in (1, 2)]
+    figure = curves.overlay([rows, rows[:1]], ["one", "two"], LIGHT)
+    assert figure is not None
+    loss, accuracy = figure.axes
+    assert [(len(line.get_xdata()), line.get_color()) for line in loss.lines] == [  # type: ignore[arg-type]
+        *[(2, LIGHT.first)] * 2,
+        *[(1, LIGHT.second)] * 2,
+    ]
+    assert len(accuracy.lines) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()][:2] == ["one", "two"]
+    assert curves.overlay([[], []], ["one", "two"], LIGHT) is None
+
+
 def test_agreement_counts_every_image(make_examination: Make) -> None:
     examination = make_examination(skill=2.0)
     figure = comparison.agreement(examination.comparison, LIGHT)
