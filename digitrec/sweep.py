@@ -1,12 +1,14 @@
 """The table of a sweep's jobs, from the files they left."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import yaml
 from rich.console import Console
 from rich.table import Table
+
+from digitrec.errors import DigitrecError
+from digitrec.ledger.run import Run, read_run
+from digitrec.ledger.settings import read_overrides
 
 SHOWN = {"val/accuracy": "{:.2%}", "test/accuracy": "{:.2%}", "train/images_per_second": "{:,.0f}"}
 COLOURS = {"finished": "green", "running": "yellow"}
@@ -18,45 +20,37 @@ def print_sweep(folder: Path) -> int:
     Returns:
         number of jobs that did not finish.
     """
-    jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: str(job.get("start", "")))
-    varying = _varying([job["settings"] for job in jobs])
+    jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
+    said = [read_overrides(job.folder) for job in jobs]
+    varying = _varying(said)
     table = Table(title=f"{len(jobs)} jobs in {folder}", title_justify="left")
     for name in (*varying, "status"):
         table.add_column(name.rpartition(".")[2], no_wrap=True)
     for name in ("val", "test", "images/s", "time"):
         table.add_column(name, justify="right")
-    for job in jobs:
-        table.add_row(*(job["settings"].get(name, "") for name in varying), *_outcome(job))
+    for job, settings in zip(jobs, said, strict=True):
+        table.add_row(*(settings.get(name, "") for name in varying), *_outcome(job))
     console = Console(highlight=False)
     console.print(table)
-    failed = [job for job in jobs if job["status"] != "finished"]
+    failed = [job for job in jobs if job.status != "finished"]
     for job in failed:
-        reason = f": {job['error']}" if "error" in job else ""
-        console.print(f"{job['name']} {job['status']}{reason}", markup=False, soft_wrap=True)
+        reason = f": {job.record['error']}" if "error" in job.record else ""
+        console.print(f"{job.folder.name} {job.status}{reason}", markup=False, soft_wrap=True)
     return len(failed)
 
 
-def _job(path: Path) -> dict[str, Any]:
-    overrides = yaml.safe_load((path / ".hydra" / "overrides.yaml").read_text(encoding="utf-8")) or []
-    settings = dict(override.partition("=")[::2] for override in overrides)
-    record = _read(path / "run.json") or {"status": "failed", "error": "ended before it could start its record"}
-    return {"name": path.name, "settings": settings, "metrics": _read(path / "metrics.json"), **record}
+def _job(folder: Path) -> Run:
+    try:
+        return read_run(folder)
+    except DigitrecError:
+        return Run(folder, "failed", {"error": "ended before it could start its record"})
 
 
-def _varying(settings: list[dict[str, str]]) -> list[str]:
+def _varying(settings: Sequence[dict[str, str]]) -> list[str]:
     names = dict.fromkeys(name for job in settings for name in job)
     return [name for name in names if len({job.get(name) for job in settings}) > 1]
 
 
-def _outcome(job: dict[str, Any]) -> list[str]:
-    status, metrics = job["status"], job["metrics"]
-    figures = ["" if (value := metrics.get(name)) is None else text.format(value) for name, text in SHOWN.items()]
-    return [f"[{COLOURS.get(status, 'red')}]{status}[/]", *figures, f"{job.get('duration_s', 0):.0f} s"]
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content
+def _outcome(job: Run) -> list[str]:
+    figures = ["" if (value := job.metrics.get(name)) is None else text.format(value) for name, text in SHOWN.items()]
+    return [f"[{COLOURS.get(job.status, 'red')}]{job.status}[/]", *figures, f"{job.seconds or 0:.0f} s"]

@@ -1,0 +1,54 @@
+"""Runs that differ in their seeds only, taken together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from digitrec.ledger.differences import recipe
+from digitrec.ledger.ranking import order
+from digitrec.ledger.run import Run
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over seeds: mean, sample standard deviation (None of a single run), number of runs."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of the same settings.
+
+    Attributes:
+        runs: all of them, the oldest first, those that failed too.
+        metrics: of those that have them, by name.
+    """
+
+    runs: tuple[Run, ...]
+    metrics: Mapping[str, Spread]
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Each metric's mean."""
+        return {name: spread.mean for name, spread in self.metrics.items()}
+
+
+def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
+    """Runs by all their settings but the seed, the group with the best mean of a metric first."""
+    same: dict[tuple[tuple[str, str], ...], list[Run]] = {}
+    for run in runs:
+        same.setdefault(recipe(run), []).append(run)
+    groups = [Group(tuple(members), _spreads(members)) for members in same.values()]
+    return sorted(groups, key=lambda group: order(group.means, metric))
+
+
+def _spreads(runs: Sequence[Run]) -> dict[str, Spread]:
+    names = dict.fromkeys(name for run in runs for name in run.metrics)
+    values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in names}
+    return {
+        name: Spread(fmean(found), stdev(found) if len(found) > 1 else None, len(found))
+        for name, found in values.items()
+    }
