@@ -1,0 +1,126 @@
+"""Which run won, what differed, is the difference real: python -m digitrec.runs [list|show|best|compare|prune]."""
+
+import argparse
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from digitrec.errors import DigitrecError, UsageError
+from digitrec.ledger.find import DEFAULT
+from digitrec.runs import commands
+from digitrec.runs.commands import METRICS
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+EPILOG = """\
+examples:
+  python -m digitrec.runs list --sort test/accuracy --where "model=cnn val/accuracy>0.99"
+  python -m digitrec.runs list --group                   one row per recipe: mean ± std (n) over its seeds
+  python -m digitrec.evaluate checkpoint=$(python -m digitrec.runs best --print-path)
+  python -m digitrec.runs compare 2bbc f436              a part of a run's name is enough
+  python -m digitrec.runs prune --where status=failed    says what would go; --delete deletes it
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(USAGE, f"error: {message}; see {self.prog} --help\n")
+
+
+def main() -> None:
+    """Entry point of the command line.
+
+    Raises:
+        SystemExit: 0 done, 1 failed, 2 wrong usage.
+    """
+    try:
+        arguments = _parser().parse_args(_with_command(sys.argv[1:]))
+        code = arguments.run(arguments)
+        sys.stdout.flush()
+    except DigitrecError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        code = USAGE if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:  # whoever reads has had enough, as `head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    sys.exit(code)
+
+
+def _with_command(words: list[str]) -> list[str]:
+    """`list` where no command is given."""
+    return words if words and (not words[0].startswith("-") or words[0] in ("-h", "--help")) else ["list", *words]
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = Parser(prog="digitrec.runs", description=__doc__, epilog=EPILOG, formatter_class=form)
+    verbs = parser.add_subparsers(metavar="command", required=True)
+    where = Parser(add_help=False)
+    where.add_argument(
+        "--where", nargs="+", action="extend", default=[], metavar="EXPRESSION",
+        help='only these runs, as in "model=cnn val/accuracy>0.99"; = != for settings, < <= > >= for numbers',
+    )  # fmt: skip
+    folders = Parser(add_help=False)
+    folders.add_argument("folders", nargs="*", type=Path, default=[DEFAULT], help="where runs lie (default: outputs)")
+    inside = Parser(add_help=False)
+    inside.add_argument("--in", dest="folders", nargs="+", type=Path, default=[DEFAULT], metavar="FOLDER",
+                        help="where runs lie (default: outputs)")  # fmt: skip
+    output = Parser(add_help=False)
+    form_of = output.add_mutually_exclusive_group()
+    form_of.add_argument("--json", action="store_true", help="for scripts, at whole precision")
+    form_of.add_argument("--csv", action="store_true", help="the same as a table")
+
+    lister = verbs.add_parser("list", parents=[folders, where, output], help="a table of runs, the best first")
+    lister.add_argument("--sort", metavar="METRIC", help="what to sort by (default: the runs' objective)")
+    lister.add_argument("--metrics", nargs="+", metavar="METRIC", default=list(METRICS), help="columns of figures")
+    lister.add_argument("--group", action="store_true", help="runs that differ in their seeds only as one row")
+    lister.add_argument("--limit", type=_count, metavar="N", help="only the first so many")
+    lister.set_defaults(run=commands.list_command)
+
+    shower = verbs.add_parser("show", parents=[inside, output], help="settings, figures, epochs, files of a run")
+    shower.add_argument("which", metavar="RUN", help="a folder, a name from the list, or a part of one")
+    shower.set_defaults(run=commands.show_command)
+
+    chooser = verbs.add_parser("best", parents=[folders, where, output], help="the best run")
+    chooser.add_argument("--metric", help="by what (default: the runs' objective)")
+    chooser.add_argument("--print-path", action="store_true", help="nothing but the path of its folder")
+    chooser.add_argument("--checkpoint", action="store_true", help="nothing but the path of its best.ckpt")
+    chooser.set_defaults(run=commands.best_command)
+
+    comparer = verbs.add_parser("compare", parents=[inside, output], help="two runs: is the difference real?")
+    comparer.add_argument("a", metavar="A", help="a folder, a name from the list, or a part of one")
+    comparer.add_argument("b", metavar="B", help="another")
+    comparer.set_defaults(run=commands.compare_command)
+
+    pruner = verbs.add_parser("prune", parents=[folders, where, output], help="delete runs; says which, at first")
+    pruner.add_argument("--keep-best", type=_count, metavar="N", help="all but the best so many of them")
+    pruner.add_argument("--metric", help="by what they are the best (default: the runs' objective)")
+    pruner.add_argument("--older-than", type=_age, metavar="AGE", help="only runs that began before, as in 30d or 12h")
+    pruner.add_argument("--delete", action="store_true", help="delete them now")
+    pruner.set_defaults(run=commands.prune_command)
+    return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a whole number, got {text}")
+    return int(text)
+
+
+def _age(text: str) -> timedelta:
+    from digitrec.runs.prune import parse_age
+
+    try:
+        return parse_age(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+if __name__ == "__main__":
+    main()

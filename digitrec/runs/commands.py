@@ -1,0 +1,187 @@
+"""What each command does: arguments -> something on the terminal and an exit code."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+
+from digitrec.errors import DigitrecError, UsageError
+from digitrec.ledger.epochs import progress, read_epochs
+from digitrec.ledger.filters import chosen
+from digitrec.ledger.find import find_runs, pick_run
+from digitrec.ledger.groups import grouped
+from digitrec.ledger.ranking import best_run, check_metric, ranked, usual_metric
+from digitrec.ledger.run import EVALUATION, Run
+from digitrec.runs.machine import flat, group_entry, print_csv, print_json, run_entry
+
+METRICS = ("val/accuracy", "test/accuracy")
+DONE, FAILED = 0, 1
+
+
+def list_command(arguments: Namespace) -> int:
+    """A table of runs or, with --group, of recipes."""
+    everything = find_runs(arguments.folders, note)
+    runs = chosen(everything, arguments.where)
+    metric = arguments.sort or _known_metric(runs)
+    for name in (arguments.sort, *arguments.metrics) if runs else ():
+        if name is not None and name not in METRICS:
+            check_metric(name, everything)
+    metrics = list(dict.fromkeys([*arguments.metrics, metric]))
+    if arguments.group:
+        return _list_groups(runs, metric, metrics, arguments)
+    best_first = ranked(runs, metric)[: arguments.limit]
+    far = {run.name: progress(run) for run in best_first if run.status == "running"}
+    if arguments.json or arguments.csv:
+        entries = [run_entry(run, far.get(run.name, "")) for run in best_first]
+        _print_entries(entries, arguments)
+    elif runs:
+        from digitrec.runs.tables import print_runs
+
+        print_runs(best_first, metrics, f"{_counted(len(runs), 'run')}, the best by {metric} first", far)
+    else:
+        note(_nothing(everything, arguments))
+    return DONE
+
+
+def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments: Namespace) -> int:
+    groups = grouped(runs, metric)[: arguments.limit]
+    if arguments.json or arguments.csv:
+        _print_entries([group_entry(group) for group in groups], arguments)
+    elif groups:
+        from digitrec.runs.tables import print_groups
+
+        print_groups(groups, metrics, f"{_counted(len(groups), 'recipe')}, the best mean of {metric} first")
+    else:
+        note(_nothing(runs, arguments))
+    return DONE
+
+
+def show_command(arguments: Namespace) -> int:
+    """One run from all sides."""
+    run = pick_run(arguments.which, find_runs(arguments.folders, _unsaid), note)
+    from digitrec.runs.show import print_run, show_entry
+
+    epochs = read_epochs(run.folder)
+    if arguments.json:
+        print_json(show_entry(run, epochs))
+    elif arguments.csv:
+        print_csv([{"name": name, "value": value} for name, value in flat(run_entry(run)).items()])
+    else:
+        print_run(run, epochs)
+    return DONE
+
+
+def best_command(arguments: Namespace) -> int:
+    """The best run, or only where it lies."""
+    everything = find_runs(arguments.folders, note)
+    runs = chosen(everything, arguments.where)
+    metric = arguments.metric or usual_metric(runs)
+    if arguments.metric:
+        check_metric(metric, everything)
+    run = best_run(runs, metric)
+    if arguments.checkpoint:
+        checkpoint = run.folder / "checkpoints" / "best.ckpt"
+        if not checkpoint.is_file():
+            raise DigitrecError(f"{checkpoint}: no such file; the best run kept no checkpoint")
+        print(checkpoint)  # noqa: T201
+    elif arguments.print_path:
+        print(run.folder)  # noqa: T201
+    elif arguments.json:
+        print_json(run_entry(run))
+    elif arguments.csv:
+        print_csv([flat(run_entry(run))])
+    else:
+        from digitrec.runs.tables import print_runs
+
+        metrics = list(dict.fromkeys([metric, *METRICS]))
+        print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}", {})
+        print(run.folder)  # noqa: T201
+    return DONE
+
+
+def compare_command(arguments: Namespace) -> int:
+    """Two runs beside each other, and a page of that."""
+    runs = find_runs(arguments.folders, _unsaid)
+    a, b = (pick_run(word, runs, note) for word in (arguments.a, arguments.b))
+    if a.folder.resolve() == b.folder.resolve():
+        raise UsageError(f"{arguments.a} and {arguments.b} are the same run, {a.folder}; name two")
+    from digitrec.runs.compare import compare, pair_entry, pair_rows, place, print_pair
+    from digitrec.runs.page import write_comparison
+
+    pair = compare(a, b, find_runs(arguments.folders, _unsaid, kind=EVALUATION))
+    entry = pair_entry(pair)
+    page = write_comparison(pair, entry, place(a, b))
+    if arguments.json:
+        print_json(entry | {"page": str(page)})
+    elif arguments.csv:
+        print_csv(pair_rows(pair))
+    else:
+        print_pair(pair)
+        print(f"page: {page}")  # noqa: T201
+    return DONE
+
+
+def prune_command(arguments: Namespace) -> int:
+    """Which runs would be deleted; with --delete, delete them."""
+    from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
+    from digitrec.runs.tables import size
+
+    runs = find_runs(arguments.folders, note)
+    if arguments.metric:
+        check_metric(arguments.metric, runs)
+    metric = arguments.metric or usual_metric(runs)
+    sizes = []
+    for run in doomed(runs, Wish(arguments.where, arguments.keep_best, metric, arguments.older_than)):
+        try:
+            sizes.append((run, weigh(run.folder)))
+        except DigitrecError as error:
+            note(str(error))
+    problems: list[str] = []
+    gone = delete_all([run for run, _ in sizes], problems.append) if arguments.delete else []
+    for line in problems:
+        note(line)
+    if arguments.json or arguments.csv:
+        _print_entries([run_entry(run) | {"bytes": count, "deleted": run in gone} for run, count in sizes], arguments)
+    elif sizes:
+        print_doomed(sizes)
+        total = size(sum(count for run, count in sizes if run in gone or not arguments.delete))
+        told = f"deleted {_counted(len(gone), 'run')}, {total}" if arguments.delete else (
+            f"would delete {_counted(len(sizes), 'run')}, {total}; nothing was deleted yet: add --delete"
+        )  # fmt: skip
+        print(told)  # noqa: T201
+    else:
+        note(f"none of {_counted(len(runs), 'run')} would be deleted")
+    return FAILED if problems else DONE
+
+
+def _print_entries(entries: list[dict[str, object]], arguments: Namespace) -> None:
+    if arguments.json:
+        print_json(entries)
+    else:
+        print_csv([flat(entry) for entry in entries])
+
+
+def _known_metric(runs: Sequence[Run]) -> str:
+    """What to sort by: the usual metric, unless no run has it but another of those that are shown."""
+    usual = usual_metric(runs)
+    return next((name for name in (usual, *METRICS) if any(name in run.metrics for run in runs)), usual)
+
+
+def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
+    """Why a list is empty."""
+    if everything or arguments.where:
+        return f"none of {_counted(len(everything), 'run')} is as asked for: {' '.join(arguments.where)}"
+    searched = ", ".join(map(str, arguments.folders))
+    return f"no runs below {searched}; make one: python -m digitrec.train data=digits model=mlp"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def note(line: str) -> None:
+    """Something worth knowing beside the result, where it disturbs no program that reads this one's output."""
+    print(f"note: {line}", file=sys.stderr)  # noqa: T201
+
+
+def _unsaid(line: str) -> None:
+    """Pass over what is wrong with runs that nobody asked for."""

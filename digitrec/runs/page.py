@@ -1,0 +1,100 @@
+"""The comparison of two runs as a web page and pictures."""
+
+from pathlib import Path
+
+from digitrec.evaluation.figures.comparison import agreement
+from digitrec.evaluation.figures.curves import overlay
+from digitrec.evaluation.figures.style import DARK, LIGHT
+from digitrec.evaluation.page import Card, Picture, picture, write_page
+from digitrec.evaluation.report import verdict
+from digitrec.ledger.run import Run
+from digitrec.ledger.settings import spelled
+from digitrec.runs.compare import Pair, difference_text, main_metrics, signed
+from digitrec.runs.tables import duration, figure, when
+from digitrec.training.run_record import write_json
+
+TEMPLATE = Path(__file__).with_name("compare.html")
+FACTS = ("command", "git_revision", "device_name", "precision", "parameters", "data", "data_checksum")
+
+
+def write_comparison(pair: Pair, entry: dict[str, object], folder: Path) -> Path:
+    """Write compare.html, compare.json, agreement.png and curves.png into a folder; return the page's path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pictures = {"agreement": _agreement(pair), "curves": _curves(pair)}
+    for name, drawn in pictures.items():
+        (folder / f"{name}.png").unlink(missing_ok=True)  # of an earlier comparison
+        if drawn is not None:
+            (folder / f"{name}.png").write_bytes(drawn.png)
+    write_json(folder / "compare.json", entry)
+    return write_page(
+        TEMPLATE,
+        folder / "compare.html",
+        pair=pair,
+        cards=_cards(pair),
+        verdict=verdict(pair.comparison, "A") if pair.comparison else "",
+        **pictures,
+        settings=[(name, _written(x), _written(y)) for name, (x, y) in pair.settings.items()],
+        metrics=[
+            (name, figure(name, x), figure(name, y), difference_text(name, x, y))
+            for name, (x, y) in main_metrics(pair).items()
+        ],
+        facts=list(zip(_facts(pair.a), _facts(pair.b), strict=True)),
+    )
+
+
+def _cards(pair: Pair) -> list[Card]:
+    if pair.comparison is None:
+        return []
+    (accuracy_a, accuracy_b), test = pair.accuracies, pair.comparison.test
+    difference, low, high = (signed(f"{100 * value:+.2f}") for value in pair.comparison.difference)
+    return [
+        Card("Accuracy of A", f"{accuracy_a:.2%}", f"of {pair.images:,} test images"),
+        Card("Accuracy of B", f"{accuracy_b:.2%}", "of the same images"),
+        Card("Difference, in points", difference, f"95% interval {low} to {high}"),
+        Card("McNemar's test", f"p = {test.p_value:.2g}", "chance of so much between equals"),
+        Card("One alone right", f"{test.only_a:,} : {test.only_b:,}", "images, A : B"),
+    ]
+
+
+def _agreement(pair: Pair) -> Picture | None:
+    names = (f"A: {pair.a.name}", f"B: {pair.b.name}")
+    if pair.comparison is None:
+        return None
+    light, dark = (agreement(pair.comparison, theme, names) for theme in (LIGHT, DARK))
+    assert light is not None
+    assert dark is not None
+    return picture(
+        "agreement",
+        "Where they differ",
+        "Every test image counts in one cell. Only the two cells in which one run alone is right tell the runs apart.",
+        light,
+        dark,
+    )
+
+
+def _curves(pair: Pair) -> Picture | None:
+    light, dark = (overlay(pair.epochs, (f"A: {pair.a.name}", f"B: {pair.b.name}"), theme) for theme in (LIGHT, DARK))
+    if light is None or dark is None:
+        return None
+    return picture(
+        "curves",
+        "Training and validation",
+        "Both trainings epoch by epoch. Training images may have been made harder by augmentation, so compare dashed "
+        "curves only between runs with the same one.",
+        light,
+        dark,
+    )
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    record = {name: run.record.get(name) for name in FACTS}
+    facts = {"run": run.name, "folder": run.folder, "status": run.status, "started": when(run.start)}
+    facts |= {"time": duration(run.seconds), **record}
+    return [(name.replace("_", " "), _written(value)) for name, value in facts.items()]
+
+
+def _written(value: object) -> str:
+    """A value for a table's cell; a number of parameters with its thousands."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) and value > 9999 else spelled(value)

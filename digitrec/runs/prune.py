@@ -1,0 +1,166 @@
+"""Delete runs that nobody needs any more; unless told to, only say which."""
+
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from rich.markup import escape
+from rich.table import Table
+
+from digitrec.errors import DigitrecError, UsageError
+from digitrec.ledger.filters import chosen
+from digitrec.ledger.ranking import ranked
+from digitrec.ledger.run import Note, Run, is_held
+from digitrec.runs.tables import console, size, when
+from digitrec.training.run_record import LOCK
+
+AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
+UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+RECORD = "run.json"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Which runs may go: those to which all of this applies.
+
+    Attributes:
+        where: expressions, as for the filter.
+        keep: so many of the runs that fit `where` stay, the best by `metric`, and those that are finished without it:
+            what can't be ranked is not bad. None spares no run for being good.
+        metric: name.
+        older: only runs that began before so much time.
+    """
+
+    where: Sequence[str] = ()
+    keep: int | None = None
+    metric: str = ""
+    older: timedelta | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing."""
+        return not self.where and self.keep is None and self.older is None
+
+
+def parse_age(text: str) -> timedelta:
+    """`30d`, `12h`, `2w` or `90m` as a length of time; ValueError for anything else."""
+    found = AGE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"expected a number of m(inutes), h(ours), d(ays) or w(eeks) such as 30d, got {text}")
+    return timedelta(**{UNITS[found.group(2)]: float(found.group(1))})
+
+
+def doomed(runs: Sequence[Run], wish: Wish, now: datetime | None = None) -> list[Run]:
+    """The runs that a wish gives up, never one that is running.
+
+    Raises:
+        UsageError: the wish is empty, or asks for what no run has.
+    """
+    if wish.empty:
+        raise UsageError("say which runs may go: --where status=failed, --keep-best 5 or --older-than 30d")
+    fitting = chosen(runs, wish.where)
+    kept = _kept(fitting, wish)
+    latest = (now or datetime.now(UTC)) - (wish.older or timedelta())
+    return [
+        run
+        for run in fitting
+        if run.folder not in kept and run.status != "running" and (wish.older is None or _began(run) < latest)
+    ]
+
+
+def _kept(runs: Sequence[Run], wish: Wish) -> set[Path]:
+    """Folders of the runs that are too good to go."""
+    if wish.keep is None:
+        return set()
+    best = [run for run in ranked(runs, wish.metric) if wish.metric in run.metrics][: wish.keep]
+    unranked = [run for run in runs if run.status == "finished" and wish.metric not in run.metrics]
+    return {run.folder for run in [*best, *unranked]}
+
+
+def weigh(folder: Path) -> int:
+    """Bytes of the files in a run folder, without what links in it point to.
+
+    Raises:
+        DigitrecError: the folder is a link, or another run lies below it.
+    """
+    if folder.is_symlink():
+        raise DigitrecError(f"{folder}: a link, not a folder; left as it is")
+    total = 0
+    for place, _, names in os.walk(folder):
+        if RECORD in names and Path(place) != folder:
+            raise DigitrecError(f"{folder}: another run lies in it, {place}; left as it is")
+        total += sum((Path(place) / name).lstat().st_size for name in names)
+    return total
+
+
+def delete(folder: Path) -> None:
+    """Delete a run folder, its record last: what is cut off half-way is still a run, and can be deleted again.
+
+    Links in it are removed, what they point to is not touched; nor is the folder that it lies in.
+
+    Raises:
+        DigitrecError: it is no run folder, the run goes on, or a file can't be deleted.
+    """
+    if not (folder / RECORD).is_file():
+        raise DigitrecError(f"{folder}: no {RECORD} in it, so this is no run; left as it is")
+    if is_held(folder):
+        raise DigitrecError(f"{folder}: this run is going on; left as it is")
+    weigh(folder)
+    lock = FileLock(folder / LOCK)  # nobody shall take the run up meanwhile
+    try:
+        with lock.acquire(blocking=False):
+            _empty(folder, but=(RECORD, LOCK))
+            (folder / RECORD).unlink()
+        (folder / LOCK).unlink(missing_ok=True)
+        folder.rmdir()
+    except Timeout:
+        raise DigitrecError(f"{folder}: this run is going on; left as it is") from None
+    except OSError as error:
+        raise DigitrecError(f"{folder}: cannot be deleted: {error}") from error
+
+
+def print_doomed(sizes: Sequence[tuple[Run, int]]) -> None:
+    """A row per run that would go, and how much that comes to."""
+    table = Table()
+    for head in ("run", "status", "size", "started", "folder"):
+        table.add_column(head, justify="right" if head == "size" else "left", overflow="fold")
+    for run, count in sizes:
+        table.add_row(escape(run.name), run.status, size(count), when(run.start), escape(str(run.folder)))
+    console().print(table)
+
+
+def delete_all(runs: Sequence[Run], note: Note) -> list[Run]:
+    """Delete runs one by one; the deleted ones. What can't be deleted is noted, and the rest goes on."""
+    deleted = []
+    for run in runs:
+        try:
+            delete(run.folder)
+        except DigitrecError as error:
+            note(str(error))
+        else:
+            deleted.append(run)
+    return deleted
+
+
+def _began(run: Run) -> datetime:
+    """When a run began; one that does not say so counts as new."""
+    try:
+        began = datetime.fromisoformat(run.start)
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC)
+    return began if began.tzinfo else began.replace(tzinfo=UTC)
+
+
+def _empty(folder: Path, but: Sequence[str]) -> None:
+    for entry in list(os.scandir(folder)):
+        if entry.name in but:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            shutil.rmtree(entry.path)
+        else:
+            Path(entry.path).unlink()

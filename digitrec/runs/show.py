@@ -1,0 +1,127 @@
+"""One run from all sides."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from digitrec.ledger.epochs import Row
+from digitrec.ledger.run import Run
+from digitrec.ledger.settings import decides, spelled
+from digitrec.runs.machine import Entry, run_entry
+from digitrec.runs.tables import COLOURS, console, duration, figure, size, when
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 40  # bars of a curve
+ROWS = 12  # epochs listed
+CURVES = ("train/loss", "val/loss", "train/accuracy", "val/accuracy", "lr")
+FIGURES = ("accuracy", "loss", "precision", "recall", "f1", "r2", "images_per_second")
+FACTS = ("device_name", "precision", "parameters", "data", "git_revision", "host")
+
+
+def show_entry(run: Run, epochs: Sequence[Row]) -> Entry:
+    """All that is known of a run, for scripts: its entry, run.json, epochs, and files with their sizes in bytes."""
+    record = {name: value for name, value in run.record.items() if name not in ("status", "error")}
+    return {**run_entry(run), "record": record, "epochs": list(epochs), "files": files(run.folder)}
+
+
+def files(folder: Path) -> dict[str, int]:
+    """Size in bytes of each file of a run, by its path within."""
+    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    return {str(path.relative_to(folder)): path.stat().st_size for path in found}
+
+
+def print_run(run: Run, epochs: Sequence[Row]) -> None:
+    """Status, settings, figures, epochs and files of a run."""
+    out = console()
+    out.print(f"[bold]{run.name}[/]  [{COLOURS.get(run.status, 'default')}]{run.status}[/]", soft_wrap=True)
+    if run.error:
+        out.print(run.error, markup=False, soft_wrap=True)
+    facts = {"folder": run.folder, "started": when(run.start), "time": duration(run.seconds)}
+    facts |= {name.replace("_", " "): run.record.get(name) for name in FACTS}
+    facts["command"] = run.record.get("command")
+    for name, value in facts.items():
+        if value not in (None, ""):
+            text = f"{value:,}" if isinstance(value, int) else value
+            out.print(f"{name + ':':13} {text}", markup=False, soft_wrap=True)
+    for title, table in (
+        ("Settings", _settings(run.settings)),
+        ("Figures", _figures(run.metrics)),
+        ("Epochs", _epochs(epochs)),
+        ("Files", _files(files(run.folder))),
+    ):
+        out.print(f"\n[bold]{title}[/]")
+        out.print(Padding(table, (0, 0, 0, 2), expand=False) if table.rows or table.columns else "  none")
+
+
+def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
+    """A curve in one line of text, from its lowest value to its highest; of more than `width` values some."""
+    if not values:
+        return ""
+    shown = [values[place * len(values) // min(width, len(values))] for place in range(min(width, len(values)))]
+    shown[-1] = values[-1]
+    low, high = min(shown), max(shown)
+    scale = (len(BARS) - 1) / (high - low) if high > low else 0
+    return "".join(BARS[round((value - low) * scale)] for value in shown)
+
+
+def _settings(settings: Mapping[str, Any]) -> Table:
+    """One row per group: the option, unless it is several, whose names the rest tells, and what it was given.
+
+    Left out is what leaves the result as it is, and what is null; --json has it all.
+    """
+    table = Table.grid(padding=(0, 2))
+    plain = {
+        name: value
+        for name, value in settings.items()
+        if value is not None and "${" not in str(value) and "_target_" not in name and (decides(name) or name == "seed")
+    }
+    groups = {name for name in plain for other in plain if other.startswith(f"{name}.")}
+    top = [name for name in plain if "." not in name and name not in groups]
+    if top:
+        table.add_row("", "", escape(" ".join(f"{name}={spelled(plain[name])}" for name in top)))
+    inner = sorted((name for name in plain if "." in name), key=lambda name: name.partition(".")[0])
+    for group, names in groupby(inner, key=lambda name: name.partition(".")[0]):
+        given = " ".join(f"{name.partition('.')[2]}={spelled(plain[name])}" for name in names)
+        option = spelled(plain.get(group, ""))
+        table.add_row(group, "" if "+" in option else escape(option), escape(given))
+    return table
+
+
+def _figures(metrics: Mapping[str, float]) -> Table:
+    """A row per metric, a column per stage; scores of single classes are left to metrics.json."""
+    stages = [stage for stage in ("train", "val", "test") if any(name.startswith(f"{stage}/") for name in metrics)]
+    table = Table.grid(padding=(0, 2))
+    known = {name.partition("/")[2] for name in metrics}
+    names = [name for name in FIGURES if name in known]
+    if names:
+        table.add_row("", *stages)
+    for name in names:
+        table.add_row(name, *(figure(name, metrics.get(f"{stage}/{name}")) for stage in stages))
+    return table
+
+
+def _epochs(epochs: Sequence[Row]) -> Table:
+    """A row per epoch, of many some, and each curve in a line."""
+    table = Table.grid(padding=(0, 2))
+    curves = [name for name in CURVES if any(name in row for row in epochs)]
+    if not curves:
+        return table
+    table.add_row("epoch", *curves)
+    step = -(-len(epochs) // ROWS)
+    for row in [*epochs[:-1:step], epochs[-1]]:
+        table.add_row(f"{row['epoch']:.0f}", *(figure(name, row.get(name)) for name in curves))
+    width = min(WIDTH, 14)
+    table.add_row("", *(sparkline([row[name] for row in epochs if name in row], width) for name in curves))
+    return table
+
+
+def _files(found: Mapping[str, int]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, count in found.items():
+        table.add_row(escape(name), size(count))
+    return table

@@ -1,0 +1,45 @@
+"""Real runs, trained once, and our command on them."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from digitrec import train
+from digitrec.build import trained_on
+from digitrec.evaluation.predictions import predict, write_csv
+from digitrec.models.checkpoint import load_classifier
+from digitrec.models.precision import native_precision
+from digitrec.runs.__main__ import main
+from tests.command import QUICK, Command, Outcome
+
+TRAININGS = {
+    "one": ("model.hidden=[16]", "seed=1"),
+    "two": ("model.hidden=[16]", "seed=2", "trainer.max_epochs=2"),
+    "lost": ("seed=1", "optimizer=sgd", "optimizer.lr=1e30"),
+}
+
+
+@pytest.fixture
+def run_runs(run_main: Callable[..., Outcome]) -> Command:
+    """`python -m digitrec.runs ...`."""
+    return partial(run_main, main)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of three small trainings: `one` with its predictions, `two` that took longer, `lost` that failed."""
+    folder = tmp_path_factory.mktemp("trained")
+    for name, settings in TRAININGS.items():
+        arguments = [*QUICK, "model=mlp", f"hydra.run.dir={folder / name}", *settings]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.argv", ["digitrec", *arguments])
+            with pytest.raises(SystemExit, match="1" if name == "lost" else "0"):
+                train.main()
+    one = load_classifier(folder / "one")
+    digits = trained_on(one, "one")
+    digits.setup("test")
+    found = predict([one], digits.splits["test"], precision=native_precision(one.device))
+    write_csv(found, folder / "one" / "predictions.csv")
+    return folder
