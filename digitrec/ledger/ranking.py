@@ -32,9 +32,9 @@ def check_metric(metric: str, runs: Sequence[Run]) -> None:
 
 
 def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
-    """Runs by a metric, the best first; of equals the newest first; those without it last, the newest first."""
+    """Runs by a metric, the best first; then those without it, the finished first; of equals the newest first."""
     newest = sorted(runs, key=lambda run: run.start, reverse=True)
-    return sorted(newest, key=lambda run: order(run.metrics, metric))
+    return sorted(newest, key=lambda run: (*order(run.metrics, metric), run.status != "finished"))
 
 
 def order(metrics: Mapping[str, float], metric: str) -> tuple[bool, float]:

@@ -81,12 +81,17 @@ def _ask(a: Run, b: Run) -> Answers:
     splits = [_test_images(classifier, run) for run, classifier in asked]
     if not all(map(torch.equal, *splits)) or asked[0][1].class_names != asked[1][1].class_names:
         raise DigitrecError("their test images are not the same")
-    precision = native_precision(device)
+    native = native_precision(device)
     right, other_right = (
-        predict([classifier], splits[0], precision=precision, task=f"Predicting, {run.name}").correct
+        predict([classifier], splits[0], precision=_as_tested(run, native), task=f"Predicting, {run.name}").correct
         for run, classifier in asked
     )
     return right, other_right
+
+
+def _as_tested(run: Run, native: str) -> str:
+    """The precision that a run was tested with, unless this device would have to emulate it."""
+    return native if run.record.get("precision") == "bf16-mixed" else "32-true"
 
 
 def _test_images(classifier: DigitClassifier, run: Run) -> Split:

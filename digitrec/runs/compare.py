@@ -18,7 +18,7 @@ from digitrec.ledger.run import Run
 from digitrec.ledger.settings import spelled
 from digitrec.runs.answers import answers
 from digitrec.runs.machine import Entry, run_entry
-from digitrec.runs.tables import console, figure, is_share
+from digitrec.runs.tables import apart, console, figure, is_share
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.examination import Comparison
@@ -139,7 +139,9 @@ def difference_text(name: str, x: float | None, y: float | None) -> str:
     found = difference_of(x, y)
     if found is None:
         return ""
-    return signed(f"{100 * found:+.2f}" if is_share(name) else f"{found:+,.4g}")
+    return signed(
+        f"{100 * found:+.2f}" if is_share(name) else f"{found:+,.0f}" if abs(found) >= 100 else f"{found:+.4f}"
+    )
 
 
 def signed(number: str) -> str:
@@ -158,7 +160,7 @@ def print_pair(pair: Pair) -> None:
     for head in ("", "A", "B"):
         settings.add_column(head, overflow="fold")
     for name, values in pair.settings.items():
-        settings.add_row(name, *(escape("" if value is None else spelled(value)) for value in values))
+        settings.add_row(name, *(escape(text) for text in apart(values)))
     out.print(settings if pair.settings else "No setting differs that decides the result.")
     metrics = Table(title="Figures", title_justify="left")
     metrics.add_column("")

@@ -10,7 +10,7 @@ from digitrec.evaluation.report import verdict
 from digitrec.ledger.run import Run
 from digitrec.ledger.settings import spelled
 from digitrec.runs.compare import Pair, difference_text, main_metrics, signed
-from digitrec.runs.tables import duration, figure, when
+from digitrec.runs.tables import apart, duration, figure, when
 from digitrec.training.run_record import write_json
 
 TEMPLATE = Path(__file__).with_name("compare.html")
@@ -33,7 +33,7 @@ def write_comparison(pair: Pair, entry: dict[str, object], folder: Path) -> Path
         cards=_cards(pair),
         verdict=verdict(pair.comparison, "A") if pair.comparison else "",
         **pictures,
-        settings=[(name, _written(x), _written(y)) for name, (x, y) in pair.settings.items()],
+        settings=[(name, *apart(values)) for name, values in pair.settings.items()],
         metrics=[
             (name, figure(name, x), figure(name, y), difference_text(name, x, y))
             for name, (x, y) in main_metrics(pair).items()

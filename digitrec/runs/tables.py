@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
+from typing import Any
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -19,6 +21,7 @@ SHARES = ("accuracy", "precision", "recall", "f1")  # how names of metrics that 
 COLOURED = {status: Style(color=colour) for status, colour in COLOURS.items()}
 GAP = 2  # columns of the terminal between two of a table
 WIDE = 10_000  # columns where nobody watches: nothing is cut that a program may read
+SHARED = 3  # names at the beginning of all lists that are not repeated
 REASONS = 12  # failures explained below a table
 
 
@@ -53,7 +56,7 @@ def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress
         Column("run", [run.name for run in runs]),
         Column("status", [_status(run, progress) for run in runs]),
         *(
-            Column(heads[name], [setting(run, name) for run in runs], spare=10 + place)
+            Column(heads[name], apart([run.settings.get(name) for run in runs]), spare=10 + place)
             for place, name in enumerate(names)
         ),
         Column("seed", ["" if run.seed is None else str(run.seed) for run in runs], right=True, spare=3),
@@ -76,7 +79,7 @@ def print_groups(groups: Sequence[Group], metrics: Sequence[str], title: str) ->
     heads = short(names)
     columns = [
         *(
-            Column(heads[name], [setting(run, name) for run in firsts], spare=10 + place)
+            Column(heads[name], apart([run.settings.get(name) for run in firsts]), spare=10 + place)
             for place, name in enumerate(names)
         ),
         Column("seeds", [_seeds(group) for group in groups]),
@@ -92,10 +95,14 @@ def short(names: Sequence[str]) -> dict[str, str]:
     return {name: tail if tails.count(tail) == 1 else name for name, tail in zip(names, tails, strict=True)}
 
 
-def setting(run: Run, name: str) -> str:
-    """A setting as it would be written, nothing where a run has none."""
-    value = run.settings.get(name)
-    return "" if value is None else spelled(value)
+def apart(values: Sequence[Any]) -> list[str]:
+    """Settings of the same name as they would be written; what long lists of names have in common becomes dots."""
+    texts = ["" if value is None else spelled(value) for value in values]
+    lists = [text.split("+") for text in texts if text]
+    shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*lists, strict=False)))
+    if shared < SHARED:
+        return texts
+    return ["+".join(["…", *text.split("+")[shared:]]) if text else "" for text in texts]
 
 
 def figure(name: str, value: float | None) -> str:
@@ -104,7 +111,7 @@ def figure(name: str, value: float | None) -> str:
         return ""
     if is_share(name):
         return f"{value:.2%}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4f}" if abs(value) >= 0.001 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}" if abs(value) >= 0.001 else f"{value:.4g}"
 
 
 def spread(name: str, found: Spread | None) -> str:

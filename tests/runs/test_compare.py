@@ -120,5 +120,5 @@ def test_names_become_folders_and_words(tmp_path: Path) -> None:
 
 def test_differences_have_signs() -> None:
     assert difference_text("val/accuracy", 0.98, 0.99) == "\N{MINUS SIGN}1.00"
-    assert difference_text("val/loss", 0.25, 0.125) == "+0.125"
+    assert difference_text("val/loss", 0.25, 0.125) == "+0.1250"
     assert difference_text("val/loss", 0.25, None) == ""
