@@ -37,7 +37,7 @@ def progress(run: Run) -> str:
 
 def _scalars(file: Path) -> Iterator[tuple[int, str, float]]:
     """Step, name and value of each scalar in an events file."""
-    from tensorboard.compat.proto.event_pb2 import Event  # a fifth of a second, and only few commands need it
+    from tensorboard.compat.proto.event_pb2 import Event  # a tenth of a second, and few commands need it
 
     for record in _records(file.read_bytes()):
         event = Event.FromString(record)

@@ -11,7 +11,7 @@ import yaml
 
 try:
     from yaml import CSafeLoader as Loader
-except ImportError:  # a PyYAML built without libyaml: eight times slower
+except ImportError:  # a PyYAML built without libyaml: seven times slower
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
 BLOCKS = re.compile(r"^(?=[^\s#-])", re.MULTILINE)  # where a key of the top level begins

@@ -59,7 +59,7 @@ def _with_command(words: list[str]) -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
-    parser = Parser(prog="digitrec.runs", description=__doc__, epilog=EPILOG, formatter_class=form)
+    parser = Parser(prog="python -m digitrec.runs", description=__doc__, epilog=EPILOG, formatter_class=form)
     verbs = parser.add_subparsers(metavar="command", required=True)
     where = Parser(add_help=False)
     where.add_argument(

@@ -102,10 +102,11 @@ def pair_entry(pair: Pair) -> Entry:
             "both_wrong": found.both_wrong,
             **asdict(found.test),
         }
+    a, b = run_entry(pair.a), run_entry(pair.b)
     return {
-        "a": run_entry(pair.a),
-        "b": run_entry(pair.b),
-        "settings": {name: {"a": x, "b": y} for name, (x, y) in pair.settings.items()},
+        "a": a,
+        "b": b,
+        "settings": {name: {"a": a["settings"].get(name), "b": b["settings"].get(name)} for name in pair.settings},
         "metrics": {name: {"a": x, "b": y, "difference": difference_of(x, y)} for name, (x, y) in pair.metrics.items()},
         "test": test,
         "why_not": pair.why_not or None,
@@ -139,9 +140,9 @@ def difference_text(name: str, x: float | None, y: float | None) -> str:
     found = difference_of(x, y)
     if found is None:
         return ""
-    return signed(
-        f"{100 * found:+.2f}" if is_share(name) else f"{found:+,.0f}" if abs(found) >= 100 else f"{found:+.4f}"
-    )
+    if is_share(name):
+        return signed(f"{100 * found:+.2f}")
+    return signed(f"{found:+,.0f}" if abs(found) >= 100 else f"{found:+.4f}")
 
 
 def signed(number: str) -> str:

@@ -41,7 +41,7 @@ def test_spreads_have_their_deviation_in_the_same_unit() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, ""), (0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5999, "100 min"), (7200, "2 h 00 min")],
+    [(None, ""), (0.4, "0 s"), (99, "99 s"), (100, "2 min"), (5900, "98 min"), (7200, "2 h 00 min")],
 )
 def test_durations(seconds: float | None, text: str) -> None:
     assert duration(seconds) == text
