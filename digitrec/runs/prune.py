@@ -86,7 +86,7 @@ def weigh(folder: Path) -> int:
     """Bytes of the files in a run folder, without what links in it point to.
 
     Raises:
-        DigitrecError: the folder is a link, or another run lies below it.
+        DigitrecError: the folder is a link, another run lies below it, or it can't be looked through.
     """
     if folder.is_symlink():
         raise DigitrecError(f"{folder}: a link, not a folder; left as it is")
@@ -94,7 +94,10 @@ def weigh(folder: Path) -> int:
     for place, _, names in os.walk(folder):
         if RECORD in names and Path(place) != folder:
             raise DigitrecError(f"{folder}: another run lies in it, {place}; left as it is")
-        total += sum((Path(place) / name).lstat().st_size for name in names)
+        try:
+            total += sum((Path(place) / name).lstat().st_size for name in names)
+        except OSError as error:
+            raise DigitrecError(f"{folder}: cannot be looked through: {error}; left as it is") from error
     return total
 
 
