@@ -38,7 +38,7 @@ def files(folder: Path) -> dict[str, int]:
 def print_run(run: Run, epochs: Sequence[Row]) -> None:
     """Status, settings, figures, epochs and files of a run."""
     out = console()
-    out.print(f"[bold]{run.name}[/]  [{COLOURS.get(run.status, 'default')}]{run.status}[/]", soft_wrap=True)
+    out.print(f"[bold]{escape(run.name)}[/]  [{COLOURS.get(run.status, 'default')}]{run.status}[/]", soft_wrap=True)
     if run.error:
         out.print(run.error, markup=False, soft_wrap=True)
     facts = {"folder": run.folder, "started": when(run.start), "time": duration(run.seconds)}

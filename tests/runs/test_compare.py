@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from digitrec.errors import DigitrecError
 from digitrec.evaluation.metrics import mcnemar
 from digitrec.ledger.run import Run, read_run
 from digitrec.runs import answers
-from digitrec.runs.compare import compare, difference_text, pair_entry, place
+from digitrec.runs.compare import Pair, compare, difference_text, pair_entry, place
+from digitrec.runs.page import write_comparison
 from tests.command import Command, read_json
 from tests.made_runs import make_run
 
@@ -116,6 +118,16 @@ def test_a_run_is_not_compared_with_itself(run_runs: Command, trained: Path) -> 
 def test_names_become_folders_and_words(tmp_path: Path) -> None:
     a, b = (Run(tmp_path, "finished", name=name) for name in ("sweep/lr-0.1", "b <i>x</i>"))
     assert place(a, b) == Path("outputs/compare/sweep-lr-0.1_vs_b-i-x-i-")
+
+
+def test_names_from_people_are_words_on_the_page_and_nothing_else(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    run = Run(tmp_path, "finished", {"command": hostile}, name=hostile)
+    pair = Pair(run, run, {hostile: (hostile, None)}, {}, ([], []), why_not=hostile)
+    page = write_comparison(pair, pair_entry(replace(pair, settings={})), tmp_path / "new")
+    text = page.read_text(encoding="utf-8")
+    assert "<script" not in text
+    assert text.count("&lt;script&gt;") > 4
 
 
 def test_differences_have_signs() -> None:
