@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from operator import ge, gt, le, lt
 from typing import Any
 
-from digitrec.errors import UsageError, near
+from digitrec.errors import UsageError
 from digitrec.ledger.run import Run
 from digitrec.ledger.settings import spelled
+from digitrec.wording import near
 
 SIGNS = re.compile(r"\s*(!=|<=|>=|==|=|<|>)\s*")
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}

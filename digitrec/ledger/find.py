@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from digitrec.errors import UsageError, near
+from digitrec.errors import UsageError
 from digitrec.ledger.run import TRAINING, Note, Run, read_run, try_run
+from digitrec.wording import near
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
 DEFAULT = Path("outputs")

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from statistics import mode
 
-from digitrec.errors import DigitrecError, UsageError, near
+from digitrec.errors import DigitrecError, UsageError
 from digitrec.ledger.run import Run
+from digitrec.wording import near
 
 USUAL = "val/accuracy"
 LOWER = ("loss", "error", "duration", "time")  # in the last part of a name: less is better
