@@ -3,6 +3,7 @@
 import csv
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from digitrec.data.datasets import load
+from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.training.throughput import Throughput
 from tests.command import Command, read_json
@@ -333,3 +336,16 @@ def test_two_processes_go_on_as_one_would(spawn_train: Command, tmp_path: Path) 
     assert resumed.code == 0, resumed.err
     assert "goes on after step" in resumed.out
     assert_equal(state(tmp_path / "run"), state(tmp_path / "whole"))
+
+
+def test_a_run_of_an_earlier_version_is_understood(run_train: Command, tmp_path: Path) -> None:
+    """Kept since 0.1: interrupted within its sixth epoch, a perceptron of four units on the embedded digits."""
+    shutil.copytree(Path(__file__).parent / "fixtures" / "run_0_1", tmp_path / "old")
+    network = load_classifier(tmp_path / "old")
+    images, labels = load("digits", "test")
+    right = (network(images).argmax(1) == labels).float().mean().item()
+    assert right == pytest.approx(0.4234, abs=0.01)  # other processors round differently
+    resumed = run_train("resume=old")
+    assert resumed.code == 0, resumed.err
+    assert "goes on after step" in resumed.out
+    assert read_json(tmp_path / "old" / "metrics.json")["val/accuracy"] > right
