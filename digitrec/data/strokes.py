@@ -235,10 +235,11 @@ def _press(shape: torch.Size, generator: torch.Generator, hand: Hand) -> Tensor:
 
 
 def _lean(points: Tensor, generator: torch.Generator, hand: Hand) -> Tensor:
-    """Stretch, slant and turn each digit, in this order."""
+    """Stretch, slant and turn each digit, in this order; stretching makes none wider than high."""
     widen, lean, turn = _normal((3, len(points), 1, 1), generator)
     x, y = points.unbind(-1)
-    x = x * torch.exp(hand.aspect * widen)
+    width = x.amax((1, 2), keepdim=True) - x.amin((1, 2), keepdim=True)
+    x = x * torch.exp(hand.aspect * widen).clamp(max=1 / width.clamp(max=1))
     x = x - (y - 0.5) * torch.deg2rad(hand.slant + hand.slant_spread * lean).tan()
     angle = torch.deg2rad(hand.rotation * turn)
     return torch.stack([x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()], dim=-1)

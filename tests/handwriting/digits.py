@@ -16,16 +16,16 @@ from digitrec.data.strokes import Hand, write
 Array = NDArray[np.floating[Any]]
 Source = Literal["strokes", "mnist", "digits"]
 
-# Other people than those of training: other ranges, and seeds that no training uses.
+# Other people than those of training, and more careless ones; seeds that no training uses.
 STRANGER = Hand(
-    slant=2.0,
-    slant_spread=8.0,
-    rotation=3.0,
-    aspect=0.15,
-    form=0.045,
-    stroke=0.015,
-    ends=0.035,
-    tremor=0.003,
+    slant=3.0,
+    slant_spread=11.0,
+    rotation=5.0,
+    aspect=0.2,
+    form=0.055,
+    stroke=0.024,
+    ends=0.045,
+    tremor=0.004,
     pressure=0.1,
 )
 FIRST_SEED = 7_000_000_000

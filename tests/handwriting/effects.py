@@ -51,7 +51,7 @@ def fine(size: tuple[int, int], rng: Generator) -> Array:
 
 
 def size_of(ink: Array) -> tuple[int, int]:
-    """Width and height."""
+    """Width and height of ink or of a sheet."""
     return ink.shape[1], ink.shape[0]
 
 
@@ -113,6 +113,34 @@ def margin(sheet: Array, place: float, thickness: float, colour: Colour) -> Arra
     x = np.arange(sheet.shape[1], dtype=np.float32) - place * sheet.shape[1]
     line = np.clip(thickness / 2 + 0.5 - np.abs(x), 0, 1)
     return written(sheet, np.broadcast_to(line, sheet.shape[:2]), colour)
+
+
+def framed(sheet: Array, box: tuple[float, float, float, float], thickness: float, colour: Colour) -> Array:
+    """Print a rectangle's outline; `box`: left, top, right, bottom in pixels."""
+    outline = Image.new("L", (sheet.shape[1], sheet.shape[0]))
+    ImageDraw.Draw(outline).rectangle(box, outline=255, width=max(1, round(thickness)))
+    return written(sheet, np.asarray(outline, np.float32) / 255, colour)
+
+
+def creased(sheet: Array, rng: Generator, count: int, depth: float) -> Array:
+    """Fold the sheet and flatten it again: each crease lighter on one side and darker on the other."""
+    height, width = sheet.shape[:2]
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
+    for angle, place in zip(rng.uniform(0, np.pi, count), rng.uniform(-0.4, 0.4, count), strict=True):
+        away = np.cos(angle) * (x - width / 2) + np.sin(angle) * (y - height / 2) - place * max(size_of(sheet))
+        away = (away + 6 * field((width, height), 6, rng)) / (max(width, height) / 60)
+        sheet = sheet * (1 - depth * (away * np.exp(-away * away / 2)))[..., None]
+    return sheet
+
+
+def on_desk(sheet: Array, rng: Generator, colour: Colour, edge: float) -> Array:
+    """Let the desk show beyond one upright and perhaps one level edge, each up to a share `edge` of the picture."""
+    height, width = sheet.shape[:2]
+    x, y = np.arange(width) / width, np.arange(height)[:, None] / height
+    beyond_x = (x if rng.random() < 0.5 else 1 - x) < rng.uniform(0.03, edge)
+    beyond_y = (y if rng.random() < 0.5 else 1 - y) < rng.uniform(0.03, edge) * rng.integers(2)
+    desk = paper((width, height), colour, rng, 0.08) * (0.8 + 0.4 * field((width, height), 9, rng)[..., None])
+    return np.where((beyond_x | beyond_y)[..., None], desk, sheet)
 
 
 def written(sheet: Array, ink: Array, colour: Colour) -> Array:

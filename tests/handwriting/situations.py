@@ -69,6 +69,7 @@ def _ink(
     pen: tuple[float, float],
     height: tuple[float, float] = (0.4, 0.85),
     jagged: bool = False,
+    border: float = 0.08,
 ) -> Array:
     """A digit somewhere on a canvas; its height in shares of the canvas, the pen in shares of the digit's height."""
     tall = max(8, int(rng.uniform(*height) * min(size)))
@@ -76,7 +77,7 @@ def _ink(
     while ink.shape[1] > 0.96 * size[0]:
         tall = int(tall * 0.9)
         ink = digit.ink(tall, max(1.0, rng.uniform(*pen) * tall), jagged)
-    return e.placed(ink, size, rng)
+    return e.placed(ink, size, rng, border)
 
 
 def _rgb(sheet: Array) -> Image.Image:
@@ -168,9 +169,10 @@ def _pen_on_paper(
     colour: e.Colour,
     pen: tuple[float, float] = (0.03, 0.07),
     height: tuple[float, float] = (0.3, 0.7),
+    border: float = 0.08,
 ) -> Array:
     """Pen of a colour on a sheet, running dry here and there."""
-    ink = _ink(digit, rng, (sheet.shape[1], sheet.shape[0]), pen, height)
+    ink = _ink(digit, rng, e.size_of(sheet), pen, height, border=border)
     return e.written(sheet, e.soft(e.broken(ink, rng, 0.35, cells=9), 0.6), colour)
 
 
@@ -250,7 +252,7 @@ def pencil(digit: Digit, rng: Generator) -> Image.Image:
     """Pencil on greyish paper: pale and grainy."""
     grey = rng.uniform(0.78, 0.9)
     sheet = e.paper(_canvas(rng, 400, 700), (grey, grey, grey), rng, 0.06)
-    ink = e.broken(_ink(digit, rng, _size(sheet), (0.03, 0.07), (0.35, 0.75)), rng, 0.7)
+    ink = e.broken(_ink(digit, rng, e.size_of(sheet), (0.03, 0.07), (0.35, 0.75)), rng, 0.7)
     shade = rng.uniform(0.35, 0.55)
     return _photo(e.written(sheet, e.soft(ink, 0.7), (shade, shade, shade)), rng, 0.15)
 
@@ -279,7 +281,7 @@ def blackboard(digit: Digit, rng: Generator) -> Image.Image:
     """Chalk on a wiped board."""
     colour = [(0.13, 0.2, 0.17), (0.15, 0.15, 0.16), (0.1, 0.25, 0.2)][rng.integers(3)]
     sheet = e.smudged(e.paper(_canvas(rng, 400, 800), colour, rng, 0.05), rng, 0.12)
-    ink = e.broken(_ink(digit, rng, _size(sheet), (0.07, 0.14), (0.3, 0.75)), rng, 0.75)
+    ink = e.broken(_ink(digit, rng, e.size_of(sheet), (0.07, 0.14), (0.3, 0.75)), rng, 0.75)
     return _photo(e.covered(sheet, 0.92 * e.soft(ink, 0.8), (0.95, 0.94, 0.9)), rng, 0.2)
 
 
@@ -345,19 +347,58 @@ def touching_border(digit: Digit, rng: Generator) -> Image.Image:
 def specks(digit: Digit, rng: Generator) -> Image.Image:
     """Dirt on the paper."""
     sheet = _white_paper(rng)
-    ink = _ink(digit, rng, _size(sheet), (0.05, 0.1), (0.4, 0.75))
+    ink = _ink(digit, rng, e.size_of(sheet), (0.05, 0.1), (0.4, 0.75))
     return _scan(e.written(sheet, e.specks(ink, rng, int(rng.integers(5, 30)), ink.shape[0] / 60), BLACK), rng)
 
 
 def intruder(digit: Digit, rng: Generator) -> Image.Image:
     """A bit of the next digit at the edge."""
     sheet = _white_paper(rng)
-    ink = _ink(digit, rng, _size(sheet), (0.05, 0.1), (0.4, 0.65))
+    ink = _ink(digit, rng, e.size_of(sheet), (0.05, 0.1), (0.4, 0.65))
     return _rgb(e.noisy(e.written(sheet, e.intruder(ink, rng, ink.shape[0] / 25), (0.1, 0.1, 0.2)), rng, 0.01))
 
 
-def _size(sheet: Array) -> tuple[int, int]:
-    return sheet.shape[1], sheet.shape[0]
+def desk_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """A sheet with the dark desk beyond its edge."""
+    sheet = _pen_on_paper(digit, rng, _white_paper(rng), (0.1, 0.1, 0.2), (0.04, 0.08), (0.25, 0.5), border=0.24)
+    colour = [(0.35, 0.23, 0.14), (0.2, 0.2, 0.22), (0.55, 0.42, 0.28)][rng.integers(3)]
+    return _photo(e.on_desk(sheet, rng, colour, 0.16), rng, 0.25)
+
+
+def crumpled_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """Paper that was folded and flattened again."""
+    sheet = _pen_on_paper(digit, rng, _white_paper(rng), BLUE, (0.04, 0.08))
+    return _photo(e.creased(sheet, rng, int(rng.integers(2, 6)), rng.uniform(0.08, 0.2)), rng, 0.3)
+
+
+def form_box(digit: Digit, rng: Generator) -> Image.Image:
+    """A printed form: a box around the digit, as for a postcode."""
+    size = _canvas(rng, 250, 450)
+    box = (0.07 * size[0], 0.07 * size[1], 0.93 * size[0], 0.93 * size[1])
+    sheet = e.framed(e.paper(size, (0.97, 0.97, 0.96), rng), box, rng.uniform(1, 5), (0.3, 0.3, 0.35))
+    return _scan(_pen_on_paper(digit, rng, sheet, (0.1, 0.1, 0.3), (0.04, 0.09), (0.4, 0.65), border=0.17), rng)
+
+
+def framed_canvas(digit: Digit, rng: Generator) -> Image.Image:
+    """A drawing program's canvas with its thin border."""
+    ink = _mouse_ink(digit, rng)
+    box = (0, 0, ink.shape[1] - 1, ink.shape[0] - 1)
+    sheet = e.framed(np.ones((*ink.shape, 3), np.float32), box, rng.uniform(1, 4), (0.3, 0.3, 0.3))
+    return _rgb(e.covered(sheet, ink, BLACK))
+
+
+def highlighter(digit: Digit, rng: Generator) -> Image.Image:
+    """Bright colours that are nearly as light as the paper."""
+    colour = [(1.0, 0.93, 0.1), (1.0, 0.45, 0.7), (0.5, 0.95, 0.4)][rng.integers(3)]
+    return _scan(_pen_on_paper(digit, rng, _white_paper(rng), colour, (0.1, 0.18), (0.4, 0.8)), rng)
+
+
+def faint_pen(digit: Digit, rng: Generator) -> Image.Image:
+    """A pen that is nearly empty."""
+    sheet = _white_paper(rng)
+    ink = e.broken(_ink(digit, rng, e.size_of(sheet), (0.02, 0.05), (0.35, 0.7)), rng, 0.9, cells=7)
+    shade = rng.uniform(0.45, 0.65)
+    return _photo(e.written(sheet, e.soft(ink, 0.6), (shade, shade, shade + 0.1)), rng, 0.2)
 
 
 SITUATIONS = {
@@ -391,6 +432,12 @@ SITUATIONS = {
     "sticky_note": Situation(sticky_note, "JPEG"),
     "whiteboard": Situation(whiteboard, "JPEG"),
     "blackboard": Situation(blackboard, "JPEG"),
+    "desk_photo": Situation(desk_photo, "JPEG"),
+    "crumpled_photo": Situation(crumpled_photo, "JPEG"),
+    "form_box": Situation(form_box),
+    "framed_canvas": Situation(framed_canvas),
+    "highlighter": Situation(highlighter, "JPEG"),
+    "faint_pen": Situation(faint_pen, "JPEG"),
     "specks": Situation(specks),
     "intruder": Situation(intruder),
     "palette": Situation(palette, mode="P"),
