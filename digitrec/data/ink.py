@@ -57,22 +57,19 @@ def draw(strokes: Strokes, pen: Tensor) -> Tensor:
     order = pen.argsort()
     images = torch.empty(len(pen), 1, 28, 28, dtype=torch.uint8)
     for rows in order.split(CHUNK):
-        points, radius = fit(strokes.points[rows], strokes.pressure[rows] * pen[rows, None, None] / 2)
-        ink = (255 * _cover(points, radius)).round().to(torch.uint8)
+        radius = strokes.pressure[rows] * pen[rows, None, None] / 2
+        ink = (255 * _cover(fit(strokes.points[rows], radius), radius)).round().to(torch.uint8)
         images[rows, 0] = torch.stack([frame(digit) for digit in ink])
     return images
 
 
-def fit(points: Tensor, radius: Tensor, side: float = INK_SIDE) -> tuple[Tensor, Tensor]:
-    """Scale digits so that their ink is as long as a square, and centre it there.
+def fit(points: Tensor, radius: Tensor, side: float = INK_SIDE) -> Tensor:
+    """Scale digits so that their ink is as long as a square, and centre it there: points (N, S, K, 2) in [0, side].
 
     Args:
         points: (N, S, K, 2).
         radius: (N, S, K) half the width of the ink, in units of the square; 0 where a stroke is absent.
         side: of the square.
-
-    Returns:
-        The points in [0, side], and the radius as it was.
     """
     absent, radii = (radius == 0)[..., None], radius[..., None]
     span = _extent(points, points, absent)
@@ -84,7 +81,7 @@ def fit(points: Tensor, radius: Tensor, side: float = INK_SIDE) -> tuple[Tensor,
         scale = scale + (side - (high - low).amax(-1)) / spread
     scaled = points * scale.view(-1, 1, 1, 1)
     low, high = _extent(scaled - radii, scaled + radii, absent)
-    return scaled + (side / 2 - (low + high) / 2)[:, None, None], radius
+    return scaled + (side / 2 - (low + high) / 2)[:, None, None]
 
 
 def _extent(low: Tensor, high: Tensor, absent: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ import io
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator, default_rng
@@ -43,8 +43,8 @@ def file(label: int, situation: str, seed: int, source: Source = "strokes", styl
     rng = default_rng([label, seed, zlib.crc32(situation.encode())])
     image = kind.make(Digit(label, seed + zlib.crc32(situation.encode()) % 1000 * 100_000, source, style), rng)
     stream = io.BytesIO()
-    options = {"quality": int(rng.integers(55, 93)), "exif": image.getexif()} if kind.format == "JPEG" else {}
-    image.save(stream, kind.format, **options)
+    options: dict[str, Any] = {"quality": int(rng.integers(55, 93)), "exif": image.getexif(), "compress_level": 1}
+    image.save(stream, kind.format, **options)  # formats read only the options that they have
     return stream.getvalue()
 
 
