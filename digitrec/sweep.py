@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from rich.console import Console
 from rich.table import Table
@@ -14,6 +15,12 @@ SHOWN = {"val/accuracy": "{:.2%}", "test/accuracy": "{:.2%}", "train/images_per_
 COLOURS = {"finished": "green", "running": "yellow"}
 
 
+class Untold:
+    """What jobs of the sweep have failed of that no record in their folders tells."""
+
+    messages: ClassVar[list[str]] = []
+
+
 def print_sweep(folder: Path) -> int:
     """Print one row per job folder: the settings that vary, how it ended, its figures; then why jobs failed.
 
@@ -21,7 +28,7 @@ def print_sweep(folder: Path) -> int:
         number of jobs that did not finish.
     """
     jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
-    said = [read_overrides(job.folder) for job in jobs]
+    said = [_said(job.folder) for job in jobs]
     varying = _varying(said)
     table = Table(title=f"{len(jobs)} jobs in {folder}", title_justify="left")
     for name in (*varying, "status"):
@@ -44,6 +51,13 @@ def _job(folder: Path) -> Run:
         return read_run(folder)
     except DigitrecError:
         return Run(folder, "failed", {"error": "ended before it could start its record"})
+
+
+def _said(folder: Path) -> dict[str, str]:
+    try:
+        return read_overrides(folder)
+    except (OSError, ValueError):  # the disk was full, or the job was killed while it wrote them
+        return {}
 
 
 def _varying(settings: Sequence[dict[str, str]]) -> list[str]:

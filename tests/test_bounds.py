@@ -13,14 +13,18 @@ BOMB = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
 )
 HOSTILE = {
-    "a number of a million digits": (f"seed: {'1' * 1_000_000}\n", "mine.yaml:2: a number of 1,000,000 digits"),
+    "a number of 100,000 digits": (f"seed: {'1' * 100_000}\n", "mine.yaml:2: a number of 100,000 digits"),
     "an infinite number": ("seed: 1e999999\n", "seed=Infinity"),
     "lists in lists": (f"model: {'[' * 100_000}{']' * 100_000}\n", "more than 50 deep"),
     "lists just too deep": (f"model: {'[' * 60}{']' * 60}\n", "more than 50 deep"),
     "mappings in mappings": ("".join(f"{' ' * i}a:\n" for i in range(200)), "more than 50 deep"),
-    "anchors that multiply": (BOMB, "anchors that stand for more than 100,000 values"),
+    "anchors that multiply": (BOMB, "more than 100,000 values, with what anchors stand for"),
     "an anchor in itself": ("a: &a [*a]\n", "deep"),
-    "megabytes": ("# x\n" * 600_000, "longer than 1,048,576 characters"),
+    "interpolations that multiply": (
+        "a0: x\n" + "".join(f"a{i}: {f'${{a{i - 1}}}' * 10}\n" for i in range(1, 12)),
+        "interpolations that stand for each other",
+    ),
+    "megabytes": ("# x\n" * 600_000, "longer than 262,144 characters"),
     "a program": ("a: !!python/object/apply:os.system [touch pwned]\n", "python/object/apply:os.system"),
     "no mapping": ("- 1\n", "mine"),
     "bytes": ("\x00\x01", "mine"),

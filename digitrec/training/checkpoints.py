@@ -42,7 +42,8 @@ def check_room(run_dir: Path, model: nn.Module, trainer: Trainer) -> None:
     """
     # Weights, Adam's two averages and averaged weights; one file more than stay, for the one that is being written.
     content = 4 * sum(tensor.nbytes for tensor in model.state_dict().values())
-    needed = content * (1 + len(trainer.checkpoint_callbacks)) + LOGS
+    there = sum(file.stat().st_size for file in run_dir.glob("checkpoints/*.ckpt"))  # of a run that goes on
+    needed = content * (1 + len(trainer.checkpoint_callbacks)) + LOGS - there
     free = shutil.disk_usage(run_dir).free
     if trainer.checkpoint_callbacks and free < needed:
         raise DigitrecError(

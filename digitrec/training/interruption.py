@@ -2,6 +2,7 @@
 
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -11,18 +12,21 @@ from lightning.pytorch.callbacks import Checkpoint
 from digitrec.training.checkpoints import EpochCheckpoint
 
 BETWEEN_TALKS = 10  # steps after which the processes of a training ask each other, which makes them wait
+REPEAT = 2.0  # seconds; what ends a whole group of processes is often said to each of them twice
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 class Interruption(Checkpoint):
-    """Notes a signal while training, and acts on it where a checkpoint can be saved; a second one stops at once.
+    """Notes a signal while training, and acts on it where a checkpoint can be saved.
 
-    That is after a step, or when the epoch and its validation are over. As a kind of checkpoint it is called after
-    all other callbacks: what it saves has their share of the step in it.
+    That is after a step, or when the epoch and its validation are over; a second one, two seconds later, stops at
+    once. As a kind of checkpoint it is called after all other callbacks: what it saves has their share of the step in
+    it.
     """
 
     def __init__(self) -> None:
         self._number: int | None = None
+        self._heard = 0.0
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -59,10 +63,11 @@ class Interruption(Checkpoint):
         self._give_back()
 
     def _note(self, number: int, frame: FrameType | None) -> None:
-        if self._number is not None:
+        if self._number is None:
+            self._number, self._heard = number, time.monotonic()
+        elif time.monotonic() - self._heard > REPEAT:
             self._give_back()
             self._stop()
-        self._number = number
 
     def _asked(self, trainer: Trainer) -> bool:
         """Whether any process of the training has got a signal."""

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 from digitrec.errors import DigitrecError, FolderTakenError
 
 LOCK = ".run.lock"
-SIGNALLED = 128  # added to a signal's number, by the shells' custom
+SIGNALLED = {129, 130, 143}  # by SIGHUP, SIGINT and SIGTERM: 128 and the signal's number, by the shells' custom
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
 
@@ -71,7 +71,7 @@ def run_record(
             yield record
         except BaseException as error:
             record["duration_s"] = round(before + time.perf_counter() - began, 3)
-            if isinstance(error, SystemExit) and not by_signal(error):
+            if isinstance(error, SystemExit) and not signal_exit_code(error):
                 failure = DigitrecError(f"something in the run ended it by sys.exit({error.code!r})")
                 close_record(run_dir, failure, record)
                 raise failure from error
@@ -92,14 +92,14 @@ def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | N
         write_json(run_dir / "run.json", record)
 
 
-def by_signal(error: BaseException) -> int | None:
+def signal_exit_code(error: BaseException) -> int | None:
     """Exit code of a program that a signal ended; None for any other error."""
     match error:
         case KeyboardInterrupt():
             return 128 + signal.SIGINT
         case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
             return 128 + signal.SIGINT
-        case SystemExit(code=int(code)) if code > SIGNALLED:
+        case SystemExit(code=int(code)) if code in SIGNALLED:
             return code
         case _:
             return None

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.apart import CAN_FORK
 from tests.command import Command, read_json
 
-pytestmark = pytest.mark.skipif(not CAN_FORK, reason="jobs have processes of their own on Linux only")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux only")
 
 FAULTS = """
 import os
 import resource
 import signal
 import sys
+import time
 import torch
 from lightning.pytorch.callbacks import Callback
 
@@ -34,7 +34,10 @@ class Fault(Callback):
             case 2: 1 / 0
             case 4: sys.exit(0)
             case 5: os._exit(7)
-            case 7: os.kill(os.getpid(), signal.SIGKILL)
+            case 7:
+                if not os.fork():
+                    time.sleep(300)
+                os.kill(os.getpid(), signal.SIGKILL)
             case 9:
                 resource.setrlimit(resource.RLIMIT_AS, (2**36, resource.RLIM_INFINITY))
                 torch.ones(2**36)
@@ -77,14 +80,39 @@ def metrics(folder: Path) -> dict[str, Path]:
     return {file.parent.name: file for file in folder.glob("sweep/*/metrics.json")}
 
 
-@pytest.mark.parametrize(
-    "number",
-    [signal.SIGINT, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGTERM, signal.SIGKILL))],
-)
-def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
-    number: signal.Signals, environment: dict[str, str], spawn_train: Command, tmp_path: Path
+def test_a_job_that_leaves_no_record_is_told_all_the_same(
+    spawn_train: Command, environment: dict[str, str], tmp_path: Path
 ) -> None:
-    command = (*SWEEP, "seed=0,1", "trainer.max_epochs=100")
+    (tmp_path / "sweep" / "seed-0").mkdir(parents=True)
+    (tmp_path / "sweep" / "seed-0" / "run.json").write_text('{"status": "finished"}')
+    outcome = spawn_train(*SWEEP, "seed=0,1", "trainer.max_epochs=1", env=environment)
+    assert outcome.code == 1
+    assert "seed-0/.hydra/config.yaml, the run's settings, is missing" in outcome.err
+    assert read_json(tmp_path / "sweep" / "seed-0" / "run.json") == {"status": "finished"}
+    assert read_json(tmp_path / "sweep" / "seed-1" / "run.json")["status"] == "finished"
+
+
+def to_all(session: int, number: int) -> None:
+    for process in processes_of(session):
+        os.kill(process, number)
+
+
+ENDS = {
+    "Ctrl-C": (os.killpg, signal.SIGINT),  # as a terminal does
+    "each process told": (to_all, signal.SIGTERM),  # as a service manager does
+    "terminal closed": (os.killpg, signal.SIGHUP),
+    "told": (os.kill, signal.SIGTERM),
+    "killed": (os.kill, signal.SIGKILL),
+}
+QUICK = ("Ctrl-C", "each process told")
+
+
+@pytest.mark.parametrize("end", [pytest.param(end, marks=[] if end in QUICK else pytest.mark.slow) for end in ENDS])
+def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
+    end: str, environment: dict[str, str], spawn_train: Command, tmp_path: Path
+) -> None:
+    command = (*SWEEP, "seed=0,1", "trainer.max_epochs=40")
+    send, number = ENDS[end]
     with subprocess.Popen(
         [sys.executable, "-m", "digitrec.train", *command], cwd=tmp_path, env=environment, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -93,28 +121,29 @@ def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
             if len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2:
                 break
             time.sleep(0.1)
-        if number == signal.SIGINT:
-            os.killpg(sweep.pid, number)  # as a terminal does
-        else:
-            sweep.send_signal(number)
+        send(sweep.pid, number)
         said, _ = sweep.communicate(timeout=60)
-    assert sweep.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number], said
+    assert sweep.returncode == (-9 if end == "killed" else 128 + number), said
     for _ in range(100):
         if not processes_of(sweep.pid):
             break
         time.sleep(0.1)
     assert not processes_of(sweep.pid)
     assert "Traceback" not in said
+    assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"interrupted"}
     resumed = spawn_train(*command, env=environment)
     assert resumed.code == 0, resumed.err
     assert resumed.out.count("goes on after step") == 2, resumed.out
 
 
-def processes_of(session: int) -> list[str]:
-    """Names of all that still run in a session, as /proc tells them."""
-    stats = []
+def processes_of(session: int) -> list[int]:
+    """All that still run in a session, as /proc tells them."""
+    found = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended meanwhile
-            stats.append(file.read_text())
-    fields = [(text.partition(")")[0], text.rpartition(")")[2].split()) for text in stats]
-    return [name for name, (state, _, _, its_session, *_) in fields if its_session == str(session) and state != "Z"]
+            found[int(file.parent.name)] = file.read_text(errors="replace").rpartition(")")[2].split()
+    return [
+        process
+        for process, (state, _, _, its_session, *_) in found.items()
+        if its_session == str(session) and state != "Z"
+    ]
