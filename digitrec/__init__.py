@@ -1,3 +1,18 @@
 """Compose, train, compare and use networks that read handwritten digits."""
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from digitrec.inference.recognizer import Recognizer
+
 __version__ = "0.1.0"
+__all__ = ["Recognizer"]
+
+
+def __getattr__(name: str) -> Any:
+    """`digitrec.Recognizer`, imported when it is asked for: most commands have no use for it."""
+    if name == "Recognizer":
+        from digitrec.inference.recognizer import Recognizer
+
+        return Recognizer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

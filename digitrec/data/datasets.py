@@ -14,8 +14,9 @@ import torch
 from torch import Tensor
 
 from digitrec.data import files, folder
-from digitrec.data.framing import SIDE, frame
+from digitrec.data.framing import frame
 from digitrec.errors import DataError, UsageError
+from digitrec.pictures.framing import SIDE
 
 
 class Split(NamedTuple):

@@ -5,25 +5,18 @@ the same one every time, is the test split.
 """
 
 import hashlib
-import warnings
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from digitrec.data.framing import frame
 from digitrec.errors import DataError, UsageError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from digitrec.pictures.digit import find_digit
+from digitrec.pictures.reading import check_picture
 
 TEST_SHARE = 0.2
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
-FAINT = 0.15  # of the strongest contrast; the rings that JPEG leaves around strokes stay below
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # file managers leave these beside pictures
 LAYOUT = "Next: give data.root a folder of <class>/<pictures>, or of train/<class>/ and test/<class>/."
 
@@ -59,12 +52,9 @@ def pictures(root: Path, split: str) -> list[tuple[Path, int]]:
 
 def check(root: Path) -> None:
     """Open every picture of both splits without decoding it; raises what `pictures` and `load` do."""
-    from PIL import Image
-
     for split in ("train", "test"):
         for path, _ in pictures(root, split):
-            with _named(path):
-                Image.open(path, formats=FORMATS).close()
+            check_picture(path)
 
 
 def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
@@ -73,8 +63,8 @@ def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
     Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large.
     """
     labelled = pictures(root, split)
-    images = [frame(ink(_read(path))) for path, _ in labelled]
-    return torch.stack(images), torch.tensor([label for _, label in labelled])
+    images = np.stack([find_digit(path).image for path, _ in labelled])
+    return torch.from_numpy(images), torch.tensor([label for _, label in labelled])
 
 
 def held_out(names: Iterable[str]) -> frozenset[str]:
@@ -84,53 +74,6 @@ def held_out(names: Iterable[str]) -> frozenset[str]:
     """
     ranked = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
     return frozenset(ranked[: max(1, round(TEST_SHARE * len(ranked)))])
-
-
-def ink(picture: "Image") -> Tensor:
-    """How much darker, or else lighter, than its paper a picture is: uint8 (H, W), 0 = paper.
-
-    The paper is the median of the border; ink lies on the side with more contrast. What stands out less than
-    the border's own noise, or 15 % of the strongest ink, is paper: it would stretch the box around the ink.
-    """
-    grey = _grey(picture)
-    border = torch.cat([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = border.median()
-    noise = 6 * (border - paper).abs().median()  # four standard deviations when the noise is normal
-    contrast = paper - grey if paper - grey.min() > grey.max() - paper else grey - paper
-    inked = contrast > torch.maximum(noise, FAINT * contrast.max())
-    return (contrast * inked).to(torch.uint8)
-
-
-def _grey(picture: "Image") -> Tensor:
-    """Float (H, W) in [0, 255]; transparency lies over white, more than 8 bits are scaled down to them."""
-    from PIL import Image
-
-    if picture.mode[0] in "IF":
-        deep = torch.tensor(np.asarray(picture, dtype=np.float32))
-        return deep * (255 / deep.max().clamp(min=255))
-    white = Image.new("RGBA", picture.size, "white")
-    return torch.tensor(np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("L"))).float()
-
-
-def _read(path: Path) -> "Image":
-    from PIL import Image, ImageOps
-
-    with _named(path), Image.open(path, formats=FORMATS) as picture:
-        return ImageOps.exif_transpose(picture)
-
-
-@contextmanager
-def _named(path: Path) -> Iterator[None]:
-    """Turn what Pillow raises, or only warns of, into a DataError that names the file."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
-        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
-        raise DataError(f"{path} cannot be read as a picture: {reason}.\nNext: repair or remove it.") from error
 
 
 def _split_roots(root: Path) -> tuple[Path, Path]:

@@ -6,8 +6,9 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from digitrec.data.framing import INK_SIDE, frame
+from digitrec.data.framing import frame
 from digitrec.data.strokes import Strokes
+from digitrec.pictures.framing import INK_SIDE
 
 CHUNK = 256  # digits drawn at once: what they need stays in the processor's cache
 

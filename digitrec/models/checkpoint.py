@@ -7,19 +7,20 @@ from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
+from digitrec.models.portable import SUFFIX, read_portable
 
 
 def load_classifier(path: str | Path) -> DigitClassifier:
     """Restore a classifier, in evaluation mode on the CPU, from nothing but its checkpoint.
 
     Args:
-        path: a .ckpt file, or a run folder (its best checkpoint, else its last).
+        path: a .ckpt or .safetensors file, or a run folder (its best checkpoint, else its last).
 
     Raises:
         CheckpointError: there is none, it can't be read, is not ours, or names a network that is not allowed.
     """
     file = find_checkpoint(path)
-    checkpoint = read_checkpoint(file)
+    checkpoint = read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
     about = checkpoint.get("digitrec")
     if not isinstance(about, dict) or about.get("format") != 1:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")

@@ -126,15 +126,6 @@ def test_the_cameras_rotation_is_undone(tmp_path: Path) -> None:
     assert torch.equal(read(turned, tmp_path / "turned" / "picture.png", exif=exif), upright)
 
 
-@pytest.mark.parametrize(("paper", "pen"), [(255, 0), (0, 255), (140, 20), (90, 230)])
-def test_ink_is_bright_on_black_whatever_the_paper(paper: int, pen: int) -> None:
-    picture = Image.new("L", (40, 40), paper)
-    ImageDraw.Draw(picture).rectangle((10, 15, 19, 24), fill=pen)
-    ink = folder.ink(picture)
-    assert ink[15:25, 10:20].unique().tolist() == [abs(paper - pen)]
-    assert ink.count_nonzero() == 100
-
-
 def test_a_blank_page_has_no_ink(tmp_path: Path) -> None:
     assert not read(Image.new("RGB", (50, 40), "ivory"), tmp_path / "picture.png").any()
 

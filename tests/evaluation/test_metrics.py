@@ -4,7 +4,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from scipy import stats  # type: ignore[import-untyped]  # it ships no type information
+from scipy import stats
 from sklearn import metrics as sk
 from torch import Tensor
 

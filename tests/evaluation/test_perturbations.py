@@ -3,7 +3,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from scipy import ndimage  # type: ignore[import-untyped]  # it ships no type information
+from scipy import ndimage
 from torch import Tensor
 
 from digitrec.evaluation import perturbations

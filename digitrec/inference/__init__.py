@@ -1,0 +1,1 @@
+"""Reading a person's pictures with a trained network."""

@@ -1,0 +1,98 @@
+"""Reads digits on people's pictures."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitrec.errors import DataError
+from digitrec.inference.networks import Images, open_network
+from digitrec.pictures.digit import find_digit
+from digitrec.pictures.reading import Picture
+
+WEIGHTS = Path(__file__).parent.parent / "weights" / "handwriting.safetensors"
+CHUNK = 64  # pictures that are read together
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a picture was read as.
+
+    Attributes:
+        label: name of the most probable class; None where no digit was found.
+        probabilities: of each class, by its name, the most probable first; empty where no digit was found.
+        image: uint8 (28, 28), what the network saw, white ink on black.
+        problem: why there is no label; None if there is one.
+    """
+
+    label: str | None
+    probabilities: dict[str, float]
+    image: NDArray[np.uint8] | None = None
+    problem: str | None = None
+
+    @property
+    def confidence(self) -> float:
+        """Probability of the label, 0 without one."""
+        return next(iter(self.probabilities.values()), 0.0)
+
+
+class Recognizer:
+    """A trained network with the preprocessing that people's pictures need.
+
+    Args:
+        checkpoint: run folder, .ckpt or .safetensors file; None is the network that comes with digitrec.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+
+    def __init__(self, checkpoint: str | Path | None = None) -> None:
+        self._network = open_network(WEIGHTS if checkpoint is None else checkpoint)
+
+    def read(self, picture: Picture) -> Reading:
+        """Read one picture of one digit: a path, a file's content, a Pillow image or an array.
+
+        Raises:
+            DataError: the picture can't be read.
+        """
+        (reading,) = self._read([find_digit(picture).image])
+        return reading
+
+    def read_all(self, pictures: Iterable[Picture]) -> Iterator[Reading]:
+        """Read any number of pictures, one `Reading` for each, in their order; a `problem` where one can't be read."""
+        waiting = iter(pictures)
+        while chunk := list(islice(waiting, CHUNK)):
+            found = [_image_or_problem(picture) for picture in chunk]
+            readings = iter(self._read([image for image in found if not isinstance(image, str)]))
+            yield from (
+                Reading(None, {}, problem=image) if isinstance(image, str) else next(readings) for image in found
+            )
+
+    def probabilities(self, images: Images) -> NDArray[np.float32]:
+        """Probabilities (N, C) of images uint8 (N, 28, 28) that are framed like MNIST's already."""
+        return self._network(images)
+
+    def _read(self, images: list[NDArray[np.uint8]]) -> list[Reading]:
+        if not images:
+            return []
+        names = self._network.class_names
+        return [_reading(names, *pair) for pair in zip(images, self._network(np.stack(images)), strict=True)]
+
+
+def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
+    name = str(picture) if isinstance(picture, str | Path) else "picture"
+    try:
+        return find_digit(picture, name).image
+    except DataError as error:
+        return str(error).partition("\n")[0].removeprefix(f"{name} ")
+
+
+def _reading(names: tuple[str, ...], image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:
+    if not image.any():
+        return Reading(None, {}, image, "not a digit: no ink found")
+    order = np.argsort(-probabilities, kind="stable")
+    ranked = {names[index]: float(probabilities[index]) for index in order}
+    return Reading(names[order[0]], ranked, image)

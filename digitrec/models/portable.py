@@ -1,0 +1,42 @@
+"""Weights to hand on: a .safetensors file with the network's name and what is known of it, and no pickle."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from digitrec.errors import CheckpointError
+
+SUFFIX = ".safetensors"
+
+
+def write_portable(checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path) -> None:
+    """Write a checkpoint's weights and its description, without what only training needs.
+
+    Args:
+        checkpoint: as `read_checkpoint` gives it.
+        card: facts for people: command, seed, accuracy, licence; plain values.
+        file: ends in .safetensors.
+    """
+    about = {name: value for name, value in checkpoint["digitrec"].items() if name != "settings"}
+    metadata = {"digitrec": json.dumps(about), "card": json.dumps(dict(card))}
+    save_file({name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}, file, metadata)
+
+
+def read_portable(file: Path) -> dict[str, Any]:
+    """Content of a file as a checkpoint: `digitrec`, `state_dict`, and `card` besides.
+
+    Raises:
+        CheckpointError: it can't be read, or was not written by `write_portable`.
+    """
+    try:
+        with safe_open(file, framework="pt") as content:
+            metadata = content.metadata() or {}
+            weights = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
+        about, card = (json.loads(metadata[name]) for name in ("digitrec", "card"))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{file}: damaged, or no weights that digitrec wrote: {error}") from error
+    return {"digitrec": about, "state_dict": weights, "card": card}

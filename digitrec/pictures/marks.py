@@ -1,0 +1,80 @@
+"""Which ink is the digit: specks, lines at the border and dirt left out."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Plane = NDArray[np.float32]
+
+SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one beside such
+EVERY_NEIGHBOUR = np.ones((3, 3), bool)
+SPECK = 0.03  # of the largest mark's area
+APART = 0.35  # of the digit's size, between its parts
+
+
+class Mark(NamedTuple):
+    """A connected piece of ink."""
+
+    number: int
+    area: int
+    top: int
+    left: int
+    bottom: int
+    right: int
+    at_border: bool
+
+    @property
+    def size(self) -> int:
+        """The longer side of its box, in pixels."""
+        return max(self.bottom - self.top, self.right - self.left)
+
+
+def find_marks(ink: Plane) -> tuple[NDArray[np.int32], list[Mark]]:
+    """Connected pieces of ink, the largest first: numbers (H, W), 0 for paper, and one `Mark` for each number."""
+    numbers, count = ndimage.label(ink >= UNSURE, EVERY_NEIGHBOUR)
+    if not count:
+        return numbers, []
+    sure = np.bincount(numbers[ink >= SURE], minlength=count + 1)
+    areas = np.bincount(numbers.ravel(), minlength=count + 1)
+    marks = []
+    for number, (rows, columns) in enumerate(ndimage.find_objects(numbers), start=1):
+        if sure[number]:
+            at_border = 0 in (rows.start, columns.start) or rows.stop == ink.shape[0] or columns.stop == ink.shape[1]
+            box = rows.start, columns.start, rows.stop, columns.stop
+            marks.append(Mark(number, int(areas[number]), *box, at_border))
+    return numbers, sorted(marks, key=lambda mark: -mark.area)
+
+
+def digit_of(ink: Plane) -> Plane:
+    """The ink of the one digit that a picture shows: (H, W), all else 0."""
+    numbers, marks = find_marks(ink)
+    if not marks:
+        return np.zeros_like(ink)
+    chosen = [max(marks, key=_weight)]
+    for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
+        if mark not in chosen and not mark.at_border and _belongs(mark, chosen):
+            chosen.append(mark)
+    kept = np.isin(numbers, [mark.number for mark in chosen])
+    soft = ndimage.binary_dilation(kept, EVERY_NEIGHBOUR) & ~np.isin(
+        numbers, [m.number for m in marks if m not in chosen]
+    )
+    return np.where(soft, ink, 0).astype(np.float32)
+
+
+def _weight(mark: Mark) -> float:
+    return mark.area * (0.2 if mark.at_border else 1.0)
+
+
+def _belongs(mark: Mark, chosen: list[Mark]) -> bool:
+    largest = max(chosen, key=lambda other: other.area)
+    near = min(_distance(mark, other) for other in chosen) <= APART * max(other.size for other in chosen)
+    return near and mark.area >= SPECK * largest.area
+
+
+def _distance(one: Mark, other: Mark) -> float:
+    """Between two boxes, in pixels; 0 where they overlap."""
+    down = max(one.top - other.bottom, other.top - one.bottom, 0)
+    across = max(one.left - other.right, other.left - one.right, 0)
+    return float(np.hypot(down, across))

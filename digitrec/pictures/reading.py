@@ -1,0 +1,111 @@
+"""Opens a person's picture, whatever its format, and as little of it as is needed."""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from digitrec.errors import DataError
+
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
+LONGEST = 800  # pixels of the longer side that are looked at
+PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
+
+Picture = str | Path | bytes | Image.Image | NDArray[Any]
+Colours = NDArray[np.float32]
+
+
+def read_picture(picture: Picture, name: str = "picture") -> Colours:
+    """Colours of a picture as seen by a person: float32 (H, W, 3) in [0, 1], the longer side at most 800 pixels.
+
+    Args:
+        picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of floats
+            in [0, 1] or of booleans.
+        name: what errors call it, if it has no path.
+
+    Raises:
+        DataError: it can't be read, or has more than 100 million pixels.
+    """
+    if isinstance(picture, str | Path):
+        name = str(picture)
+    with named(name):
+        if isinstance(picture, str | Path):
+            opened: Image.Image = Image.open(picture, formats=FORMATS)
+        elif isinstance(picture, bytes):
+            opened = Image.open(io.BytesIO(picture), formats=FORMATS)
+        else:
+            opened = picture if isinstance(picture, Image.Image) else _from_array(np.asarray(picture))
+        return _colours(opened)
+
+
+def check_picture(path: Path) -> None:
+    """Look at a file's head without decoding it; raises what `read_picture` does."""
+    with named(str(path)), Image.open(path, formats=FORMATS) as opened:
+        _check_size(opened)
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Turn what Pillow raises, or only warns of, into a DataError that names the picture."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is tighter
+            yield
+    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
+        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
+        raise DataError(f"{name} cannot be read as a picture: {reason}.\nNext: repair or remove it.") from error
+
+
+def _from_array(array: NDArray[Any]) -> Image.Image:
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3, 4)) or not array.size:
+        raise ValueError(f"an array of shape {array.shape}, expected (H, W), (H, W, 3) or (H, W, 4)")
+    if array.dtype.kind in "fb":
+        if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise ValueError("floats outside [0, 1]; expected bytes, or floats in [0, 1]")
+        array = np.rint(array * 255.0)
+    elif array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 255:
+        raise ValueError(f"an array of {array.dtype}, expected bytes, or floats in [0, 1]")
+    bytes_ = array.astype(np.uint8)
+    return Image.fromarray(bytes_[..., 0] if bytes_.ndim == 3 and bytes_.shape[2] == 1 else bytes_)
+
+
+def _check_size(opened: Image.Image) -> None:
+    width, height = opened.size
+    if width * height > PIXELS:
+        raise ValueError(f"{width:,} x {height:,} pixels, expected at most {PIXELS:,} in all (decompression bomb?)")
+    if not width * height:
+        raise ValueError("it has no pixels")
+
+
+def _colours(opened: Image.Image) -> Colours:
+    _check_size(opened)
+    opened.draft("RGB", (LONGEST, LONGEST))  # JPEG: decode at a fraction of the size
+    if opened.mode[0] in "IF":
+        opened = _eight_bits(opened)
+    upright = ImageOps.exif_transpose(opened)
+    clear = "A" in upright.getbands() or "transparency" in upright.info
+    straight = upright.convert("RGBA" if clear else "RGB")
+    straight.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
+    return _on_paper(colours) if clear else colours
+
+
+def _eight_bits(deep: Image.Image) -> Image.Image:
+    """More than eight bits, scaled down to them by the format's range, or by the values where it has none."""
+    values = np.asarray(deep, dtype=np.float32)
+    scale = 65535 if values.max() > 255 and values.max() <= 65535 else max(float(values.max()), 255.0)
+    return Image.fromarray((values.clip(min=0) * (255 / scale)).round().astype(np.uint8))
+
+
+def _on_paper(colours: NDArray[np.float32]) -> Colours:
+    """What is transparent shows white paper, or black when white would hide what is drawn."""
+    paint, alpha = colours[..., :3], colours[..., 3:]
+    drawn = float((paint.mean(axis=2, keepdims=True) * alpha).sum() / max(float(alpha.sum()), 1e-6))
+    paper = 0.0 if drawn > 0.75 and alpha.min() < 0.5 else 1.0
+    return np.asarray(paint * alpha + paper * (1 - alpha), np.float32)
