@@ -1,6 +1,7 @@
 """A training that was cut off goes on as if nothing had happened."""
 
 import csv
+import json
 import os
 import random
 import shutil
@@ -198,6 +199,22 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
     assert "last.ckpt: damaged" in resumed.err
     assert "goes on after step 4, from best.ckpt" in resumed.out
     assert_equal(state(cut_off), expected)
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_kill_between_the_best_checkpoint_and_the_last_loses_neither(
+    epochs: int, run_train: Command, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    settings = (*FULL, f"trainer.max_epochs={epochs}", "optimizer.lr=1e-3")
+    expected = uninterrupted(*settings)
+    assert run_train(*SETTINGS, *settings, "hydra.run.dir=run").code == 0
+    run = tmp_path / "run"
+    assert read_checkpoint(run / "checkpoints" / "best.ckpt")["global_step"] == epochs * STEPS
+    (run / "checkpoints" / "last.ckpt").unlink()
+    (run / "run.json").write_text(json.dumps(read_json(run / "run.json") | {"status": "running"}))
+    resumed = run_train("resume=run")
+    assert resumed.code == 0, resumed.err
+    assert_equal(state(run), expected)
 
 
 def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off: Path) -> None:

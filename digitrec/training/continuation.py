@@ -12,6 +12,8 @@ from digitrec.errors import CheckpointError
 if TYPE_CHECKING:  # the command line is read before Lightning is imported
     from lightning.pytorch.loggers import Logger
 
+LAST = "last.ckpt"
+
 
 def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Path | None, int]:
     """The newest checkpoint of a run that is whole, and the number of steps behind it; None for a run without any.
@@ -23,7 +25,7 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Pat
     Raises:
         CheckpointError: there are some, and all are damaged.
     """
-    from digitrec.models.checkpoint_file import read_checkpoint
+    from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
 
     folder = run_dir / "checkpoints"
     for leftover in folder.glob(".*.ckpt.*"):  # of a process that was killed while it saved
@@ -38,6 +40,9 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Pat
     if files and not whole:
         raise CheckpointError(f"{run_dir}: none of its {len(files)} checkpoints can be used; start the run anew")
     step, _, newest = max(whole, default=(0, 0.0, None))
+    if newest is not None and newest.name != LAST:
+        # A kill between the best file and the last. Where no step is left to do, Lightning would not save it again.
+        write_checkpoint(read_checkpoint(newest), folder / LAST)
     return newest, step
 
 

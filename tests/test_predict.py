@@ -1,0 +1,92 @@
+import csv
+import io
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from digitrec import predict
+from tests.command import Command, Outcome
+from tests.handwriting.situations import file
+
+DIGITS = (3, 5, 8)
+
+
+@pytest.fixture
+def run_predict(run_main: Callable[..., Outcome]) -> Command:
+    """`python -m digitrec.predict ...`."""
+    return partial(run_main, predict.main)
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """A folder of three pictures, the last in a sub-folder."""
+    (tmp_path / "scans" / "more").mkdir(parents=True)
+    for name, digit in zip(("a.png", "b.png", "more/c.png"), DIGITS, strict=True):
+        (tmp_path / "scans" / name).write_bytes(file(digit, "mouse", 7))
+    return tmp_path / "scans"
+
+
+def test_a_line_for_each_picture(run_predict: Command, scans: Path) -> None:
+    outcome = run_predict("scans")
+    assert outcome.code == 0, outcome.err
+    assert [line.split()[:2] for line in outcome.out.splitlines()] == [
+        ["3", "scans/a.png"], ["5", "scans/b.png"], ["8", "scans/more/c.png"]
+    ]  # fmt: skip
+
+
+def test_json_and_csv_say_the_same(run_predict: Command, scans: Path) -> None:
+    rows = json.loads(run_predict("scans/*.png", "scans/more/c.png", "--format", "json").out)
+    table = list(csv.DictReader(io.StringIO(run_predict("scans", "--format=csv").out)))
+    assert [row["digit"] for row in rows] == [row["digit"] for row in table] == [str(digit) for digit in DIGITS]
+    assert [f"{row['confidence']}" for row in rows] == [row["confidence"] for row in table]
+    assert all(1 >= row["confidence"] >= max(row["others"].values()) for row in rows)
+
+
+def test_a_bad_file_is_reported_on_its_line_and_the_rest_goes_on(run_predict: Command, scans: Path) -> None:
+    (scans / "broken.png").write_bytes(file(1, "mouse", 1)[:200])
+    (scans / "empty.jpg").touch()
+    Image.new("1", (20_000, 20_000)).save(scans / "huge.tif", compression="group4")
+    outcome = run_predict("scans", "nowhere.png")
+    assert outcome.code == 1
+    lines = {Path(line.split()[1]).name: line for line in outcome.out.splitlines()}
+    assert [lines[name][0] for name in ("a.png", "b.png", "c.png")] == ["3", "5", "8"]
+    assert "cannot be read" in lines["broken.png"]
+    assert "no known image format" in lines["empty.jpg"]
+    assert "400000000 pixels" in lines["huge.tif"]
+    assert "No such file" in lines["nowhere.png"]
+    assert "Traceback" not in outcome.err
+
+
+def test_a_picture_from_standard_input(scans: Path) -> None:
+    command = [sys.executable, "-m", "digitrec.predict", "-"]
+    done = subprocess.run(command, input=(scans / "a.png").read_bytes(), capture_output=True, check=True, cwd=scans)
+    assert done.stdout.startswith(b"3  -  ")
+
+
+def test_what_the_network_saw_is_written_on_demand(run_predict: Command, scans: Path, tmp_path: Path) -> None:
+    assert run_predict("scans/a.png", "--explain", "seen").code == 0
+    (seen,) = (tmp_path / "seen").iterdir()
+    assert (seen.name, Image.open(seen).size) == ("a.png_3.png", (280, 280))
+
+
+def test_a_checkpoint_that_is_none_is_named(run_predict: Command, scans: Path) -> None:
+    outcome = run_predict("scans", "--checkpoint", "nowhere")
+    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
+    assert "nowhere: no such file" in outcome.err
+
+
+def test_help_answers_without_torch(tmp_path: Path) -> None:
+    program = (
+        "import sys; from digitrec import predict\n"
+        "try: predict.main()\n"
+        "except SystemExit: print('torch' in sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program, "--help"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == "False\n"
