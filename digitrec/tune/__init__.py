@@ -1,0 +1,1 @@
+"""Search for better settings: `python -m digitrec.tune`."""
