@@ -40,7 +40,7 @@ LIGHTNING = tuple(
     f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
 )
 CALLBACKS = tuple(
-    f"digitrec.training.{name}" for name in ("checkpoints", "freezing", "history", "progress", "throughput")
+    f"digitrec.training.{name}" for name in ("checkpoints", "freezing", "history", "progress", "throughput", "trial")
 )
 STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
 
@@ -95,6 +95,19 @@ class TrainConfig:
 
 
 @dataclass(frozen=True)
+class TuneConfig(TrainConfig):
+    """The top-level keys of conf/tune.yaml: those of every run, and those of the search."""
+
+    tune: dict[str, Any]
+    trials: Annotated[int, Ge(1)]
+    seeds: Annotated[int, Ge(1)]
+    workers: Annotated[int, Ge(1)]
+    prune: bool
+    warmup_epochs: Annotated[int, Ge(0)]
+    baseline: bool
+
+
+@dataclass(frozen=True)
 class PreviewConfig:
     """The top-level keys of conf/preview.yaml."""
 
@@ -119,7 +132,7 @@ class EvaluateConfig:
     run_dir: str
 
 
-SCHEMAS = {"train": TrainConfig, "evaluate": EvaluateConfig, "preview": PreviewConfig}
+SCHEMAS = {"train": TrainConfig, "tune": TuneConfig, "evaluate": EvaluateConfig, "preview": PreviewConfig}
 
 # Everything that any of our configurations may build, beside what the person allows.
 MODULES = (
@@ -141,7 +154,7 @@ def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "out
     """The settings that a command line would compose, checked: for notebooks and scripts of your own.
 
     Args:
-        name: of the command: train, evaluate or preview.
+        name: of the command: train, tune, evaluate or preview.
         overrides: as on its command line.
         run_dir: where its files would go.
 
@@ -173,7 +186,7 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
         raise UsageError(f"{error.full_key}: missing; give it as {error.full_key}=...") from None
     except OmegaConfBaseException as error:
         key = error.full_key or ""
-        raise UsageError(f"{key or 'configuration'}: {first_line(error)}{_origin(key)}") from None
+        raise UsageError(f"{key or 'configuration'}: {first_line(error)}{origin(key)}") from None
     assert isinstance(plain, dict)
     settings = {str(key): value for key, value in plain.items()}
     known = {field.name: field.type for field in fields(schema)}
@@ -223,9 +236,9 @@ def _check_metrics(settings: Mapping[str, Any]) -> None:
     for path, name in {"objective": settings.get("objective"), **watched}.items():
         ours = isinstance(name, str) and name.partition("/")[0] in STAGES
         if (ours or path == "objective") and name is not None and name not in (*known, "train/images_per_second"):
-            raise UsageError(f"{path}={name}: no such metric{near(str(name), known)}{_origin(path)}")
+            raise UsageError(f"{path}={name}: no such metric{near(str(name), known)}{origin(path)}")
     if settings.get("test") is False and str(settings["objective"]).startswith("test/"):
-        raise UsageError(f"objective={settings['objective']}: there is none with test=false{_origin('objective')}")
+        raise UsageError(f"objective={settings['objective']}: there is none with test=false{origin('objective')}")
 
 
 def _check_top(key: str, value: Any, annotation: Any) -> None:
@@ -251,7 +264,7 @@ def _check_nodes(path: str, nodes: Any, modules: tuple[str, ...]) -> None:
 
 def _mapping(path: str, value: Any) -> dict[Any, Any]:
     if not isinstance(value, dict):
-        raise UsageError(f"{path}={_show(value)}: expected options of this group{_origin(path)}")
+        raise UsageError(f"{path}={_show(value)}: expected options of this group{origin(path)}")
     return value
 
 
@@ -266,7 +279,7 @@ def _check_node(
         group, _, name = path.rpartition(".")
         others = {other: None for other in siblings if other != name}
         hint = near(name, others, f"{group}.")
-        raise UsageError(f"{path}: expected a mapping with a _target_, got {_show(node)}{hint}{_origin(path)}")
+        raise UsageError(f"{path}: expected a mapping with a _target_, got {_show(node)}{hint}{origin(path)}")
     signature = _check_target(f"{path}._target_", str(node["_target_"]), modules)
     arguments = {str(key): value for key, value in node.items() if key != "_target_"}
     known = {name: kind for name, kind in signature.arguments.items() if name not in given}
@@ -300,11 +313,11 @@ def _check_target(path: str, target: str, modules: tuple[str, ...]) -> Signature
     if signature is not None and allowed(signature.module, modules):
         return signature
     if allowed(target, modules):
-        raise UsageError(f"{path}: there is no class or function {target} on the import path{_origin(path)}")
+        raise UsageError(f"{path}: there is no class or function {target} on the import path{origin(path)}")
     expected = ", ".join(modules)
     raise UsageError(
         f"{path}: {target} may not be built from configuration here, expected something from {expected}"
-        f"{_origin(path)}.\n{how_to_allow(target)}"
+        f"{origin(path)}.\n{how_to_allow(target)}"
     )
 
 
@@ -315,7 +328,7 @@ def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any])
             hint = near(key, known, prefix) or f"; known: {', '.join(known)}"
             if path == "experiment":
                 hint = "; the file of an experiment begins with the line: # @package _global_"
-            raise UsageError(f"{path}: unknown key{hint}{_origin(path)}")
+            raise UsageError(f"{path}: unknown key{hint}{origin(path)}")
 
 
 def _check_value(path: str, value: Any, annotation: Any) -> None:
@@ -330,7 +343,7 @@ def _check_value(path: str, value: Any, annotation: Any) -> None:
         detail = error.errors()[0]
         place = "".join(f"[{part}]" for part in detail["loc"] if isinstance(part, int))
         expected = detail["msg"].removeprefix("Input ").removeprefix("Value ").replace("valid array", "list")
-        raise UsageError(f"{path}{place}={_show(value)}: it {expected}{_origin(path)}") from None
+        raise UsageError(f"{path}{place}={_show(value)}: it {expected}{origin(path)}") from None
 
 
 @cache
@@ -346,8 +359,8 @@ def _show(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _origin(path: str) -> str:
-    """' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
+def origin(path: str) -> str:
+    """Where a setting was given: ' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
     if not HydraConfig.initialized():
         return ""
     hydra = HydraConfig.get()

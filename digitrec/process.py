@@ -50,3 +50,11 @@ def leave(number: int, frame: FrameType | None) -> NoReturn:
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
+
+
+def death(code: int) -> str:
+    """What became of a process that ended without a word, by its exit code, negative for a signal's number."""
+    if code >= 0:
+        return f"its process ended itself, with exit code {code}"
+    hint = "; the system does so when memory runs out" if code == -signal.SIGKILL else ""
+    return f"its process was killed by {signal.Signals(-code).name}{hint}"

@@ -25,7 +25,7 @@ from omegaconf import DictConfig, open_dict
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.guard import LAUNCHER
-from digitrec.process import die_with_parent, leave, prepare_process
+from digitrec.process import death, die_with_parent, leave, prepare_process
 from digitrec.sweep import Untold
 from digitrec.training.run_record import close_record, read_record, signal_exit_code
 
@@ -196,9 +196,7 @@ def _note_death(job: Job, code: int) -> None:
     process = job.process.pid or 0
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process, signal.SIGKILL)  # what it has started
-    hint = "; the system does so when memory runs out" if code == -signal.SIGKILL else ""
-    said = f"killed by {signal.Signals(-code).name}{hint}" if code < 0 else f"ended by itself, with exit code {code}"
-    error = DigitrecError(f"its process was {said}")
+    error = DigitrecError(death(code))
     folder = _folder(job.config)
     try:
         record = read_record(folder)

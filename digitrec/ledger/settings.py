@@ -19,7 +19,7 @@ CHOICES = re.compile(r"^    choices:\n(?:      .*\n)+", re.MULTILINE)
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
 CIRCUMSTANCES = re.compile(
     r"(seed|test|objective|resume|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
-    r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary))([./].*)?"
+    r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary|trial))([./].*)?"
 )
 
 

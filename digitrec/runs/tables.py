@@ -15,9 +15,9 @@ from digitrec.ledger.differences import differing
 from digitrec.ledger.groups import Group, Spread
 from digitrec.ledger.run import Run
 from digitrec.ledger.settings import spelled
+from digitrec.ledger.words import duration, figure, is_share, short
 
 COLOURS = {"finished": "green", "running": "yellow", "failed": "red", "killed": "red", "interrupted": "magenta"}
-SHARES = ("accuracy", "precision", "recall", "f1")  # how names of metrics that are shares begin, after the stage
 COLOURED = {status: Style(color=colour) for status, colour in COLOURS.items()}
 GAP = 2  # columns of the terminal between two of a table
 WIDE = 10_000  # columns where nobody watches: nothing is cut that a program may read
@@ -89,12 +89,6 @@ def print_groups(groups: Sequence[Group], metrics: Sequence[str], title: str) ->
     _print(columns, title)
 
 
-def short(names: Sequence[str]) -> dict[str, str]:
-    """Heads of columns: the last part of a setting's name where no other one ends so, else all of it."""
-    tails = [name.rpartition(".")[2] for name in names]
-    return {name: tail if tails.count(tail) == 1 else name for name, tail in zip(names, tails, strict=True)}
-
-
 def apart(values: Sequence[Any]) -> list[str]:
     """Settings of the same name as they would be written; what long lists of names have in common becomes dots."""
     texts = ["" if value is None else spelled(value) for value in values]
@@ -105,15 +99,6 @@ def apart(values: Sequence[Any]) -> list[str]:
     return ["+".join(["…", *text.split("+")[shared:]]) if text else "" for text in texts]
 
 
-def figure(name: str, value: float | None) -> str:
-    """A metric as people read it: shares in percent, rates without decimals."""
-    if value is None:
-        return ""
-    if is_share(name):
-        return f"{value:.2%}"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4f}" if abs(value) >= 0.001 else f"{value:.4g}"
-
-
 def spread(name: str, found: Spread | None) -> str:
     """Mean ± standard deviation (number of runs)."""
     if found is None:
@@ -122,21 +107,6 @@ def spread(name: str, found: Spread | None) -> str:
         return f"{figure(name, found.mean)} ({found.n})"
     deviation = f"{100 * found.std:.2f}" if is_share(name) else figure(name, found.std)
     return f"{figure(name, found.mean)} ± {deviation} ({found.n})"
-
-
-def is_share(name: str) -> bool:
-    """Whether a metric is a share of images, by its name."""
-    return name.rpartition("/")[2].startswith(SHARES)
-
-
-def duration(seconds: float | None) -> str:
-    """A length of time in one or two units."""
-    if seconds is None:
-        return ""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def when(start: str) -> str:

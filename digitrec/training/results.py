@@ -37,7 +37,11 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
 
 
 def hyperparameters(settings: Settings) -> dict[str, Any]:
-    """The few settings by which runs are compared in TensorBoard's HParams tab: always the same names."""
+    """The few settings by which runs are compared in TensorBoard's HParams tab, and what a search turned.
+
+    Without a search they have always the same names.
+    """
+    trial = settings["callbacks"].get("trial") or {}
     return {
         "model": _name(settings["model"]),
         "data": settings["data"]["dataset"],
@@ -50,6 +54,7 @@ def hyperparameters(settings: Settings) -> dict[str, Any]:
         "label_smoothing": settings["label_smoothing"],
         "max_epochs": settings["trainer"]["max_epochs"],
         "seed": settings["seed"],
+        **trial.get("turned", {}),
     }
 
 

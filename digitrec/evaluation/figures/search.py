@@ -1,0 +1,171 @@
+"""Figures of a search for better settings."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
+
+from digitrec.evaluation.figures.style import SMALL, Theme, blank, dress, plain
+
+ROOM = 0.12  # share of an axis left free above and below
+REACH = 1.5  # how far below the median values are shown, in distances from it to the best
+LONG = 12  # characters of an option's name
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What figures show of a trial: its number, settings, value, and whether it went on to the end.
+
+    A value of None is that of a trial that failed.
+    """
+
+    number: int
+    settings: Mapping[str, Any]
+    value: float | None
+    complete: bool
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How values of a metric are drawn: its name, whether less is better, whether it is a share."""
+
+    metric: str
+    lower: bool
+    share: bool
+
+
+def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: float | None = None) -> Figure:
+    """Each trial's value by its number, and the best one up to there.
+
+    Args:
+        trials: by number.
+        scale: of their values.
+        theme: of the page.
+        before: value of the settings as they were, drawn as a line.
+    """
+    figure = blank(theme, 3.2)
+    axes = figure.subplots()
+    dress(axes, theme, x="trial", y=scale.metric)
+    _points(axes, [(trial.number, trial) for trial in trials], theme)
+    complete = [(trial.number, trial.value) for trial in trials if trial.complete and trial.value is not None]
+    best = accumulate((value for _, value in complete), min if scale.lower else max)
+    axes.plot([number for number, _ in complete], list(best), color=theme.second, drawstyle="steps-post", linewidth=1.8)
+    if before is not None:
+        axes.axhline(before, color=theme.muted, linewidth=1, linestyle=":")
+    _fit(axes, [trial.value for trial in trials if trial.value is not None], scale)
+    failed = [trial.number for trial in trials if trial.value is None]
+    axes.plot(failed, [0.02] * len(failed), "x", color=theme.wrong, transform=axes.get_xaxis_transform(), markersize=5)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+    marks = {
+        "complete": {"marker": "o", "color": theme.first, "linestyle": ""},
+        "ended early": {"marker": "o", "color": theme.first, "linestyle": "", "markerfacecolor": "none"},
+        "failed": {"marker": "x", "color": theme.wrong, "linestyle": ""},
+        "best so far": {"color": theme.second},
+        "settings as they were": {"color": theme.muted, "linestyle": ":"},
+    }
+    shown = {
+        "complete": True,
+        "ended early": any(not trial.complete and trial.value is not None for trial in trials),
+        "failed": bool(failed),
+        "best so far": True,
+        "settings as they were": before is not None,
+    }
+    words = [word for word in marks if shown[word]]
+    figure.legend(
+        [Line2D([], [], markersize=5, **marks[word]) for word in words], words, loc="outside lower center",
+        ncols=len(words), frameon=False, fontsize=SMALL, labelcolor=theme.ink,
+    )  # fmt: skip
+    return figure
+
+
+def importance(shares: Mapping[str, float], theme: Theme) -> Figure | None:
+    """Level bars of the share of the spread that each setting accounts for; None where that can't be told."""
+    if not shares:
+        return None
+    figure = blank(theme, 0.7 + 0.36 * len(shares))
+    axes = figure.subplots()
+    dress(axes, theme, x="share of the spread of values", grid="x")
+    axes.barh(range(len(shares)), list(shares.values()), height=0.7, color=theme.first)
+    for row, share in enumerate(shares.values()):
+        axes.text(share, row, f" {share:.0%}", verticalalignment="center", color=theme.ink, fontsize=SMALL)
+    axes.set_yticks(range(len(shares)), [plain(name, 30) for name in shares], color=theme.ink)
+    axes.set_ylim(len(shares) - 0.4, -0.6)
+    axes.set_xlim(0, 1.12 * max(shares.values()))
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    return figure
+
+
+def slices(
+    trials: Sequence[Tried], names: Mapping[str, bool], scale: Scale, theme: Theme, best: Tried | None = None
+) -> Figure:
+    """Values of trials over each setting, one panel each.
+
+    Args:
+        trials: whatever their order.
+        names: of the settings, and whether an axis is logarithmic.
+        scale: of the values.
+        theme: of the page.
+        best: marked.
+    """
+    columns = min(3, len(names))
+    rows = -(-len(names) // columns)
+    figure = blank(theme, 0.3 + 2.0 * rows)
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    for axes, (name, logarithmic) in zip(panels.flat, names.items(), strict=False):
+        dress(axes, theme, plain(name, 30))
+        values = [trial.settings[name] for trial in trials]
+        place = _places(axes, values)
+        _points(axes, [(place(trial.settings[name]), trial) for trial in trials], theme)
+        if best is not None and best.value is not None:
+            axes.plot(place(best.settings[name]), best.value, "o", color=theme.second, markersize=7)
+        if logarithmic:
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+    for axes in panels[:, 0]:
+        axes.set_ylabel(scale.metric, fontsize=SMALL, color=theme.muted)
+    _fit(panels[0, 0], [trial.value for trial in trials if trial.value is not None], scale)
+    for axes in panels.flat[len(names) :]:
+        axes.set_visible(False)
+    return figure
+
+
+def _places(axes: Axes, values: Sequence[Any]) -> Any:
+    """Where a value lies along an axis: numbers where they are, options beside each other in their order."""
+    if all(isinstance(value, float) for value in values):
+        return float
+    options = sorted(set(values), key=lambda value: (isinstance(value, str), value))
+    if not any(isinstance(value, str) for value in options) and len(options) > 6:
+        return float
+    axes.set_xticks(range(len(options)), [plain(str(option), LONG) for option in options])
+    axes.set_xlim(-0.5, len(options) - 0.5)
+    if sum(len(str(option)) for option in options) > 24:
+        axes.tick_params(axis="x", labelrotation=20)
+    return options.index
+
+
+def _points(axes: Axes, points: Sequence[tuple[float, Tried]], theme: Theme) -> None:
+    for complete, face in ((True, theme.first), (False, "none")):
+        chosen = [(x, trial.value) for x, trial in points if trial.complete == complete and trial.value is not None]
+        axes.plot(
+            [x for x, _ in chosen], [y for _, y in chosen], "o",
+            color=theme.first, markerfacecolor=face, markersize=4.5, alpha=0.85,
+        )  # fmt: skip
+
+
+def _fit(axes: Axes, values: Sequence[float], scale: Scale) -> None:
+    """Show the better half at its full height; what lies far below it stands at the edge, out of the picture."""
+    if scale.share:
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    if len(values) < 2:
+        return
+    ordered = sorted(values, reverse=scale.lower)  # the worst first
+    best, middle = ordered[-1], ordered[len(ordered) // 2]
+    worst = middle + REACH * (middle - best)
+    worst = min(worst, ordered[0]) if scale.lower else max(worst, ordered[0])
+    edge = ROOM * abs(best - worst) or abs(best) * 0.01 or 1.0
+    axes.set_ylim(min(worst, best) - edge, max(worst, best) + edge)

@@ -1,0 +1,195 @@
+"""Search for better settings, and leave them as an experiment: python -m digitrec.tune model=mlp."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import RunMode
+from omegaconf import OmegaConf
+
+from digitrec.config import TuneConfig, check
+from digitrec.errors import FolderTakenError, UsageError
+from digitrec.launch import keep_composition, launch
+from digitrec.ledger.settings import spelled
+from digitrec.resume import AUTO, earlier_composition
+from digitrec.tune.begun import Begun, read_begun, write_begun
+from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
+from digitrec.wording import near, shown
+
+if TYPE_CHECKING:  # Optuna takes a second to import, and a wrong key shall not wait for it
+    from omegaconf import DictConfig
+
+    from digitrec.tune.study import Study
+
+OURS = {"tune", "trials", "seeds", "workers", "prune", "warmup_epochs", "baseline", "seed", "test", "resume"}
+ANEW = {"trials", "workers", "resume"}  # what may be another when a study goes on
+THREADS = "OMP_NUM_THREADS"
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    launch(_task, "tune")
+
+
+def _task(cfg: DictConfig, folder: Path) -> float | None:
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        raise UsageError("--multirun: a search starts its runs itself; leave this out")
+    if cfg.resume is None:
+        if read_begun(folder) is not None:
+            raise FolderTakenError(f"{folder} holds a study already; go on with it: resume={shown(folder)}")
+        return _prepared(cfg, folder, Begun.now(_overrides(), _flags(), _groups()))
+    try:
+        begun = _check_same(cfg, folder)
+        return _prepared(_with_todays(earlier_composition(cfg, folder), cfg), folder, begun)
+    except FolderTakenError:
+        raise
+    except UsageError as error:  # the study's own files must stay, which those of a run that never began do not
+        raise FolderTakenError(str(error)) from error
+
+
+def _prepared(cfg: DictConfig, folder: Path, begun: Begun) -> float | None:
+    """Search, once everything has been held against what there is."""
+    settings = check(cfg, TuneConfig)
+    space = read_space(settings["tune"], _of_a_run(settings), begun.groups)
+    check_values(space, partial(_check_setting, cfg, begun.groups))
+    _check_search(settings)
+    if find_spec("optuna") is None:
+        raise UsageError("digitrec.tune needs Optuna: python -m pip install 'digitrec[tune]'")
+    if cfg.resume is None:
+        keep_composition(cfg, folder)
+        write_begun(folder, begun)
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    os.environ.setdefault(THREADS, str(max(1, cores // settings["workers"])))  # before torch is imported anywhere
+    return _search(settings, space, folder, begun)
+
+
+def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Path, begun: Begun) -> float | None:
+    from digitrec.tune.display import Display
+    from digitrec.tune.owners import Owner
+    from digitrec.tune.results import publish
+    from digitrec.tune.search import Search
+    from digitrec.tune.study import Study
+
+    names = ("seed", "prune", "warmup_epochs")
+    study = Study(folder, space, metric=settings["objective"], **{name: settings[name] for name in names})
+    owner = Owner(folder)
+    without = OURS | {turned.name for turned in space}
+    before = as_they_are(space, _of_a_run(settings), begun.groups)
+    if settings["baseline"]:
+        _begin_with(study, before)
+    try:
+        with owner.at_work(), Display(study, settings, folder) as display:
+            Search(
+                study,
+                owner,
+                fixed=begun.fixed(without),
+                metric=settings["objective"],
+                seeds=range(settings["seed"], settings["seed"] + settings["seeds"]),
+                trials=settings["trials"],
+                workers=settings["workers"],
+                watcher=display,
+            ).run()
+    except (KeyboardInterrupt, SystemExit):
+        place = shlex.quote(f"resume={shown(folder)}")
+        print(f"go on with: python -m digitrec.tune {place}", file=sys.stderr)  # noqa: T201
+        raise
+    return publish(study, settings, begun, before, without)
+
+
+def _begin_with(study: Study, settings: Mapping[str, Any]) -> None:
+    outside = [name for name, value in settings.items() if not study.space[name].holds(value)]
+    if outside:
+        said = f"{outside[0]}={spelled(settings[outside[0]])} lies outside of tune.{outside[0]}"
+        print(f"no first trial of the settings as they are: {said}")  # noqa: T201
+    else:
+        study.begin_with(settings)
+
+
+def _check_same(cfg: DictConfig, folder: Path) -> Begun:
+    """What was said when the study began, which this command may repeat but not change."""
+    begun = read_begun(folder)
+    if cfg.resume == AUTO or begun is None:
+        with suppress(OSError):  # Hydra has made it
+            folder.rmdir()
+        raise FolderTakenError(f"resume={cfg.resume}: no study in this folder; expected one such as outputs/tune/...")
+    again = [text for text in _overrides() if _key(text) not in ANEW]
+    if again and set(again) != {text for text in begun.overrides if _key(text) not in ANEW}:
+        other = next((text for text in again if text not in begun.overrides), again[0])
+        raise FolderTakenError(
+            f"{other}: resume={cfg.resume} takes every setting but trials and workers from that study; leave this out"
+        )
+    return begun
+
+
+def _with_todays(earlier: DictConfig, cfg: DictConfig) -> DictConfig:
+    for key in ANEW & {_key(text) for text in _overrides()}:
+        earlier[key] = cfg[key]
+    return earlier
+
+
+def _check_search(settings: Mapping[str, Any]) -> None:
+    objective, devices = settings["objective"], settings["trainer"].get("devices", 1)
+    if not objective.startswith("val/"):
+        raise UsageError(f"objective={objective}: a search goes by images that are held out, such as val/accuracy")
+    if settings["test"]:
+        raise UsageError("test=true: test images are not read while settings are being chosen; leave this out")
+    if not settings["data"].get("val_size"):
+        raise UsageError("data.val_size=0: nothing is held out to choose by; hold out some, as in data.val_size=5000")
+    if devices not in (1, "1", "auto"):
+        raise UsageError(
+            f"trainer.devices={spelled(devices)}: each run of a search has one process; use 1, and workers"
+        )
+
+
+def _check_setting(cfg: DictConfig, groups: Mapping[str, Any], name: str, value: Any) -> None:
+    """Raise UsageError if a setting does not take a value."""
+    if name in groups:
+        options = GlobalHydra.instance().config_loader().get_group_options(name)
+        if value not in options:
+            raise UsageError(f"{name}={value}: no such option{near(str(value), options, f'{name}=')}")
+        return
+    changed = cfg.copy()
+    parsed = OverridesParser.create().parse_override(f"{name}={spelled(value)}").value()
+    OmegaConf.update(changed, name, parsed, merge=False)
+    check(changed, TuneConfig)
+
+
+def _of_a_run(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings without those of the search."""
+    return {name: value for name, value in settings.items() if name not in OURS}
+
+
+def _overrides() -> list[str]:
+    return [str(text) for text in HydraConfig.get().overrides.task]
+
+
+def _flags() -> list[str]:
+    """Folders of the person's own options."""
+    sources = HydraConfig.get().runtime.config_sources
+    return [f"--config-dir={Path(one.path).resolve()}" for one in sources if one.provider == "command-line"]
+
+
+def _groups() -> dict[str, str | None]:
+    """The chosen option of each group that a run is composed of."""
+    choices = HydraConfig.get().runtime.choices
+    found = GlobalHydra.instance().config_loader().list_groups("")
+    return {group: choices.get(group) for group in found if group not in ("hydra", "tune")}
+
+
+def _key(override: str) -> str:
+    return override.lstrip("+~").partition("=")[0]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""What a person sees while a search goes on: a line per trial, and in a terminal a table of the best and the running."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from digitrec.ledger.settings import spelled
+from digitrec.ledger.words import duration, figure, short
+from digitrec.tune.job import Point
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from digitrec.wording import shown
+
+BEST = 3  # trials kept in sight
+COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow"}
+WORDS = {PRUNED: "ended early", FAILED: "failed"}
+REDRAWN = 0.5  # seconds
+
+
+class Display:
+    """Shows a search; a `with` block long.
+
+    Args:
+        study: what is known.
+        settings: of the search.
+        folder: of the study.
+    """
+
+    def __init__(self, study: Study, settings: Mapping[str, Any], folder: Path) -> None:
+        self._study, self._metric, self._planned = study, settings["objective"], settings["trials"]
+        self._seeds, self._folder = settings["seeds"], folder
+        self._heads = short(list(study.space))
+        self._console = Console(highlight=False)
+        self._live = Live(console=self._console, auto_refresh=False, transient=True)
+        self._going_on: dict[int, tuple[Trial, str, float]] = {}
+        self._drawn, self._start, self._before = 0.0, time.monotonic(), 0
+
+    def __enter__(self) -> Self:
+        found = self._study.trials
+        self._before = len(_over(found))
+        turned = ", ".join(self._study.space)
+        less = "less" if self._study.lower else "more"
+        self._say(f"study folder: {shown(self._folder)}")
+        self._say(f"{self._planned} trials for {less} {self._metric}, turning {turned}")
+        if found:
+            self._say(f"goes on after {self._before} trials{self._best()}")
+        if self._console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._live.stop()
+
+    def began(self, trial: Trial) -> None:
+        """Show a trial as running."""
+        self._going_on[trial.number] = (trial, "starts", time.monotonic())
+        self._draw()
+
+    def reached(self, number: int, seed: int, point: Point) -> None:
+        """Show how far a trial has come."""
+        trial, _, since = self._going_on[number]
+        of_seed = f", seed {seed}" if self._seeds > 1 else ""
+        self._going_on[number] = (trial, f"epoch {point.epoch}{of_seed}: {figure(self._metric, point.value)}", since)
+        self._draw()
+
+    def ended(self, trial: Trial) -> None:
+        """Print the line of a trial."""
+        begun = self._going_on.pop(trial.number, None)
+        settings = begun[0].settings if begun else trial.settings
+        value = WORDS.get(trial.status) or figure(self._metric, trial.value)
+        best = self._study.best
+        mark = "best so far" if best is not None and best.number == trial.number else ""
+        words = f"{value:>11}  {duration(trial.seconds):>6}  {self._spelled(settings)}"
+        reason = f"\n           {trial.error}" if trial.error else f"  {mark}".rstrip()
+        self._say(f"trial {trial.number:>3}  {words}{reason}", COLOURS[trial.status] if mark or trial.error else "")
+        self._draw()
+
+    def tick(self) -> None:
+        """Move the clock."""
+        if time.monotonic() - self._drawn >= REDRAWN:
+            self._draw()
+
+    def _say(self, line: str, style: str = "") -> None:
+        self._console.print(Text(line, style=style), soft_wrap=True)
+
+    def _draw(self) -> None:
+        if self._live.is_started:
+            self._drawn = time.monotonic()
+            self._live.update(Group(self._table(), Text(self._summary(), style="bold")), refresh=True)
+
+    def _table(self) -> Table:
+        """The best trials, then those that go on."""
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        table.add_column("trial", justify="right", no_wrap=True)
+        table.add_column(self._metric, no_wrap=True)
+        for name in self._heads.values():
+            table.add_column(name, justify="right", no_wrap=True)
+        trials = self._study.trials
+        complete = [trial for trial in trials if trial.status == COMPLETE]
+        for trial in sorted(complete, key=lambda trial: self._study.rank(trial.value))[:BEST]:
+            self._row(table, trial, figure(self._metric, trial.value), trial.settings, COLOURS[COMPLETE])
+        for trial, words, since in self._going_on.values():
+            elapsed = duration(time.monotonic() - since)
+            self._row(table, trial, f"{words}, {elapsed}", trial.settings, COLOURS[RUNNING])
+        return table
+
+    def _row(self, table: Table, trial: Trial, words: str, settings: Mapping[str, Any], style: str) -> None:
+        values = (spelled(self._study.space[name].tidy(settings[name])) for name in self._heads)
+        table.add_row(str(trial.number), words, *values, style=style)
+
+    def _summary(self) -> str:
+        """How far the search is, in one line."""
+        over = _over(self._study.trials)
+        counts = {word: sum(trial.status == status for trial in over) for status, word in WORDS.items()}
+        parts = [f"{len(over)}/{self._planned} trials{self._best()}"]
+        parts += [f"{count} {word}" for word, count in counts.items() if count]
+        elapsed, done = time.monotonic() - self._start, len(over) - self._before
+        parts.append(duration(elapsed))
+        if done and self._planned > len(over):
+            parts.append(f"about {duration(elapsed / done * (self._planned - len(over)))} left")
+        return ", ".join(parts)
+
+    def _best(self) -> str:
+        best = self._study.best
+        return "" if best is None else f", best {figure(self._metric, best.value)} (trial {best.number})"
+
+    def _spelled(self, settings: Mapping[str, Any]) -> str:
+        tidy = {name: self._study.space[name].tidy(value) for name, value in settings.items()}
+        return " ".join(f"{self._heads[name]}={spelled(value)}" for name, value in tidy.items())
+
+
+def _over(trials: list[Trial]) -> list[Trial]:
+    return [trial for trial in trials if trial.status != RUNNING]

@@ -1,0 +1,134 @@
+"""One run of digitrec.train in a process of its own, which tells how its validation goes."""
+
+import json
+import multiprocessing
+import os
+import runpy
+import signal
+import sys
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
+
+from digitrec.errors import DigitrecError
+from digitrec.process import death, die_with_parent
+from digitrec.training.run_record import SIGNALLED, close_record, read_record
+
+OUTPUT = "terminal.log"
+# A server imports torch once, and each job is a copy of it; where systems have none, a job imports for itself.
+FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
+CONTEXT = multiprocessing.get_context("forkserver" if FORKSERVER else "spawn")
+
+
+class Point(NamedTuple):
+    """A point of a validation curve: epoch counted from 1, metric, whether it is the last epoch."""
+
+    epoch: int
+    value: float
+    last: bool
+
+
+class Job:
+    """A run that is going on.
+
+    Args:
+        arguments: of digitrec.train.
+        folder: of the run; what it says goes into `OUTPUT` there.
+    """
+
+    def __init__(self, arguments: Sequence[str], folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.connection, theirs = CONTEXT.Pipe()
+        if FORKSERVER:
+            CONTEXT.set_forkserver_preload(["digitrec.build", "digitrec.training.trial", "digitrec.training.results"])
+        self._process = CONTEXT.Process(target=_train, args=(list(arguments), folder, theirs))
+        self._process.start()
+        theirs.close()
+
+    def point(self) -> Point | None:
+        """The next point of its curve, waited for; None once there will be no more."""
+        try:
+            return Point(*self.connection.recv())
+        except (EOFError, OSError):
+            return None
+
+    def answer(self, *, go_on: bool) -> None:
+        """Let it go on after a point, or have it end."""
+        try:
+            self.connection.send(go_on)
+        except OSError:  # it has died meanwhile; `failure` will tell
+            return
+
+    def end(self) -> None:
+        """Ask it to save a checkpoint and end."""
+        self._process.terminate()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until it has ended; whether it has."""
+        self._process.join(seconds)
+        return self._process.exitcode is not None
+
+    def failure(self) -> str | None:
+        """Why it failed, None if it did not; to be asked when it has ended."""
+        code = self._process.exitcode or 0
+        if code == 0:
+            return None
+        if code < 0:
+            close_record(self.folder, DigitrecError(death(code)))
+        try:
+            record = read_record(self.folder)
+        except DigitrecError:
+            return _last_line(self.folder / OUTPUT) or (death(code) if code < 0 else f"exit code {code}")
+        if record["status"] == "interrupted" or code > SIGNALLED:
+            return "its process was told to end"
+        return str(record.get("error", f"exit code {code}")).strip().partition("\n")[0]
+
+
+def metrics_of(folder: Path) -> dict[str, float]:
+    """Metrics of a finished run; empty if it left none."""
+    try:
+        found: dict[str, float] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
+
+
+def _last_line(file: Path) -> str:
+    try:
+        lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1].removeprefix("error: ") if lines else ""
+
+
+def _train(arguments: list[str], folder: Path, search: Connection) -> None:
+    """What the process does: run the command as if it had been typed."""
+    if sys.platform != "win32":
+        os.setpgid(0, 0)  # a terminal's Ctrl-C goes to the search, and from there here once
+    die_with_parent(signal.SIGTERM)
+    _redirect(folder / OUTPUT)
+
+    from digitrec.training.trial import Search
+
+    def ask(epoch: int, value: float, last: bool) -> bool:
+        try:
+            search.send((epoch, value, last))
+            return bool(search.recv())
+        except (EOFError, OSError):  # the search is gone, and will have this run end
+            return True
+
+    Search.ask = ask
+    sys.argv = ["digitrec.train", *arguments]
+    sys.orig_argv = [sys.executable, "-m", *sys.argv]  # for the record's command
+    runpy.run_module("digitrec.train", run_name="__main__")
+
+
+def _redirect(file: Path) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    out = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    os.close(out)

@@ -1,0 +1,60 @@
+"""Which of the programs that work on a study are still there: on this machine, and on others that share its folder."""
+
+import os
+import platform
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+FOLDER = ".workers"
+BEAT = 5.0  # seconds between two signs of life
+SILENCE = 120.0  # seconds without one, after which a program on another machine counts as gone
+
+
+class Owner:
+    """This program, as the others see it: a locked file in the study's folder, touched now and then."""
+
+    def __init__(self, study: Path) -> None:
+        self.host = re.sub(r"[^\w.-]", "-", platform.node()) or "host"
+        self.name = f"{self.host}_{os.getpid()}"
+        self._folder = study / FOLDER
+        self._beaten = 0.0
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Be there until the end of the block."""
+        self._folder.mkdir(exist_ok=True)
+        with FileLock(self._folder / self.name):
+            try:
+                yield
+            finally:
+                (self._folder / self.name).unlink(missing_ok=True)
+
+    def beat(self, now: float) -> None:
+        """Give a sign of life if one is due; `now` in seconds."""
+        if now - self._beaten >= BEAT:
+            self._beaten = now
+            os.utime(self._folder / self.name)
+
+    def is_gone(self, other: str) -> bool:
+        """Whether another program, by its name, works on the study no more."""
+        file = self._folder / other
+        if other == self.name or not file.exists():
+            return other != self.name
+        if other.rpartition("_")[0] == self.host:
+            return _is_free(file)
+        os.utime(self._folder / self.name)  # both times by the clock of whoever keeps the files
+        return (self._folder / self.name).stat().st_mtime - file.stat().st_mtime > SILENCE
+
+
+def _is_free(file: Path) -> bool:
+    lock = FileLock(file)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    lock.release()
+    return True

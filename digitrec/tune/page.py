@@ -1,0 +1,127 @@
+"""A search as a web page and pictures."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from digitrec.evaluation.figures.search import Scale, Tried, importance, search_history, slices
+from digitrec.evaluation.figures.style import DARK, LIGHT, Theme
+from digitrec.evaluation.page import Card, Picture, picture, write_page
+from digitrec.ledger.settings import spelled
+from digitrec.ledger.words import duration, figure, is_share
+from digitrec.tune.recipe import FOLDER, NAME
+from digitrec.tune.results import Outcome, confirmation
+from digitrec.tune.space import LOG_UNIFORM
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Trial
+from digitrec.wording import shown
+
+TEMPLATE = Path(__file__).with_name("tune.html")
+WORDS = {COMPLETE: "", PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}
+EXPLAINED = {
+    "history": (
+        "How the search went",
+        "The value of each trial in the order of their numbers. Much of the best value is luck: it is the best of many.",
+    ),
+    "importance": (
+        "What mattered",
+        "Share of the spread of values that each setting accounts for by itself or together with others, over the "
+        "range that was searched (fANOVA). Few trials give a rough picture.",
+    ),
+    "slices": (
+        "Each setting by itself",
+        "Every trial in every panel, the best one marked. A best value at the edge of a panel asks for a wider range.",
+    ),
+}
+
+
+def write_pictures_and_page(outcome: Outcome) -> Path:
+    """Write tune.html, history.png, importance.png and slices.png into the study's folder; return the page's path."""
+    folder = outcome.study.folder
+    pictures = _pictures(outcome)
+    for shot in pictures:
+        (folder / f"{shot.name}.png").write_bytes(shot.png)
+    trials = [outcome.study.tidied(trial) for trial in outcome.study.trials]
+    return write_page(
+        TEMPLATE,
+        folder / "tune.html",
+        title=f"{outcome.best.number} of {len(trials)} trials",
+        metric=outcome.metric,
+        space=outcome.study.space.values(),
+        cards=_cards(outcome),
+        pictures=pictures,
+        settings=[
+            (name, spelled(outcome.before[name]), spelled(value)) for name, value in outcome.best.settings.items()
+        ],
+        recipe=f"python -m digitrec.train --config-dir={shown(folder) / FOLDER} experiment={NAME}",
+        confirmation=confirmation(folder, outcome.begun.flags),
+        names=list(outcome.study.space),
+        trials=[
+            (_row(outcome, trial), [spelled(trial.settings[name]) for name in outcome.study.space], trial.error)
+            for trial in sorted(trials, key=lambda trial: (trial.status != COMPLETE, outcome.study.rank(trial.value)))
+        ],
+        facts=_facts(outcome),
+    )
+
+
+def _pictures(outcome: Outcome) -> list[Picture]:
+    scale = Scale(outcome.metric, outcome.study.lower, is_share(outcome.metric))
+    tried = [_tried(outcome.study.tidied(trial)) for trial in outcome.study.trials if trial.status != RUNNING]
+    logarithmic = {name: turned.kind == LOG_UNIFORM for name, turned in outcome.study.space.items()}
+    shares = outcome.study.importance()
+    best = _tried(outcome.best)
+    draw: dict[str, Callable[[Theme], Figure | None]] = {
+        "history": lambda theme: search_history(tried, scale, theme, outcome.baseline),
+        "importance": lambda theme: importance(shares, theme),
+        "slices": lambda theme: slices(tried, logarithmic, scale, theme, best),
+    }
+    drawn = {name: (paint(LIGHT), paint(DARK)) for name, paint in draw.items()}
+    return [
+        picture(name, *EXPLAINED[name], light, dark)
+        for name, (light, dark) in drawn.items()
+        if light is not None and dark is not None
+    ]
+
+
+def _tried(trial: Trial) -> Tried:
+    value = None if trial.status == FAILED else trial.value
+    return Tried(trial.number, trial.settings, value, complete=trial.status == COMPLETE)
+
+
+def _cards(outcome: Outcome) -> list[Card]:
+    trials = outcome.study.trials
+    counts = {status: sum(trial.status == status for trial in trials) for status in (PRUNED, FAILED)}
+    seeds = outcome.settings["seeds"]
+    cards = [
+        Card("Best", outcome.figure(outcome.best.value), f"trial {outcome.best.number}, {outcome.metric}"),
+        Card("Trials", str(len(trials)), f"{counts[PRUNED]} ended early, {counts[FAILED]} failed"),
+        Card("Seeds a trial", str(seeds), "their mean counts" if seeds > 1 else "one may be lucky"),
+        Card("Training time", duration(outcome.seconds()), "of all trials together"),
+    ]
+    if outcome.baseline is not None:
+        cards.insert(1, Card("Settings as they were", outcome.figure(outcome.baseline), "the first trial"))
+    return cards
+
+
+def _row(outcome: Outcome, trial: Trial) -> tuple[str, str, str, str]:
+    epochs = str(max(trial.curve)) if trial.curve else ""
+    return (
+        str(trial.number),
+        WORDS[trial.status] or figure(outcome.metric, trial.value),
+        epochs,
+        duration(trial.seconds),
+    )
+
+
+def _facts(outcome: Outcome) -> list[tuple[str, str]]:
+    begun = outcome.begun
+    facts = {
+        "command": begun.command,
+        "folder": shown(outcome.study.folder),
+        "begun": begun.start,
+        "on": begun.host,
+        "code": begun.git_revision or "",
+        "versions": ", ".join(f"{name} {number}" for name, number in begun.versions.items()),
+        "proposals": f"TPE, seed {outcome.settings['seed']}",
+    }
+    return [(name, str(value)) for name, value in facts.items()]

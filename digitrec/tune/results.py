@@ -1,0 +1,140 @@
+"""What a search leaves for people: the best settings as an experiment, pictures, a page, the last words."""
+
+import os
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from digitrec.ledger.settings import spelled
+from digitrec.ledger.words import duration, figure
+from digitrec.tune.begun import Begun
+from digitrec.tune.recipe import FOLDER, NAME, write_recipe
+from digitrec.tune.space import Value
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from digitrec.wording import shown
+
+SEEDS = "1,2,3,4,5"  # to see whether it holds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a search came to.
+
+    Attributes:
+        study: what was tried.
+        settings: of the search.
+        begun: how it began.
+        before: the turned settings as they were.
+        best: the best trial, its numbers as they were tried.
+    """
+
+    study: Study
+    settings: Mapping[str, Any]
+    begun: Begun
+    before: Mapping[str, Value]
+    best: Trial
+
+    @property
+    def metric(self) -> str:
+        """Name of what was searched by."""
+        return str(self.settings["objective"])
+
+    @property
+    def baseline(self) -> float | None:
+        """Value of the settings as they were; None if no complete trial had them."""
+        same = [one for one in self.study.trials if one.status == COMPLETE and one.settings == self.before]
+        return same[0].value if same else None
+
+    def counts(self) -> str:
+        """How many trials there are, and how they ended."""
+        trials = self.study.trials
+        words = {PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}
+        numbers = {word: sum(trial.status == status for trial in trials) for status, word in words.items()}
+        parts = [f"{number} {word}" for word, number in numbers.items() if number]
+        return f"{len(trials)} trials" + (f" ({', '.join(parts)})" if parts else "")
+
+    def seconds(self) -> float:
+        """Time that all trials took together."""
+        return sum(trial.seconds or 0.0 for trial in self.study.trials)
+
+    def figure(self, value: float | None) -> str:
+        """A value of the metric as people read it."""
+        return figure(self.metric, value)
+
+
+def publish(
+    study: Study, settings: Mapping[str, Any], begun: Begun, before: Mapping[str, Value], without: Collection[str]
+) -> float | None:
+    """Write and print everything; the best value, None if no trial came to one.
+
+    Args:
+        study: what was tried.
+        settings: of the search.
+        begun: how it began.
+        before: the turned settings as they were.
+        without: keys of the command line that are no run's, or are turned.
+    """
+    from digitrec.tune.page import write_pictures_and_page  # matplotlib and torch take seconds to import
+
+    console = Console(highlight=False)
+    if (best := study.best) is None:
+        console.print("no trial has come to a value yet")
+        return None
+    outcome = Outcome(study, settings, begun, before, study.tidied(best))
+    recipe = write_recipe(study.folder, _notes(outcome), begun.fixed(without), outcome.best.settings, begun.groups)
+    page = write_pictures_and_page(outcome)
+    console.print(_table(outcome))
+    console.print(f"the same as an experiment: {shown(recipe)}", soft_wrap=True)
+    console.print(f"what was tried:            {shown(page)}", soft_wrap=True)
+    console.print(f"all runs:                  python -m digitrec.runs {shown(study.folder)}", soft_wrap=True)
+    console.print(f"does it hold?              {confirmation(study.folder, begun.flags)}", soft_wrap=True)
+    return best.value
+
+
+def confirmation(folder: Path, flags: Sequence[str]) -> str:
+    """Command that trains the best settings anew, with several seeds, on validation images alone."""
+    place = shlex.quote(f"--config-dir={shown(folder) / FOLDER}")
+    if flags:  # Hydra takes one such folder: the person's own goes into its search path
+        own = ",".join(f"'{flag.partition('=')[2]}'" for flag in flags)
+        place += " " + shlex.quote(f"hydra.searchpath=[{own}]")
+    return f"python -m digitrec.train -m {place} experiment={NAME} seed={SEEDS} test=false"
+
+
+def _table(outcome: Outcome) -> Table:
+    better = f", {outcome.figure(outcome.baseline)} before" if outcome.baseline is not None else ""
+    title = f"trial {outcome.best.number} of {outcome.counts()}: {outcome.metric} {outcome.figure(outcome.best.value)}"
+    table = Table(title=title + better, title_justify="left")
+    table.add_column("setting")
+    table.add_column("before", justify="right")
+    table.add_column("best", justify="right", style="green")
+    for name, value in outcome.best.settings.items():
+        table.add_row(name, spelled(outcome.before[name]), spelled(value))
+    return table
+
+
+def _notes(outcome: Outcome) -> list[str]:
+    """The comment of the experiment: how it was found, and what it came to."""
+    best, settings = outcome.best, outcome.settings
+    seeds = [str(settings["seed"] + place) for place in range(settings["seeds"])]
+    of = f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of seeds {', '.join(seeds)}"
+    before = f"; the settings as they were: {outcome.figure(outcome.baseline)}" if outcome.baseline is not None else ""
+    return [
+        f"The best of {outcome.counts()}, number {best.number}: "
+        f"{outcome.metric} {outcome.figure(best.value)}, {of}{before}.",
+        "Chosen among many by held-out images: expect a little less of new ones. Found by",
+        outcome.begun.command,
+        f"in {duration(outcome.seconds())} of training, {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) a run, "
+        f"{_processor()}, torch {outcome.begun.versions['torch']}, Optuna {outcome.begun.versions['optuna']}.",
+        f"Whether it holds: {confirmation(outcome.study.folder, outcome.begun.flags)}",
+    ]
+
+
+def _processor() -> str:
+    from digitrec.training.results import processor_name
+
+    return processor_name()

@@ -1,0 +1,197 @@
+"""The search itself: proposes settings, has them trained, learns what came of it."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Protocol
+
+from digitrec.errors import DigitrecError
+from digitrec.ledger.run import is_held
+from digitrec.ledger.settings import spelled
+from digitrec.tune.job import Job, Point, metrics_of
+from digitrec.tune.owners import Owner
+from digitrec.tune.space import Value
+from digitrec.tune.study import COMPLETE, FAILED, Study, Trial
+
+PATIENCE = 60.0  # seconds that runs have to save and end
+BREATH = 0.5  # seconds at most between two looks at everything
+HOPELESS = 5  # trials that fail before any succeeds, after which there is no sense in going on
+TELLER = "digitrec.training.trial.TrialCurve"
+
+
+class Watcher(Protocol):
+    """What a search tells while it goes on."""
+
+    def began(self, trial: Trial) -> None:
+        """A trial is being trained."""
+
+    def reached(self, number: int, seed: int, point: Point) -> None:
+        """A run of a trial has come to the end of an epoch."""
+
+    def ended(self, trial: Trial) -> None:
+        """A trial is over, however it ended."""
+
+    def tick(self) -> None:
+        """Some time has passed."""
+
+
+@dataclass
+class _Attempt:
+    """A trial that is being trained: the run that goes on, and what those before it came to."""
+
+    trial: Trial
+    job: Job
+    seed: int
+    values: list[float] = field(default_factory=list)
+    pruned: bool = False
+
+
+class Search:
+    """Works on a study until it has as many trials as it should.
+
+    Args:
+        study: what is known.
+        owner: this program.
+        fixed: arguments of every run.
+        metric: to search by.
+        seeds: of the runs of each trial; the curve of the first one decides whether it ends early.
+        trials: how many there should be, those of other machines counted.
+        workers: runs at a time.
+        watcher: is told.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        owner: Owner,
+        *,
+        fixed: Sequence[str],
+        metric: str,
+        seeds: Sequence[int],
+        trials: int,
+        workers: int,
+        watcher: Watcher,
+    ) -> None:
+        self.study, self.owner, self.watcher = study, owner, watcher
+        self._fixed, self._metric, self._seeds = fixed, metric, seeds
+        self._trials, self._workers = trials, workers
+        self._going_on: list[_Attempt] = []
+
+    def run(self) -> None:
+        """Search; whatever ends it, runs that go on are told to save and end.
+
+        Raises:
+            DigitrecError: the first trials have all failed.
+        """
+        try:
+            while True:
+                while len(self._going_on) < self._workers and (trial := self._next()):
+                    self._begin(trial)
+                if not self._going_on:
+                    return
+                self._look()
+        finally:
+            self._end_jobs()
+
+    def _next(self) -> Trial | None:
+        return self.study.adopt(self.owner) or self.study.propose(self.owner.name, self._trials)
+
+    def _begin(self, trial: Trial) -> None:
+        """Train a trial from the first of its runs on that is not finished."""
+        self.watcher.began(trial)
+        self._train(trial, self._seeds[0], [])
+
+    def _train(self, trial: Trial, seed: int, values: list[float]) -> None:
+        folder = run_folder(self.study.folder, trial.number, seed)
+        job = Job(_arguments(folder, self._fixed, trial, seed, self._metric), folder)
+        self._going_on.append(_Attempt(trial, job, seed, values))
+
+    def _look(self) -> None:
+        """Wait a little for runs to tell something, and act on it."""
+        by_connection = {attempt.job.connection: attempt for attempt in self._going_on}
+        for connection in wait(list(by_connection), BREATH):
+            attempt = by_connection[connection]  # type: ignore[index]
+            if (point := attempt.job.point()) is None:
+                attempt.job.wait()
+                self._going_on.remove(attempt)
+                self._take(attempt)
+            else:
+                self._answer(attempt, point)
+        self.owner.beat(time.monotonic())
+        self.watcher.tick()
+
+    def _answer(self, attempt: _Attempt, point: Point) -> None:
+        number = attempt.trial.number
+        if attempt.seed == self._seeds[0]:
+            attempt.pruned = self.study.report(number, point.epoch, point.value) and not point.last
+        attempt.job.answer(go_on=not attempt.pruned)
+        self.watcher.reached(number, attempt.seed, point)
+
+    def _take(self, attempt: _Attempt) -> None:
+        """Note what a run came to that has ended, and train the trial's next one if there is one."""
+        number = attempt.trial.number
+        value = metrics_of(attempt.job.folder).get(self._metric)
+        if error := attempt.job.failure() or (None if value is not None else f"it came to no {self._metric}"):
+            self.study.fail(number, error)
+        elif attempt.pruned:
+            self.study.prune(number)
+        else:
+            assert value is not None
+            values = [*attempt.values, value]
+            if len(values) < len(self._seeds):
+                self._train(attempt.trial, self._seeds[len(values)], values)
+                return
+            self.study.complete(number, values)
+        trials = self.study.trials
+        self.watcher.ended(next(trial for trial in trials if trial.number == number))
+        _check_hope(trials)
+
+    def _end_jobs(self) -> None:
+        for attempt in self._going_on:
+            attempt.job.end()
+        patience = time.monotonic() + PATIENCE
+        for attempt in self._going_on:
+            while attempt.job.point() is not None:  # it may wait for an answer
+                attempt.job.answer(go_on=True)
+            attempt.job.wait(max(0.0, patience - time.monotonic()))
+
+
+def run_folder(study: Path, number: int, seed: int) -> Path:
+    """Where a run of a trial lies."""
+    return study / f"trial-{number:03}_seed-{seed}"
+
+
+def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metric: str) -> list[str]:
+    """Of digitrec.train: a new run, or one that goes on where it was cut off."""
+    if (folder / "run.json").is_file() and (folder / ".hydra" / "config.yaml").is_file():
+        _wait_for(folder)
+        flags = [argument for argument in fixed if argument.startswith("-")]
+        return [*flags, f"resume='{folder}'"]
+    turned = ",".join(f"{name}:{_quoted(value)}" for name, value in trial.settings.items())
+    return [
+        *fixed,
+        *(f"{name}={spelled(value)}" for name, value in trial.settings.items()),
+        f"seed={seed}",
+        "test=false",
+        f"+callbacks.trial={{_target_:{TELLER},monitor:{metric},turned:{{{turned}}}}}",
+        f"hydra.run.dir='{folder}'",
+    ]
+
+
+def _wait_for(folder: Path) -> None:
+    """Let the process that was at work in a run folder save and end."""
+    patience = time.monotonic() + PATIENCE
+    while is_held(folder) and time.monotonic() < patience:
+        time.sleep(0.1)
+
+
+def _quoted(value: Value) -> str:
+    return f"'{value}'" if isinstance(value, str) else spelled(value)
+
+
+def _check_hope(trials: Sequence[Trial]) -> None:
+    failed = [trial for trial in trials if trial.status == FAILED]
+    if len(failed) >= HOPELESS and not any(trial.status == COMPLETE for trial in trials):
+        raise DigitrecError(f"the first {len(failed)} trials have all failed; the last one: {failed[-1].error}")

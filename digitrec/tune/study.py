@@ -1,0 +1,265 @@
+"""The study: what was tried and what came of it, kept by Optuna in a journal in the study's folder."""
+
+import sys
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import optuna
+from filelock import FileLock
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from optuna.importance import FanovaImportanceEvaluator, get_param_importances
+from optuna.pruners import BasePruner, MedianPruner, NopPruner
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
+from optuna.trial import FrozenTrial, TrialState
+
+from digitrec.errors import DigitrecError
+from digitrec.ledger.ranking import lower_is_better
+from digitrec.tune.owners import Owner
+from digitrec.tune.space import CHOICE, INT, LOG_UNIFORM, Dimension, Value
+
+JOURNAL = "journal.log"
+NAME = "digitrec"
+STARTUP = 10  # trials drawn evenly before those that came off well are learned from
+CURVES = 5  # trials that must have ended before one is ended early
+EARLY = 4  # trials with a value that it takes to tell what matters
+
+RUNNING, COMPLETE, PRUNED, FAILED = "running", "complete", "pruned", "failed"
+STATES = {
+    TrialState.RUNNING: RUNNING,
+    TrialState.COMPLETE: COMPLETE,
+    TrialState.PRUNED: PRUNED,
+    TrialState.FAIL: FAILED,
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Settings that were tried.
+
+    Attributes:
+        number: counted from 0, over all machines.
+        settings: what was proposed, by names.
+        status: running, complete, pruned (ended early) or failed.
+        value: the metric, the mean over its runs; None of one that failed or still goes on.
+        curve: metric by epoch of its first run.
+        values: metric of each run, in the order of their seeds.
+        seconds: from its proposal to its end.
+        error: why it failed.
+        owner: the program that sees to it.
+    """
+
+    number: int
+    settings: Mapping[str, Value]
+    status: str
+    value: float | None = None
+    curve: Mapping[int, float] = field(default_factory=dict)
+    values: tuple[float, ...] = ()
+    seconds: float | None = None
+    error: str = ""
+    owner: str = ""
+
+
+class Study:
+    """A study in a folder, made there if there is none.
+
+    Args:
+        folder: that several machines may share.
+        space: what is turned.
+        metric: name as in TensorBoard; it says by itself whether less or more is better.
+        seed: draws the proposals, together with a trial's number and what is known by then.
+        prune: trials whose curve stays below the median of the others are to end early.
+        warmup_epochs: epochs before which none does.
+
+    Raises:
+        DigitrecError: the journal can't be read or written.
+    """
+
+    def __init__(
+        self, folder: Path, space: Sequence[Dimension], *, metric: str, seed: int, prune: bool, warmup_epochs: int
+    ) -> None:
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+        self.folder, self.space, self.metric, self.seed = (
+            folder,
+            {turned.name: turned for turned in space},
+            metric,
+            seed,
+        )
+        self.lower = lower_is_better(metric)
+        self._pruner: BasePruner = (
+            MedianPruner(n_startup_trials=CURVES, n_warmup_steps=warmup_epochs + 1) if prune else NopPruner()
+        )
+        with _readable(folder / JOURNAL):
+            self._storage = JournalStorage(_backend(folder / JOURNAL))
+            self._study = optuna.create_study(
+                storage=self._storage,
+                study_name=NAME,
+                direction="minimize" if self.lower else "maximize",
+                sampler=_Numbered(seed),
+                pruner=self._pruner,
+                load_if_exists=True,
+            )
+            self._id = self._storage.get_study_id_from_name(NAME)
+
+    @property
+    def trials(self) -> list[Trial]:
+        """Every trial by its number."""
+        return [_trial(found) for found in self._study.get_trials(deepcopy=False) if found.state in STATES]
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the best value, the first of equals."""
+        complete = [trial for trial in self.trials if trial.status == COMPLETE and trial.value is not None]
+        return min(complete, key=lambda trial: self.rank(trial.value), default=None)
+
+    def rank(self, value: float | None) -> float:
+        """What to sort by for the best to come first."""
+        return float("inf") if value is None else value if self.lower else -value
+
+    def begin_with(self, settings: Mapping[str, Value]) -> None:
+        """Have the first trial try these settings."""
+        with self._alone():
+            if not self._study.get_trials(deepcopy=False):
+                self._study.enqueue_trial(dict(settings))
+
+    def propose(self, owner: str, most: int) -> Trial | None:
+        """A new trial, for a program by its name; None when there are as many as there should be."""
+        with self._alone():
+            if len(self.trials) >= most:
+                return None
+            asked = self._study.ask({turned.name: _distribution(turned) for turned in self.space.values()})
+            asked.set_user_attr("owner", owner)
+        return self.tidied(next(trial for trial in self.trials if trial.number == asked.number))
+
+    def adopt(self, owner: Owner) -> Trial | None:
+        """A running trial whose program is gone, from now on that of another one; None where there is none."""
+        with self._alone():
+            for trial in self.trials:
+                if trial.status == RUNNING and trial.owner != owner.name and owner.is_gone(trial.owner):
+                    self._note(trial.number, "owner", owner.name)
+                    return self.tidied(trial)
+        return None
+
+    def report(self, number: int, epoch: int, value: float) -> bool:
+        """Take in a point of a trial's curve; whether the trial is to end early."""
+        key = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        self._storage.set_trial_intermediate_value(key, epoch, value)
+        return self._pruner.prune(self._study, self._storage.get_trial(key))
+
+    def complete(self, number: int, values: Sequence[float]) -> None:
+        """Note what the runs of a trial came to."""
+        self._note(number, "values", list(values))
+        self._study.tell(number, sum(values) / len(values), skip_if_finished=True)
+
+    def prune(self, number: int) -> None:
+        """Note that a trial was ended early; the last point of its curve counts."""
+        self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
+
+    def fail(self, number: int, error: str) -> None:
+        """Note why a trial failed."""
+        self._note(number, "error", error)
+        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+
+    def importance(self) -> dict[str, float]:
+        """Share of the spread of values that each setting accounts for, the greatest first; empty if it can't be told.
+
+        By fANOVA (Hutter, Hoos and Leyton-Brown, 2014).
+        """
+        values = {trial.value for trial in self.trials if trial.status == COMPLETE}
+        complete = sum(trial.status == COMPLETE for trial in self.trials)
+        if complete < EARLY or len(values) < 2:
+            return {}
+        return get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=self.seed))
+
+    def tidied(self, trial: Trial) -> Trial:
+        """A trial with its numbers as they are tried; the journal keeps all their digits."""
+        return replace(trial, settings={name: self.space[name].tidy(value) for name, value in trial.settings.items()})
+
+    def _note(self, number: int, name: str, value: Any) -> None:
+        key = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+        self._storage.set_trial_user_attr(key, name, value)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep others that share the folder from proposing or adopting at the same time."""
+        with FileLock(self.folder / ".study.lock"):
+            yield
+
+
+class _Numbered(BaseSampler):
+    """TPE (Bergstra et al., 2011) that draws from a seed and the trial's number alone.
+
+    So a search that was cut off goes on with the proposals that it would have made, and two machines make different ones.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._inner = TPESampler()
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        # 2**31 - 1 is prime: seeds and numbers that people use never meet.
+        seed = (self._seed * 1_000_003 + trial.number) % (2**31 - 1)
+        self._inner = TPESampler(n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=seed)
+        self._inner.before_trial(study, trial)
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self._inner.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        return self._inner.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
+    ) -> Any:
+        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+
+
+def _backend(journal: Path) -> JournalFileBackend:
+    # The way that is safe over NFS; Windows has no such links for everybody.
+    lock = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
+    return JournalFileBackend(str(journal), lock_obj=lock(str(journal)))
+
+
+@contextmanager
+def _readable(journal: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError, KeyError) as error:
+        raise DigitrecError(f"{journal}: the study's journal cannot be read: {error}; start the search anew") from error
+
+
+def _distribution(turned: Dimension) -> BaseDistribution:
+    if turned.kind == CHOICE:
+        return CategoricalDistribution(turned.values)
+    if turned.kind == INT:
+        return IntDistribution(*turned.values)
+    return FloatDistribution(*turned.values, log=turned.kind == LOG_UNIFORM)
+
+
+def _trial(found: FrozenTrial) -> Trial:
+    noted, began, ended = found.user_attrs, found.datetime_start, found.datetime_complete
+    return Trial(
+        number=found.number,
+        settings=dict(found.params),
+        status=STATES[found.state],
+        value=found.value,
+        curve=dict(found.intermediate_values),
+        values=tuple(noted.get("values", ())),
+        seconds=((ended or datetime.now()) - began).total_seconds() if began else None,
+        error=noted.get("error", ""),
+        owner=noted.get("owner", ""),
+    )
