@@ -18,7 +18,7 @@ from digitrec.launch import register_resolvers
 from tests.pictures import draw_pictures
 
 GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}
-EVALUATION = ("tta/",)
+NOT_TRAINING = ("tta/", "tune/")
 OPTIONS = sorted(str(file.relative_to(CONF_DIR).with_suffix("")) for file in CONF_DIR.glob("*/*.yaml"))
 
 
@@ -32,7 +32,7 @@ def settings(*overrides: str, folder: Path) -> dict[str, Any]:
         return check(cfg, TrainConfig)
 
 
-@pytest.mark.parametrize("option", [option for option in OPTIONS if not option.startswith(EVALUATION)])
+@pytest.mark.parametrize("option", [option for option in OPTIONS if not option.startswith(NOT_TRAINING)])
 def test_every_option_composes_and_builds(option: str, tmp_path: Path) -> None:
     group, name = option.split("/")
     overrides = {"data": "data=digits", "init_from": "init_from=null", group: f"{group}={name}"}

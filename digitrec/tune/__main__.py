@@ -147,9 +147,7 @@ def _check_search(settings: Mapping[str, Any]) -> None:
     if not settings["data"].get("val_size"):
         raise UsageError("data.val_size=0: nothing is held out to choose by; hold out some, as in data.val_size=5000")
     if devices not in (1, "1", "auto"):
-        raise UsageError(
-            f"trainer.devices={spelled(devices)}: each run of a search has one process; use 1, and workers"
-        )
+        raise UsageError(f"trainer.devices={spelled(devices)}: a run of a search has one process; use 1, and workers")
 
 
 def _check_setting(cfg: DictConfig, groups: Mapping[str, Any], name: str, value: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a person sees while a search goes on: a line per trial, and in a terminal a table of the best and the running."""
+"""What a person sees of a search: a line per trial, and in a terminal a table of the best and of those that go on."""
 
 import time
 from collections.abc import Mapping

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from digitrec.errors import DigitrecError
 from digitrec.process import death, die_with_parent
@@ -18,7 +18,12 @@ from digitrec.training.run_record import SIGNALLED, close_record, read_record
 OUTPUT = "terminal.log"
 # A server imports torch once, and each job is a copy of it; where systems have none, a job imports for itself.
 FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
-CONTEXT = multiprocessing.get_context("forkserver" if FORKSERVER else "spawn")
+PRELOADED = [
+    "digitrec.launch",
+    "digitrec.build",
+    *(f"digitrec.training.{name}" for name in ("continuation", "progress", "results", "tensorboard", "trial")),
+]
+CONTEXT: Any = multiprocessing.get_context("forkserver" if FORKSERVER else "spawn")
 
 
 class Point(NamedTuple):
@@ -40,9 +45,10 @@ class Job:
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.connection: Connection
         self.connection, theirs = CONTEXT.Pipe()
         if FORKSERVER:
-            CONTEXT.set_forkserver_preload(["digitrec.build", "digitrec.training.trial", "digitrec.training.results"])
+            CONTEXT.set_forkserver_preload(PRELOADED)
         self._process = CONTEXT.Process(target=_train, args=(list(arguments), folder, theirs))
         self._process.start()
         theirs.close()

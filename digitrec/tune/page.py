@@ -2,17 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from matplotlib.figure import Figure
-
-from digitrec.evaluation.figures.search import Scale, Tried, importance, search_history, slices
+from digitrec.evaluation.figures.search import Axis, Scale, Tried, importance, search_history, slices
 from digitrec.evaluation.figures.style import DARK, LIGHT, Theme
 from digitrec.evaluation.page import Card, Picture, picture, write_page
 from digitrec.ledger.settings import spelled
-from digitrec.ledger.words import duration, figure, is_share
+from digitrec.ledger.words import duration, figure, is_share, short
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.results import Outcome, confirmation
-from digitrec.tune.space import LOG_UNIFORM
+from digitrec.tune.space import CHOICE, LOG_UNIFORM
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Trial
 from digitrec.wording import shown
 
@@ -21,7 +20,7 @@ WORDS = {COMPLETE: "", PRUNED: "ended early", FAILED: "failed", RUNNING: "still 
 EXPLAINED = {
     "history": (
         "How the search went",
-        "The value of each trial in the order of their numbers. Much of the best value is luck: it is the best of many.",
+        "The value of each trial in their order; of one that ended early, the last before that.",
     ),
     "importance": (
         "What mattered",
@@ -47,7 +46,7 @@ def write_pictures_and_page(outcome: Outcome) -> Path:
         folder / "tune.html",
         title=f"{outcome.best.number} of {len(trials)} trials",
         metric=outcome.metric,
-        space=outcome.study.space.values(),
+        turned=", ".join(outcome.study.space),
         cards=_cards(outcome),
         pictures=pictures,
         settings=[
@@ -55,7 +54,7 @@ def write_pictures_and_page(outcome: Outcome) -> Path:
         ],
         recipe=f"python -m digitrec.train --config-dir={shown(folder) / FOLDER} experiment={NAME}",
         confirmation=confirmation(folder, outcome.begun.flags),
-        names=list(outcome.study.space),
+        names=list(short(list(outcome.study.space)).values()),
         trials=[
             (_row(outcome, trial), [spelled(trial.settings[name]) for name in outcome.study.space], trial.error)
             for trial in sorted(trials, key=lambda trial: (trial.status != COMPLETE, outcome.study.rank(trial.value)))
@@ -67,13 +66,16 @@ def write_pictures_and_page(outcome: Outcome) -> Path:
 def _pictures(outcome: Outcome) -> list[Picture]:
     scale = Scale(outcome.metric, outcome.study.lower, is_share(outcome.metric))
     tried = [_tried(outcome.study.tidied(trial)) for trial in outcome.study.trials if trial.status != RUNNING]
-    logarithmic = {name: turned.kind == LOG_UNIFORM for name, turned in outcome.study.space.items()}
+    axes = {
+        name: Axis() if turned.kind == CHOICE else Axis(turned.values[0], turned.values[1], turned.kind == LOG_UNIFORM)
+        for name, turned in outcome.study.space.items()
+    }
     shares = outcome.study.importance()
     best = _tried(outcome.best)
-    draw: dict[str, Callable[[Theme], Figure | None]] = {
+    draw: dict[str, Callable[[Theme], Any]] = {
         "history": lambda theme: search_history(tried, scale, theme, outcome.baseline),
         "importance": lambda theme: importance(shares, theme),
-        "slices": lambda theme: slices(tried, logarithmic, scale, theme, best),
+        "slices": lambda theme: slices(tried, axes, scale, theme, best),
     }
     drawn = {name: (paint(LIGHT), paint(DARK)) for name, paint in draw.items()}
     return [

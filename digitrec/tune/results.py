@@ -88,6 +88,7 @@ def publish(
     outcome = Outcome(study, settings, begun, before, study.tidied(best))
     recipe = write_recipe(study.folder, _notes(outcome), begun.fixed(without), outcome.best.settings, begun.groups)
     page = write_pictures_and_page(outcome)
+    console.print(_headline(outcome), style="bold", soft_wrap=True)
     console.print(_table(outcome))
     console.print(f"the same as an experiment: {shown(recipe)}", soft_wrap=True)
     console.print(f"what was tried:            {shown(page)}", soft_wrap=True)
@@ -105,10 +106,14 @@ def confirmation(folder: Path, flags: Sequence[str]) -> str:
     return f"python -m digitrec.train -m {place} experiment={NAME} seed={SEEDS} test=false"
 
 
-def _table(outcome: Outcome) -> Table:
+def _headline(outcome: Outcome) -> str:
     better = f", {outcome.figure(outcome.baseline)} before" if outcome.baseline is not None else ""
-    title = f"trial {outcome.best.number} of {outcome.counts()}: {outcome.metric} {outcome.figure(outcome.best.value)}"
-    table = Table(title=title + better, title_justify="left")
+    value = f"{outcome.metric} {outcome.figure(outcome.best.value)}{better}"
+    return f"Best of {outcome.counts()}: trial {outcome.best.number}, {value}"
+
+
+def _table(outcome: Outcome) -> Table:
+    table = Table()
     table.add_column("setting")
     table.add_column("before", justify="right")
     table.add_column("best", justify="right", style="green")

@@ -1,5 +1,6 @@
 """The search itself: proposes settings, has them trained, learns what came of it."""
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from digitrec.tune.job import Job, Point, metrics_of
 from digitrec.tune.owners import Owner
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, Study, Trial
+from digitrec.wording import shown
 
 PATIENCE = 60.0  # seconds that runs have to save and end
 BREATH = 0.5  # seconds at most between two looks at everything
@@ -168,7 +170,7 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
     if (folder / "run.json").is_file() and (folder / ".hydra" / "config.yaml").is_file():
         _wait_for(folder)
         flags = [argument for argument in fixed if argument.startswith("-")]
-        return [*flags, f"resume='{folder}'"]
+        return [*flags, f"resume={_path(folder)}"]
     turned = ",".join(f"{name}:{_quoted(value)}" for name, value in trial.settings.items())
     return [
         *fixed,
@@ -176,7 +178,7 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
         f"seed={seed}",
         "test=false",
         f"+callbacks.trial={{_target_:{TELLER},monitor:{metric},turned:{{{turned}}}}}",
-        f"hydra.run.dir='{folder}'",
+        f"hydra.run.dir={_path(folder)}",
     ]
 
 
@@ -188,7 +190,13 @@ def _wait_for(folder: Path) -> None:
 
 
 def _quoted(value: Value) -> str:
-    return f"'{value}'" if isinstance(value, str) else spelled(value)
+    return f'"{value}"' if isinstance(value, str) else spelled(value)
+
+
+def _path(folder: Path) -> str:
+    """A path as an override takes it."""
+    place = str(shown(folder))
+    return place if re.fullmatch(r"[\w./-]+", place, re.ASCII) else f'"{place}"'
 
 
 def _check_hope(trials: Sequence[Trial]) -> None:

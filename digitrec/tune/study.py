@@ -1,5 +1,6 @@
 """The study: what was tried and what came of it, kept by Optuna in a journal in the study's folder."""
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ JOURNAL = "journal.log"
 NAME = "digitrec"
 STARTUP = 10  # trials drawn evenly before those that came off well are learned from
 CURVES = 5  # trials that must have ended before one is ended early
-EARLY = 4  # trials with a value that it takes to tell what matters
+ENOUGH = 4  # trials with a value that it takes to tell what matters
 
 RUNNING, COMPLETE, PRUNED, FAILED = "running", "complete", "pruned", "failed"
 STATES = {
@@ -179,7 +180,7 @@ class Study:
         """
         values = {trial.value for trial in self.trials if trial.status == COMPLETE}
         complete = sum(trial.status == COMPLETE for trial in self.trials)
-        if complete < EARLY or len(values) < 2:
+        if complete < ENOUGH or len(values) == 1:
             return {}
         return get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=self.seed))
 
@@ -201,7 +202,7 @@ class Study:
 class _Numbered(BaseSampler):
     """TPE (Bergstra et al., 2011) that draws from a seed and the trial's number alone.
 
-    So a search that was cut off goes on with the proposals that it would have made, and two machines make different ones.
+    So a search that was cut off goes on with the proposals that it would have made; no two machines make the same.
     """
 
     def __init__(self, seed: int) -> None:
@@ -230,8 +231,21 @@ class _Numbered(BaseSampler):
 
 def _backend(journal: Path) -> JournalFileBackend:
     # The way that is safe over NFS; Windows has no such links for everybody.
-    lock = JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock
-    return JournalFileBackend(str(journal), lock_obj=lock(str(journal)))
+    lock = (JournalFileOpenLock if sys.platform == "win32" else JournalFileSymlinkLock)(str(journal))
+    lock.acquire()
+    try:
+        _mend(journal)
+    finally:
+        lock.release()
+    return JournalFileBackend(str(journal), lock_obj=lock)
+
+
+def _mend(journal: Path) -> None:
+    """Take off a last line that was never written to its end: Optuna would go on writing in it, and never read past."""
+    content = journal.read_bytes() if journal.exists() else b""
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        os.truncate(journal, whole)
 
 
 @contextmanager
@@ -247,7 +261,8 @@ def _distribution(turned: Dimension) -> BaseDistribution:
         return CategoricalDistribution(turned.values)
     if turned.kind == INT:
         return IntDistribution(*turned.values)
-    return FloatDistribution(*turned.values, log=turned.kind == LOG_UNIFORM)
+    low, high = turned.values
+    return FloatDistribution(low, high, log=turned.kind == LOG_UNIFORM)
 
 
 def _trial(found: FrozenTrial) -> Trial:

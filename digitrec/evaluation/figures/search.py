@@ -1,6 +1,6 @@
 """Figures of a search for better settings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -14,7 +14,9 @@ from digitrec.evaluation.figures.style import SMALL, Theme, blank, dress, plain
 
 ROOM = 0.12  # share of an axis left free above and below
 REACH = 1.5  # how far below the median values are shown, in distances from it to the best
-LONG = 12  # characters of an option's name
+EDGE = 0.04  # share of an axis left free beside the searched range
+LONG = 14  # characters of an option's name
+WIDE = 20  # characters of all options beyond which they are written at a slant
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,15 @@ class Scale:
     share: bool
 
 
+@dataclass(frozen=True)
+class Axis:
+    """A setting's axis: from where to where it was searched, None for options; and whether it is logarithmic."""
+
+    low: float | None = None
+    high: float | None = None
+    logarithmic: bool = False
+
+
 def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: float | None = None) -> Figure:
     """Each trial's value by its number, and the best one up to there.
 
@@ -54,14 +65,17 @@ def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: 
     _points(axes, [(trial.number, trial) for trial in trials], theme)
     complete = [(trial.number, trial.value) for trial in trials if trial.complete and trial.value is not None]
     best = accumulate((value for _, value in complete), min if scale.lower else max)
-    axes.plot([number for number, _ in complete], list(best), color=theme.second, drawstyle="steps-post", linewidth=1.8)
+    numbers, values = [number for number, _ in complete], list(best)
+    if complete:  # up to the last trial, whatever became of it
+        numbers, values = [*numbers, trials[-1].number], [*values, values[-1]]
+    axes.plot(numbers, values, color=theme.second, drawstyle="steps-post", linewidth=1.8)
     if before is not None:
         axes.axhline(before, color=theme.muted, linewidth=1, linestyle=":")
     _fit(axes, [trial.value for trial in trials if trial.value is not None], scale)
     failed = [trial.number for trial in trials if trial.value is None]
     axes.plot(failed, [0.02] * len(failed), "x", color=theme.wrong, transform=axes.get_xaxis_transform(), markersize=5)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    marks = {
+    marks: dict[str, dict[str, Any]] = {
         "complete": {"marker": "o", "color": theme.first, "linestyle": ""},
         "ended early": {"marker": "o", "color": theme.first, "linestyle": "", "markerfacecolor": "none"},
         "failed": {"marker": "x", "color": theme.wrong, "linestyle": ""},
@@ -101,13 +115,13 @@ def importance(shares: Mapping[str, float], theme: Theme) -> Figure | None:
 
 
 def slices(
-    trials: Sequence[Tried], names: Mapping[str, bool], scale: Scale, theme: Theme, best: Tried | None = None
+    trials: Sequence[Tried], names: Mapping[str, Axis], scale: Scale, theme: Theme, best: Tried | None = None
 ) -> Figure:
     """Values of trials over each setting, one panel each.
 
     Args:
         trials: whatever their order.
-        names: of the settings, and whether an axis is logarithmic.
+        names: of the settings, with their axes.
         scale: of the values.
         theme: of the page.
         best: marked.
@@ -116,16 +130,12 @@ def slices(
     rows = -(-len(names) // columns)
     figure = blank(theme, 0.3 + 2.0 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
-    for axes, (name, logarithmic) in zip(panels.flat, names.items(), strict=False):
+    for axes, (name, axis) in zip(panels.flat, names.items(), strict=False):
         dress(axes, theme, plain(name, 30))
-        values = [trial.settings[name] for trial in trials]
-        place = _places(axes, values)
+        place = _places(axes, axis, [trial.settings[name] for trial in trials])
         _points(axes, [(place(trial.settings[name]), trial) for trial in trials], theme)
         if best is not None and best.value is not None:
             axes.plot(place(best.settings[name]), best.value, "o", color=theme.second, markersize=7)
-        if logarithmic:
-            axes.set_xscale("log")
-            axes.xaxis.set_minor_formatter(NullFormatter())
     for axes in panels[:, 0]:
         axes.set_ylabel(scale.metric, fontsize=SMALL, color=theme.muted)
     _fit(panels[0, 0], [trial.value for trial in trials if trial.value is not None], scale)
@@ -134,18 +144,28 @@ def slices(
     return figure
 
 
-def _places(axes: Axes, values: Sequence[Any]) -> Any:
-    """Where a value lies along an axis: numbers where they are, options beside each other in their order."""
-    if all(isinstance(value, float) for value in values):
+def _places(axes: Axes, axis: Axis, values: Sequence[Any]) -> Callable[[Any], float]:
+    """Where a value lies along an axis: numbers where they are, options beside each other."""
+    if axis.low is not None and axis.high is not None:
+        _bound(axes, axis.low, axis.high, logarithmic=axis.logarithmic)
         return float
-    options = sorted(set(values), key=lambda value: (isinstance(value, str), value))
-    if not any(isinstance(value, str) for value in options) and len(options) > 6:
-        return float
+    options = sorted(set(values), key=lambda value: (len(str(value)), str(value)))
     axes.set_xticks(range(len(options)), [plain(str(option), LONG) for option in options])
     axes.set_xlim(-0.5, len(options) - 0.5)
-    if sum(len(str(option)) for option in options) > 24:
-        axes.tick_params(axis="x", labelrotation=20)
+    if sum(len(str(option)) for option in options) > WIDE:
+        axes.tick_params(axis="x", labelrotation=30, labelsize=SMALL - 1.5)
     return options.index
+
+
+def _bound(axes: Axes, low: float, high: float, *, logarithmic: bool) -> None:
+    if logarithmic:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        edge = (high / low) ** EDGE
+        axes.set_xlim(low / edge, high * edge)
+    else:
+        edge = EDGE * (high - low)
+        axes.set_xlim(low - edge, high + edge)
 
 
 def _points(axes: Axes, points: Sequence[tuple[float, Tried]], theme: Theme) -> None:

@@ -1,0 +1,176 @@
+"""Real searches on the embedded digits: whatever becomes of a trial or of the search, the study stays whole."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+
+from digitrec.ledger.find import find_runs
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from tests.command import Command, read_json
+from tests.tune.conftest import QUICK
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+FAULTS = """
+import os
+import signal
+from pathlib import Path
+from lightning.pytorch.callbacks import Callback
+
+class Fault(Callback):
+    def __init__(self, folder: str) -> None:
+        self.number = int(Path(folder).name[6:9])
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        match self.number:
+            case 1: 1 / 0
+            case 2: os.kill(os.getpid(), signal.SIGKILL)
+            case 3: pl_module.head[0].weight.data.fill_(float("nan"))
+            case 4: os._exit(7)
+"""
+
+
+def study_folder(folder: Path) -> Path:
+    (study,) = (folder / "outputs" / "tune").iterdir()
+    return study
+
+
+def trials(folder: Path) -> list[Trial]:
+    return Study(folder, (), metric="val/accuracy", seed=1, prune=False, warmup_epochs=0).trials
+
+
+def test_a_search_leaves_runs_and_an_experiment_that_trains(
+    run_tune: Command, run_train: Command, tmp_path: Path
+) -> None:
+    outcome = run_tune(*(part for part in QUICK if part != "logger=none"), "trials=3", "workers=2", "seeds=2", "seed=5")
+    assert outcome.code == 0, outcome.err
+    study = study_folder(tmp_path)
+    tried = trials(study)
+    assert [(trial.number, trial.status, len(trial.values)) for trial in tried] == [(n, COMPLETE, 2) for n in range(3)]
+    assert tried[0].settings["optimizer.lr"] == 0.003
+    assert tried[0].value == pytest.approx(sum(tried[0].values) / 2)
+
+    runs = find_runs([tmp_path / "outputs"], note=lambda line: pytest.fail(line))
+    assert sorted(run.folder.name for run in runs) == [f"trial-{n:03}_seed-{seed}" for n in range(3) for seed in (5, 6)]
+    assert all(run.status == "finished" and run.seed in (5, 6) for run in runs)
+    assert not any(name.startswith("test/") for run in runs for name in run.metrics)
+    content = (
+        EventAccumulator(str(runs[0].folder)).Reload().summary_metadata["_hparams_/session_start_info"].plugin_data
+    )
+    columns = HParamsPluginData.FromString(content.content).session_start_info.hparams
+    assert {"optimizer.lr", "model.dropout", "model.hidden"} <= set(columns)
+
+    best = max(tried, key=lambda trial: (trial.value or 0, -trial.number))
+    recipe = study / "conf" / "experiment" / "best.yaml"
+    content = yaml.safe_load(recipe.read_text())
+    assert f"the best of 3 trials, number {best.number}" in recipe.read_text().lower()
+    assert content["model"]["hidden"] == json.loads(str(best.settings["model.hidden"]))
+    again = run_train(f"--config-dir={study}/conf", "experiment=best", "seed=5", "test=false", "hydra.run.dir=again")
+    assert again.code == 0, again.err
+    assert read_json(tmp_path / "again" / "metrics.json")["val/accuracy"] == best.values[0]
+
+    assert (study / "history.png").is_file()
+    assert "http" not in (study / "tune.html").read_text()
+    assert "3 trials for more val/accuracy" in outcome.out
+    assert outcome.out.count("\ntrial ") == 3
+
+
+def test_trials_that_fail_are_recorded_and_the_search_goes_on(start_tune: Start, tmp_path: Path) -> None:
+    (tmp_path / "faults.py").write_text(FAULTS)
+    path = f"{tmp_path}{os.pathsep}{Path.cwd()}"
+    fault = "+callbacks.fault={_target_:faults.Fault,folder:${run_dir}}"
+    search = start_tune(*QUICK, fault, "trials=6", "workers=2", PYTHONPATH=path, DIGITREC_ALLOW="faults")
+    out, err = search.communicate(timeout=200)
+    assert search.returncode == 0, err
+    tried = trials(study_folder(tmp_path))
+    assert [trial.status for trial in tried] == [COMPLETE, FAILED, FAILED, FAILED, FAILED, COMPLETE]
+    for number, reason in {1: "ZeroDivisionError", 2: "SIGKILL", 3: "diverged", 4: "exit code 7"}.items():
+        assert reason in tried[number].error
+        assert tried[number].error in out
+    assert "4 failed" in out
+    assert "Traceback" not in out + err
+
+
+def test_a_search_whose_every_trial_fails_stops(run_tune: Command, tmp_path: Path) -> None:
+    outcome = run_tune(*QUICK, "trials=20", "data.root=/nowhere", "init_from=nothing")
+    assert outcome.code == 1
+    assert "the first 5 trials have all failed; the last one: init_from: nothing" in outcome.err
+
+
+def test_a_poor_trial_is_ended_early_and_is_no_failure(
+    run_tune: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second_is_poor(study: Study, number: int, epoch: int, value: float) -> bool:
+        return report(study, number, epoch, value) or (number == 1 and epoch == 2)
+
+    report = Study.report
+    monkeypatch.setattr(Study, "report", second_is_poor)
+    outcome = run_tune(*QUICK, "trainer.max_epochs=5", "trials=2", "seeds=2")
+    assert outcome.code == 0, outcome.err
+    study = study_folder(tmp_path)
+    whole, poor = trials(study)
+    assert (whole.status, poor.status) == (COMPLETE, PRUNED)
+    assert (list(whole.curve), list(poor.curve)) == ([1, 2, 3, 4, 5], [1, 2])
+    assert read_json(study / "trial-001_seed-42" / "run.json")["status"] == "finished"
+    assert read_json(study / "trial-001_seed-42" / "metrics.json")["epoch"] <= 2
+    assert not (study / "trial-001_seed-43").exists()
+    assert "ended early" in outcome.out
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
+def test_a_search_that_was_cut_off_goes_on_with_its_numbers_intact(
+    number: signal.Signals, start_tune: Start, run_tune: Command, tmp_path: Path
+) -> None:
+    with start_tune(*QUICK, "trainer.max_epochs=60", "prune=false", "trials=3", "workers=2") as search:
+        wait_for(lambda: len(list(tmp_path.glob("outputs/tune/*/trial-*/checkpoints/last.ckpt"))) == 2)
+        if number == signal.SIGINT:
+            os.killpg(search.pid, number)  # as a terminal does
+        else:
+            search.send_signal(number)
+        _, err = search.communicate(timeout=60)
+    study = study_folder(tmp_path)
+    assert search.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number], err
+    if number != signal.SIGKILL:
+        assert f"go on with: python -m digitrec.tune resume=outputs/tune/{study.name}" in err
+    assert "Traceback" not in err
+    before = trials(study)
+    assert [trial.status for trial in before] == [RUNNING, RUNNING]
+    resumed = run_tune(f"resume=outputs/tune/{study.name}", "workers=1")
+    assert resumed.code == 0, resumed.err
+    after = trials(study)
+    assert [(trial.number, trial.status) for trial in after] == [(n, COMPLETE) for n in range(3)]
+    assert [trial.settings for trial in after[:2]] == [trial.settings for trial in before]
+    assert all(list(trial.curve) == list(range(1, 61)) for trial in after)
+    taken_up = [read_json(study / f"trial-{n:03}_seed-42" / "run.json") for n in range(2)]
+    assert all(len(record["resumed"]) == 1 for record in taken_up)
+
+
+def test_a_finished_study_takes_more_trials_but_no_other_settings(run_tune: Command, tmp_path: Path) -> None:
+    run_tune(*QUICK, "trials=1")
+    place = f"resume=outputs/tune/{study_folder(tmp_path).name}"
+    refused = run_tune(*QUICK, "optimizer.eps=1e-7", place)
+    assert refused.code == 2
+    assert "optimizer.eps=1e-7: resume=" in refused.err
+    more = run_tune(*QUICK, "trials=2", place)
+    assert more.code == 0, more.err
+    assert "goes on after 1 trials" in more.out
+    assert len(trials(study_folder(tmp_path))) == 2
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 90) -> None:
+    patience = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < patience, "nothing came of it"
+        time.sleep(0.05)

@@ -1,0 +1,139 @@
+"""The study without a training: what is proposed, what is kept, whose a trial is."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from digitrec.errors import DigitrecError
+from digitrec.tune.owners import Owner
+from digitrec.tune.space import Value
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from tests.tune.conftest import SPACE
+
+MakeStudy = Callable[..., Study]
+AS_THEY_ARE: dict[str, Value] = {"optimizer.lr": 0.003, "model.hidden": "[8]", "model.dropout": 0.2}
+
+
+def value_of(trial: Trial) -> float:
+    """A made-up metric with its peak at a dropout of 0.3."""
+    dropout = trial.settings["model.dropout"]
+    assert isinstance(dropout, float)
+    return 1 - (dropout - 0.3) ** 2 - (trial.settings["model.hidden"] == "[8]") / 10
+
+
+def search(study: Study, most: int) -> list[Trial]:
+    while trial := study.propose("somebody", most):
+        study.complete(trial.number, [value_of(trial)])
+    return study.trials
+
+
+def proposals(trials: list[Trial]) -> list[object]:
+    return [trial.settings for trial in trials]
+
+
+def test_the_same_seed_gives_the_same_proposals_also_after_a_break(make_study: MakeStudy, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("whole", "broken", "other")]
+    for folder in folders:
+        folder.mkdir()
+    whole = search(make_study(folders[0]), 16)
+    search(make_study(folders[1]), 7)
+    broken = search(make_study(folders[1]), 16)
+    assert proposals(whole) == proposals(broken)
+    assert proposals(whole) != proposals(search(make_study(folders[2], seed=2), 16))
+    assert [trial.number for trial in broken] == list(range(16))
+
+
+def test_what_was_good_is_tried_more_often(make_study: MakeStudy) -> None:
+    trials = search(make_study(), 40)
+    early, late = trials[:10], trials[-20:]
+    assert sum(map(value_of, late)) / 20 > sum(map(value_of, early)) / 10
+
+
+def test_every_proposal_lies_in_the_space_and_the_first_is_what_it_was_told(make_study: MakeStudy) -> None:
+    study = make_study()
+    study.begin_with(AS_THEY_ARE)
+    first, *others = search(study, 12)
+    assert first.settings == AS_THEY_ARE
+    assert all(turned.holds(trial.settings[turned.name]) for trial in others for turned in SPACE)
+    study.begin_with({**AS_THEY_ARE, "model.dropout": 0.4})  # only a new study takes it
+    assert study.propose("somebody", 12) is None
+
+
+def test_less_of_a_loss_is_better_and_more_of_an_accuracy(make_study: MakeStudy, tmp_path: Path) -> None:
+    for metric, best in (("val/loss", 0), ("val/accuracy", 2)):
+        folder = tmp_path / metric.replace("/", "-")
+        folder.mkdir()
+        study = make_study(folder, metric=metric)
+        for value in (0.1, 0.5, 0.9):
+            trial = study.propose("somebody", 3)
+            assert trial is not None
+            study.complete(trial.number, [value - 0.05, value + 0.05])
+        assert study.best is not None
+        assert study.best.number == best
+        assert study.trials[1].value == pytest.approx(0.5)
+        assert study.trials[1].values == pytest.approx((0.45, 0.55))
+
+
+def test_a_curve_below_the_median_ends_after_the_warm_up_unless_pruning_is_off(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    ended = {}
+    for prune in (True, False):
+        folder = tmp_path / str(prune)
+        folder.mkdir()
+        study = make_study(folder, prune=prune, warmup_epochs=1)
+        for _ in range(5):
+            trial = study.propose("somebody", 6)
+            assert trial is not None
+            assert not any(study.report(trial.number, epoch, 0.9) for epoch in (1, 2, 3))
+            study.complete(trial.number, [0.9])
+        poor = study.propose("somebody", 6)
+        assert poor is not None
+        ended[prune] = [study.report(poor.number, epoch, 0.5) for epoch in (1, 2, 3)]
+    assert ended == {True: [False, True, True], False: [False, False, False]}
+
+
+def test_what_became_of_each_trial_is_kept(make_study: MakeStudy) -> None:
+    study = make_study()
+    numbers = [trial.number for _ in range(4) if (trial := study.propose("somebody", 4))]
+    study.report(numbers[1], 1, 0.4)
+    study.complete(numbers[0], [0.9])
+    study.prune(numbers[1])
+    study.fail(numbers[2], "its process was killed by SIGKILL")
+    kept = make_study().trials
+    assert [trial.status for trial in kept] == [COMPLETE, PRUNED, FAILED, RUNNING]
+    assert kept[1].curve == {1: 0.4}
+    assert kept[2].error == "its process was killed by SIGKILL"
+    assert make_study().propose("somebody", 4) is None  # failed ones count
+
+
+def test_only_a_trial_whose_program_is_gone_changes_hands(make_study: MakeStudy, tmp_path: Path) -> None:
+    study, here = make_study(), Owner(tmp_path)
+    gone = study.propose(f"{here.host}_0", 2)
+    assert gone is not None
+    elsewhere = study.propose("another-machine_77", 2)
+    assert elsewhere is not None
+    with here.at_work():
+        (tmp_path / ".workers" / "another-machine_77").touch()
+        adopted = study.adopt(here)
+        assert adopted is not None
+        assert adopted.number == gone.number
+        assert study.adopt(here) is None
+    assert study.trials[gone.number].owner == here.name
+
+
+def test_a_damaged_journal_is_told_in_a_line(make_study: MakeStudy, tmp_path: Path) -> None:
+    search(make_study(), 2)
+    journal = tmp_path / "journal.log"
+    journal.write_text("{]\n" + journal.read_text())
+    with pytest.raises(DigitrecError, match=r"journal\.log: the study's journal cannot be read"):
+        make_study()
+
+
+def test_a_journal_that_breaks_off_in_its_last_line_goes_on(make_study: MakeStudy, tmp_path: Path) -> None:
+    search(make_study(), 3)
+    with (tmp_path / "journal.log").open("a") as journal:
+        journal.write('{"op_code": 4, "wor')  # the machine went down
+    assert len(search(make_study(), 6)) == 6
+    assert [trial.number for trial in make_study().trials] == list(range(6))
