@@ -169,7 +169,9 @@ def _of_a_run(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _overrides() -> list[str]:
-    return [str(text) for text in HydraConfig.get().overrides.task]
+    said = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # ${run_dir} is that of each run
+    assert isinstance(said, list)
+    return [str(text) for text in said]
 
 
 def _flags() -> list[str]:

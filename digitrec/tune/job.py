@@ -21,6 +21,7 @@ FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
 PRELOADED = [
     "digitrec.launch",
     "digitrec.build",
+    "sklearn.datasets",  # for data=digits, which has nothing else to wait for
     *(f"digitrec.training.{name}" for name in ("continuation", "progress", "results", "tensorboard", "trial")),
 ]
 CONTEXT: Any = multiprocessing.get_context("forkserver" if FORKSERVER else "spawn")
@@ -122,7 +123,8 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
         try:
             search.send((epoch, value, last))
             return bool(search.recv())
-        except (EOFError, OSError):  # the search is gone, and will have this run end
+        except (EOFError, OSError):  # the search is gone: save, and end
+            os.kill(os.getpid(), signal.SIGTERM)
             return True
 
     Search.ask = ask

@@ -155,8 +155,8 @@ class Search:
             attempt.job.end()
         patience = time.monotonic() + PATIENCE
         for attempt in self._going_on:
-            while attempt.job.point() is not None:  # it may wait for an answer
-                attempt.job.answer(go_on=True)
+            while (point := attempt.job.point()) is not None:  # it may wait for an answer
+                self._answer(attempt, point)
             attempt.job.wait(max(0.0, patience - time.monotonic()))
 
 

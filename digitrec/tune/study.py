@@ -18,7 +18,6 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
-from optuna.importance import FanovaImportanceEvaluator, get_param_importances
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import JournalStorage
@@ -178,6 +177,8 @@ class Study:
 
         By fANOVA (Hutter, Hoos and Leyton-Brown, 2014).
         """
+        from optuna.importance import FanovaImportanceEvaluator, get_param_importances  # brings scikit-learn, seconds
+
         values = {trial.value for trial in self.trials if trial.status == COMPLETE}
         complete = sum(trial.status == COMPLETE for trial in self.trials)
         if complete < ENOUGH or len(values) == 1:

@@ -22,7 +22,7 @@ SPACE = (
 )
 QUICK = (
     "model=mlp", "data=digits", "data.limit=300", "trainer.accelerator=cpu", "trainer.max_epochs=1", "logger=none",
-    "tune.model.hidden.choice=[[8],[16]]",
+    "model.hidden=[8]", "tune.model.hidden.choice=[[8],[16]]",
 )  # fmt: skip
 
 

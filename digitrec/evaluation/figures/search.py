@@ -7,7 +7,6 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
 from digitrec.evaluation.figures.style import SMALL, Theme, blank, dress, plain
@@ -62,37 +61,16 @@ def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: 
     figure = blank(theme, 3.2)
     axes = figure.subplots()
     dress(axes, theme, x="trial", y=scale.metric)
+    _fit(axes, trials, scale)
     _points(axes, [(trial.number, trial) for trial in trials], theme)
-    complete = [(trial.number, trial.value) for trial in trials if trial.complete and trial.value is not None]
-    best = accumulate((value for _, value in complete), min if scale.lower else max)
-    numbers, values = [number for number, _ in complete], list(best)
-    if complete:  # up to the last trial, whatever became of it
-        numbers, values = [*numbers, trials[-1].number], [*values, values[-1]]
-    axes.plot(numbers, values, color=theme.second, drawstyle="steps-post", linewidth=1.8)
+    _at_the_edge(axes, trials, scale, theme)
+    _best_so_far(axes, trials, scale, theme)
     if before is not None:
-        axes.axhline(before, color=theme.muted, linewidth=1, linestyle=":")
-    _fit(axes, [trial.value for trial in trials if trial.value is not None], scale)
-    failed = [trial.number for trial in trials if trial.value is None]
-    axes.plot(failed, [0.02] * len(failed), "x", color=theme.wrong, transform=axes.get_xaxis_transform(), markersize=5)
+        axes.axhline(before, color=theme.muted, linewidth=1, linestyle=":", label="settings as they were")
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
-    marks: dict[str, dict[str, Any]] = {
-        "complete": {"marker": "o", "color": theme.first, "linestyle": ""},
-        "ended early": {"marker": "o", "color": theme.first, "linestyle": "", "markerfacecolor": "none"},
-        "failed": {"marker": "x", "color": theme.wrong, "linestyle": ""},
-        "best so far": {"color": theme.second},
-        "settings as they were": {"color": theme.muted, "linestyle": ":"},
-    }
-    shown = {
-        "complete": True,
-        "ended early": any(not trial.complete and trial.value is not None for trial in trials),
-        "failed": bool(failed),
-        "best so far": True,
-        "settings as they were": before is not None,
-    }
-    words = [word for word in marks if shown[word]]
     figure.legend(
-        [Line2D([], [], markersize=5, **marks[word]) for word in words], words, loc="outside lower center",
-        ncols=len(words), frameon=False, fontsize=SMALL, labelcolor=theme.ink,
+        loc="outside lower center", ncols=6, frameon=False, fontsize=SMALL, labelcolor=theme.ink, columnspacing=1.2,
+        handletextpad=0.4,
     )  # fmt: skip
     return figure
 
@@ -138,10 +116,36 @@ def slices(
             axes.plot(place(best.settings[name]), best.value, "o", color=theme.second, markersize=7)
     for axes in panels[:, 0]:
         axes.set_ylabel(scale.metric, fontsize=SMALL, color=theme.muted)
-    _fit(panels[0, 0], [trial.value for trial in trials if trial.value is not None], scale)
+    _fit(panels[0, 0], trials, scale)
     for axes in panels.flat[len(names) :]:
         axes.set_visible(False)
     return figure
+
+
+def _best_so_far(axes: Axes, trials: Sequence[Tried], scale: Scale, theme: Theme) -> None:
+    complete = [(trial.number, trial.value) for trial in trials if trial.complete and trial.value is not None]
+    if not complete:
+        return
+    best = list(accumulate((value for _, value in complete), min if scale.lower else max))
+    numbers = [*(number for number, _ in complete), trials[-1].number]  # up to the last, whatever became of it
+    values = [*best, best[-1]]
+    axes.plot(numbers, values, color=theme.second, drawstyle="steps-post", linewidth=1.8, label="best so far")
+
+
+def _at_the_edge(axes: Axes, trials: Sequence[Tried], scale: Scale, theme: Theme) -> None:
+    """Trials without a place in the picture: those that failed, and those that are far worse than most."""
+    low, high = axes.get_ylim()
+    failed = [trial.number for trial in trials if trial.value is None]
+    beyond = [trial.number for trial in trials if trial.value is not None and not low <= trial.value <= high]
+    height, place = 0.97 if scale.lower else 0.03, axes.get_xaxis_transform()
+    marks = {
+        "worse than shown": (beyond, "^" if scale.lower else "v", theme.first),
+        "failed": (failed, "x", theme.wrong),
+    }
+    for label, (numbers, marker, colour) in marks.items():
+        if numbers:
+            heights = [height] * len(numbers)
+            axes.plot(numbers, heights, marker, color=colour, markersize=4.5, label=label, transform=place)
 
 
 def _places(axes: Axes, axis: Axis, values: Sequence[Any]) -> Callable[[Any], float]:
@@ -169,18 +173,20 @@ def _bound(axes: Axes, low: float, high: float, *, logarithmic: bool) -> None:
 
 
 def _points(axes: Axes, points: Sequence[tuple[float, Tried]], theme: Theme) -> None:
-    for complete, face in ((True, theme.first), (False, "none")):
+    for label, complete, face in (("complete", True, theme.first), ("ended early", False, "none")):
         chosen = [(x, trial.value) for x, trial in points if trial.complete == complete and trial.value is not None]
-        axes.plot(
-            [x for x, _ in chosen], [y for _, y in chosen], "o",
-            color=theme.first, markerfacecolor=face, markersize=4.5, alpha=0.85,
-        )  # fmt: skip
+        if chosen:
+            axes.plot(
+                [x for x, _ in chosen], [y for _, y in chosen], "o", label=label,
+                color=theme.first, markerfacecolor=face, markersize=4.5, alpha=0.85,
+            )  # fmt: skip
 
 
-def _fit(axes: Axes, values: Sequence[float], scale: Scale) -> None:
+def _fit(axes: Axes, trials: Sequence[Tried], scale: Scale) -> None:
     """Show the better half at its full height; what lies far below it stands at the edge, out of the picture."""
     if scale.share:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+    values = [trial.value for trial in trials if trial.value is not None]
     if len(values) < 2:
         return
     ordered = sorted(values, reverse=scale.lower)  # the worst first
