@@ -50,7 +50,7 @@ class Job:
         self.connection, theirs = CONTEXT.Pipe()
         if FORKSERVER:
             CONTEXT.set_forkserver_preload(PRELOADED)
-        self._process = CONTEXT.Process(target=_train, args=(list(arguments), folder, theirs))
+        self._process = CONTEXT.Process(target=_train, args=(list(arguments), folder, theirs), daemon=True)
         self._process.start()
         theirs.close()
 

@@ -41,6 +41,8 @@ class Owner:
 
     def is_gone(self, other: str) -> bool:
         """Whether another program, by its name, works on the study no more."""
+        if not other:  # it ended between proposing and signing, both of which it does under the study's lock
+            return True
         file = self._folder / other
         if other == self.name or not file.exists():
             return other != self.name

@@ -8,9 +8,7 @@ import yaml
 from digitrec.tune.recipe import write_recipe
 from tests.command import Command
 
-GROUPS = dict.fromkeys(
-    ("model", "data", "optimizer", "scheduler", "augmentation", "callbacks", "experiment", "logger", "trainer")
-)
+GROUPS = dict.fromkeys(("model", "data", "optimizer", "scheduler", "augmentation", "callbacks", "experiment"))
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,19 @@ def test_a_finished_study_takes_more_trials_but_no_other_settings(run_tune: Comm
     assert len(trials(study_folder(tmp_path))) == 2
 
 
+@pytest.mark.slow
+def test_two_programs_share_a_study(start_tune: Start, tmp_path: Path) -> None:
+    with start_tune(*QUICK, "trials=6", "hydra.run.dir=shared") as one:
+        wait_for(lambda: (tmp_path / "shared" / "trial-000_seed-42").exists())
+        with start_tune("resume=shared") as other:
+            said = [program.communicate(timeout=200) for program in (one, other)]
+    assert (one.returncode, other.returncode) == (0, 0), said
+    tried = trials(tmp_path / "shared")
+    assert [(trial.number, trial.status) for trial in tried] == [(n, COMPLETE) for n in range(6)]
+    assert len({trial.owner for trial in tried}) == 2
+    assert len({str(trial.settings) for trial in tried}) == 6
+
+
 def wait_for(condition: Callable[[], Any], seconds: float = 90) -> None:
     patience = time.monotonic() + seconds
     while not condition():

@@ -1,5 +1,7 @@
 """What a search may turn, and what is said of what it may not."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +87,18 @@ def test_a_wrong_command_is_told_in_a_line_and_leaves_nothing(
     assert words in outcome.err
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert not list(tmp_path.glob("outputs/tune/*"))
+
+
+@pytest.mark.parametrize("argument", ["+tune.model.dropouts.uniform=[0,1]", "--help"])
+def test_answers_without_importing_torch_or_optuna(argument: str, tmp_path: Path) -> None:
+    program = (
+        "import sys; from digitrec.tune import __main__ as tune\n"
+        "try: tune.main()\n"
+        "except SystemExit: print('torch' in sys.modules or 'optuna' in sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", program, "model=mlp", argument]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.endswith("False\n")
 
 
 def test_the_origin_of_a_wrong_range_is_named(run_tune: Command) -> None:
