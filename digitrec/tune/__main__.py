@@ -65,7 +65,7 @@ def _prepared(cfg: DictConfig, folder: Path, begun: Begun) -> float | None:
     check_values(space, partial(_check_setting, cfg, begun.groups))
     _check_search(settings)
     if find_spec("optuna") is None:
-        raise UsageError("digitrec.tune needs Optuna: python -m pip install 'digitrec[tune]'")
+        raise UsageError("digitrec.tune needs Optuna, the extra tune: python -m pip install 'optuna>=4.9'")
     if cfg.resume is None:
         keep_composition(cfg, folder)
         write_begun(folder, begun)
