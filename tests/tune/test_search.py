@@ -194,6 +194,8 @@ def test_a_finished_study_takes_more_trials_but_no_other_settings(run_tune: Comm
     refused = run_tune(*QUICK, "optimizer.eps=1e-7", place)
     assert refused.code == 2
     assert "optimizer.eps=1e-7: resume=" in refused.err
+    taken = run_tune(*QUICK, place.replace("resume", "hydra.run.dir"))
+    assert (taken.code, "holds a study already; go on with it: resume=" in taken.err) == (2, True)
     more = run_tune(*QUICK, "trials=2", place)
     assert more.code == 0, more.err
     assert "goes on after 1 trials" in more.out
