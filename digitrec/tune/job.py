@@ -88,7 +88,7 @@ class Job:
             record = read_record(self.folder)
         except DigitrecError:
             return _last_line(self.folder / OUTPUT) or (death(code) if code < 0 else f"exit code {code}")
-        if record["status"] == "interrupted" or code > SIGNALLED:
+        if record["status"] == "interrupted" or code in SIGNALLED:
             return "its process was told to end"
         return str(record.get("error", f"exit code {code}")).strip().partition("\n")[0]
 
