@@ -29,7 +29,9 @@ def test_parsed_by_its_top_level_keys_a_composition_is_what_it_is_parsed_as_a_wh
 ) -> None:
     folder = tmp_path_factory.mktemp("run")
     (folder / ".hydra").mkdir()
-    (folder / ".hydra" / "config.yaml").write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    file = folder / ".hydra" / "config.yaml"
+    file.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))  # a few old line breaks it writes otherwise than it reads
     found = read_settings(folder)
     options = {name for name, value in config.items() if isinstance(value, dict)}
     assert {name: value for name, value in found.items() if name not in options} == {
