@@ -1,6 +1,7 @@
 """What may stand in a configuration, checked before anything heavy is imported or any data is touched."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
@@ -42,6 +43,7 @@ LIGHTNING = tuple(
 CALLBACKS = tuple(
     f"digitrec.training.{name}" for name in ("checkpoints", "freezing", "history", "progress", "throughput", "trial")
 )
+TAG = re.compile(r"\w[\w.-]{0,29}")
 STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
 
 
@@ -85,6 +87,9 @@ class TrainConfig:
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
     init_from: str | None
     resume: str | None
+    rerun: str | None
+    tags: list[str]
+    note: str | None
     seed: Annotated[int, Ge(0), Lt(2**32)]
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     compile: bool
@@ -196,6 +201,7 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     for key, value in settings.items():
         _check_top(key, value, known[key])
     _check_metrics(settings)
+    _check_tags(settings.get("tags", []))
     _check_run_dir(settings["run_dir"])
     return settings
 
@@ -206,6 +212,13 @@ def _check_run_dir(given: str) -> None:
         return
     if Path(given) != Path(HydraConfig.get().runtime.output_dir):
         raise UsageError(f"run_dir={given}: it follows from hydra.run.dir; set that instead")
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    for tag in tags:
+        if not TAG.fullmatch(tag):
+            expected = "expected a word of letters, digits, dots, - or _, as in tags=[baseline]; longer texts are notes"
+            raise UsageError(f"tags: {_show(tag)}: {expected}{origin('tags')}")
 
 
 def check_path(key: str, path: str) -> None:

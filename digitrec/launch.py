@@ -1,10 +1,8 @@
-"""How every Hydra entry point starts and ends: folder names, errors in a line or two, exit codes, the sweep's table."""
+"""How every Hydra entry point starts and ends: errors in a line or two, exit codes, the sweep's table."""
 
-import hashlib
 import logging
 import os
 import re
-import secrets
 import signal
 import sys
 import traceback
@@ -16,7 +14,6 @@ from typing import Any, NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -29,11 +26,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.bounds import bound_configurations
+from digitrec.commandline import as_path, quote_note
+from digitrec.composition import CHOSEN, CONFIG, SAID
 from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.guard import guard_hydra
+from digitrec.naming import name_jobs, register_resolvers
 from digitrec.process import leave, prepare_process
-from digitrec.resume import AUTO, CONFIG, SWEEP, point_to_run
+from digitrec.rerun import check_rerun, keep_original
+from digitrec.resume import point_to_run
 from digitrec.side_by_side import register_launcher
 from digitrec.sweep import Untold, print_sweep
 from digitrec.training.run_record import LOCK, signal_exit_code
@@ -43,7 +44,7 @@ log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
 
-COMPOSITION = (str(CONFIG), ".hydra/hydra.yaml", ".hydra/overrides.yaml")
+COMPOSITION = (CONFIG, CHOSEN, SAID)
 DONE, FAILED, USAGE = 0, 1, 2
 HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
 SIGNALS = {HUNG_UP: "hung up", INTERRUPTED: "interrupted", TERMINATED: "terminated"}
@@ -70,9 +71,12 @@ def launch(task: Task, config_name: str) -> NoReturn:
     guard_hydra()
     bound_configurations()
     register_launcher()
-    _name_jobs_by_what_varies()
+    if config_name == "train":
+        sys.argv[1:] = map(quote_note, sys.argv[1:])
+    sys.argv[1:] = name_jobs(sys.argv[1:])
     try:
         if config_name == "train":
+            check_rerun(sys.argv[1:])
             sys.argv[1:] = point_to_run(sys.argv[1:], partial(_compose_exactly, config_name))
         code = _run(task, config_name)
     except (Exception, KeyboardInterrupt, SystemExit) as error:
@@ -152,6 +156,8 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
     (run_dir / ".hydra").mkdir(exist_ok=True)
     for name, content in zip(COMPOSITION, (cfg, {"hydra": ours}, ours.overrides.task), strict=True):
         (run_dir / name).write_text(OmegaConf.to_yaml(content), encoding="utf-8")
+    if cfg.get("rerun") is not None:
+        keep_original(as_path(cfg.rerun), run_dir)
 
 
 def _discard(run_dir: Path) -> None:
@@ -264,41 +270,3 @@ def _config_folders(arguments: list[str]) -> list[str]:
     return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
 
 
-def register_resolvers() -> None:
-    """Teach OmegaConf the words that conf/ uses for folder names."""
-    OmegaConf.register_new_resolver("random_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
-    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
-    OmegaConf.register_new_resolver(
-        "folder_of", lambda resume, new: new if resume in (None, AUTO) else resume, replace=True
-    )
-
-
-def folder_name(overrides: str, number: int | str) -> str:
-    """Name that says what varies and can be pasted unquoted into a shell or a Hydra override.
-
-    Args:
-        overrides: as in `model-cnn_optimizer.lr-0.1`, possibly with brackets, quotes, slashes, spaces.
-        number: of the job, the name when nothing varies.
-    """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", overrides).strip("-._")
-    if plain == overrides and 0 < len(plain) <= 120:
-        return plain
-    digest = hashlib.sha256(overrides.encode()).hexdigest()[:6]  # keeps apart what the plain form makes equal
-    return f"{plain[:120]}-{digest}" if plain else f"job-{number}"
-
-
-def _name_jobs_by_what_varies() -> None:
-    """Have Hydra leave out of the jobs' names what is the same for all of them."""
-    if not SWEEP & set(sys.argv):
-        return
-    given = [argument for argument in sys.argv[1:] if "=" in argument and not argument.startswith("-")]
-    try:
-        parsed = OverridesParser.create().parse_overrides(given)
-    except HydraException:
-        return  # Hydra itself will say what is wrong
-    fixed = {item.key_or_group for item in parsed if not item.is_sweep_override()}
-    exclude = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(fixed))}]"
-    flags = [argument for argument in sys.argv[1:] if argument in SWEEP]
-    rest = [argument for argument in sys.argv[1:] if argument not in SWEEP]
-    place = rest.index(given[0]) if given else len(rest)
-    sys.argv[1:] = [flags[0], *rest[:place], exclude, *rest[place:]]  # argparse wants all overrides side by side

@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
+from digitrec.commandline import NOTEBOOK, as_path
 from digitrec.config import TrainConfig, check, check_path
 from digitrec.errors import DivergedError, UsageError
 from digitrec.launch import keep_composition, launch
+from digitrec.rerun import judge, original_composition, warn_of_circumstances
 from digitrec.resume import earlier_composition
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 from digitrec.training.run_record import read_record, run_record, write_json
@@ -74,11 +76,14 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         cfg = earlier_composition(cfg, run_dir)
         if read_record(run_dir)["status"] == "finished":
             return _already_finished(run_dir, cfg.objective)
+    elif cfg.rerun is not None:
+        cfg = original_composition(cfg)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if _is_first_process():
         recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
     with recording as record:
         settings = check(cfg, TrainConfig)
+        record |= {name: settings[name] for name in NOTEBOOK}
         if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
         try:
@@ -135,7 +140,10 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
     if (checksum := record.get("data_checksum", datamodule.checksum)) != datamodule.checksum:
         raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
     record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
+    original = None if settings["rerun"] is None else as_path(settings["rerun"])
     if trainer.is_global_zero:
+        if original is not None:
+            warn_of_circumstances(original, record, warnings.warn)
         write_json(run_dir / "run.json", record)
         continue_csv(trainer.loggers, step)
     if step == 0:
@@ -150,6 +158,8 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
         if settings["report"]:
             metrics = _report(model, datamodule, trainer, record, run_dir, _reported(settings)) | metrics
             write_json(run_dir / "metrics.json", metrics)
+        if original is not None:
+            print(judge(original, run_dir, metrics, record))  # noqa: T201
     return metrics
 
 

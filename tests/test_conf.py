@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from digitrec import build
 from digitrec.config import CONF_DIR, TrainConfig, check
-from digitrec.launch import register_resolvers
+from digitrec.naming import register_resolvers
 from tests.pictures import draw_pictures
 
 GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}

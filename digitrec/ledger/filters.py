@@ -14,7 +14,7 @@ from digitrec.wording import near
 
 SIGNS = re.compile(r"\s*(!=|<=|>=|==|=|<|>)\s*")
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
-FIELDS = ("name", "status", "seed", "start", "duration_s", "error")
+FIELDS = ("name", "status", "seed", "start", "duration_s", "error", "tag", "note")
 EXAMPLE = "such as model=cnn, optimizer.lr!=0.1 or val/accuracy>0.99"
 
 
@@ -35,6 +35,8 @@ class Condition:
     def holds(self, run: Run) -> bool:
         """Whether a run is as asked for; one that lacks a figure is neither above nor below anything."""
         value = value_of(run, self.name)
+        if self.name == "tag":
+            return (self.value in run.tags) == (self.sign == "=")
         if self.sign in ORDERS:
             if isinstance(value, str) and self.name == "start":
                 return ORDERS[self.sign](value, self.value)
@@ -65,7 +67,7 @@ def parse(expressions: Iterable[str], runs: Sequence[Run]) -> list[Condition]:
 def value_of(run: Run, name: str) -> Any:
     """A field, setting, metric, or entry of run.json, by its name; None where a run has none."""
     if name in FIELDS:
-        return run.seconds if name == "duration_s" else getattr(run, name)
+        return getattr(run, {"duration_s": "seconds", "tag": "tags"}.get(name, name))
     for source in (run.settings, run.metrics, run.record):
         if name in source:
             return source[name]
@@ -101,6 +103,8 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 def _known_name(name: str, known: Sequence[str], text: str) -> str:
     """The whole name that a person means: the last part will do where only one setting ends so."""
+    if name == "tags":
+        return "tag"
     endings = [whole for whole in known if whole.endswith(f".{name}")]
     if len(endings) == 1 and "/" not in name and name not in FIELDS:
         return endings[0]  # before a metric of that very name, as the learning rate at the end is one

@@ -63,6 +63,17 @@ class Run:
         return self.record.get("duration_s")
 
     @property
+    def tags(self) -> tuple[str, ...]:
+        """Words that a person gave it."""
+        found = self.record.get("tags", self.settings.get("tags"))
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    @property
+    def note(self) -> str:
+        """What a person wrote about it; empty if nothing."""
+        return str(self.record.get("note", self.settings.get("note")) or "").strip()
+
+    @property
     def error(self) -> str:
         """First line of why it failed, if it did."""
         return str(self.record.get("error", "")).strip().partition("\n")[0]

@@ -18,7 +18,7 @@ BLOCKS = re.compile(r"^(?=[^\s#-])", re.MULTILINE)  # where a key of the top lev
 CHOICES = re.compile(r"^    choices:\n(?:      .*\n)+", re.MULTILINE)
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
 CIRCUMSTANCES = re.compile(
-    r"(seed|test|objective|resume|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
+    r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
     r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary|trial))([./].*)?"
 )
 

@@ -13,7 +13,7 @@ from digitrec.ledger.run import Run
 from digitrec.ledger.settings import decides, spelled
 
 Entry = dict[str, Any]
-IDENTITY = ("name", "path", "status", "error", "progress", "seed", "start", "duration_s")
+IDENTITY = ("name", "path", "status", "error", "progress", "seed", "start", "duration_s", "tags", "note")
 
 
 def run_entry(run: Run, progress: str = "") -> Entry:
@@ -27,6 +27,8 @@ def run_entry(run: Run, progress: str = "") -> Entry:
         "seed": run.seed,
         "start": run.start or None,
         "duration_s": run.seconds,
+        "tags": list(run.tags),
+        "note": run.note or None,
         "settings": _writable(run.settings),
         "metrics": dict(run.metrics),
     }

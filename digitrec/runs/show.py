@@ -45,6 +45,7 @@ def print_run(run: Run, epochs: Sequence[Row]) -> None:
     facts = {"folder": run.folder, "started": when(run.start), "time": duration(run.seconds)}
     facts |= {name.replace("_", " "): run.record.get(name) for name in FACTS}
     facts["command"] = run.record.get("command")
+    facts |= {"tags": " ".join(run.tags), "note": run.note, "repeats": _repeated(run.record)}
     for name, value in facts.items():
         if value not in (None, ""):
             text = f"{value:,}" if isinstance(value, int) else value
@@ -68,6 +69,13 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
     low, high = min(shown), max(shown)
     scale = (len(BARS) - 1) / (high - low) if high > low else 0
     return "".join(BARS[round((value - low) * scale)] for value in shown)
+
+
+def _repeated(record: Mapping[str, Any]) -> str:
+    """Which run this one repeats, and whether it came out the same."""
+    identical = record.get("rerun_identical")
+    verdict = "not compared" if identical is None else "identical" if identical else "NOT identical"
+    return f"{record['rerun_of']}: {verdict}" if "rerun_of" in record else ""
 
 
 def _settings(settings: Mapping[str, Any]) -> Table:

@@ -22,6 +22,7 @@ COLOURED = {status: Style(color=colour) for status, colour in COLOURS.items()}
 GAP = 2  # columns of the terminal between two of a table
 WIDE = 10_000  # columns where nobody watches: nothing is cut that a program may read
 SHARED = 3  # names at the beginning of all lists that are not repeated
+GLANCE = 40  # letters of a note in a list
 REASONS = 12  # failures explained below a table
 
 
@@ -63,6 +64,8 @@ def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress
         *(Column(name, [figure(name, run.metrics.get(name)) for run in runs], right=True) for name in metrics),
         Column("time", [duration(run.seconds) for run in runs], right=True, spare=98),
         Column("started", [when(run.start) for run in runs], spare=99),
+        Column("tags", [" ".join(run.tags) for run in runs], spare=2),
+        Column("note", [_glance(run.note) for run in runs], spare=100),
     ]
     _print(columns, title)
     failed = [run for run in runs if run.error]
@@ -171,6 +174,12 @@ def _width(column: Column) -> int:
 
 def _status(run: Run, progress: Mapping[str, str]) -> str:
     return f"{run.status} {progress.get(run.name, '')}".strip()
+
+
+def _glance(note: str) -> str:
+    """How a note begins."""
+    line = " ".join(note.split())
+    return line if len(line) <= GLANCE else f"{line[: GLANCE - 1].rstrip()}…"
 
 
 def _seeds(group: Group) -> str:

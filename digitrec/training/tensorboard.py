@@ -10,11 +10,18 @@ from torch.utils.tensorboard.summary import hparams
 
 
 def log_config(loggers: Sequence[Logger], settings: Mapping[str, Any]) -> None:
-    """Write the composed configuration, as yaml, to the Text tab."""
+    """Write the composed configuration, as yaml, to the Text tab, and what a person says about the run."""
     text = yaml.safe_dump(dict(settings), sort_keys=False)
+    texts = {
+        "config": f"```yaml\n{text}\n```",
+        "tags": ", ".join(settings.get("tags", ())),
+        "note": settings.get("note"),
+    }
     for logger in loggers:
         if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_text("config", f"```yaml\n{text}\n```")
+            for name, said in texts.items():
+                if said:
+                    logger.experiment.add_text(name, said)
 
 
 def log_hyperparameters(trainer: Trainer, settings: Mapping[str, Any], metrics: Mapping[str, float]) -> None:

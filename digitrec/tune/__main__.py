@@ -18,11 +18,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+from digitrec.commandline import AUTO
 from digitrec.config import TuneConfig, check
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.launch import keep_composition, launch
 from digitrec.ledger.settings import spelled
-from digitrec.resume import AUTO, earlier_composition
+from digitrec.resume import earlier_composition
 from digitrec.tune.begun import Begun, read_begun, write_begun
 from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
 from digitrec.wording import near, shown

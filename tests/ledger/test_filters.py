@@ -10,7 +10,7 @@ RUNS = [
     Run(
         Path("a"),
         "finished",
-        {"seed": 1, "start": "2026-11-20T10:00:00+00:00", "duration_s": 10.0, "device": "cpu"},
+        {"seed": 1, "start": "2026-11-20T10:00:00+00:00", "duration_s": 10.0, "device": "cpu", "tags": ["base", "x"]},
         {"val/accuracy": 0.99, "lr": 1e-5},
         {"model": "cnn", "optimizer": "adamw", "optimizer.lr": 0.001, "model.hidden": [128, 64], "compile": False},
         "a",
@@ -32,6 +32,9 @@ RUNS = [
         ("model=cnn", "a"),
         ("model==cnn", "a"),
         ("model != cnn", "b"),
+        ("tag=base", "a"),
+        ("tags=x tag!=y", "a"),
+        ("tag!=x", "b"),
         ("val/accuracy>0.98", "a"),
         ("val/accuracy>98%", "a"),
         ("val/accuracy > 0.98 model = cnn", "a"),

@@ -65,7 +65,8 @@ def test_json_and_csv_hold_every_number_at_whole_precision(run_runs: Command, tr
     assert [entry["name"] for entry in entries] == [row["name"] for row in table]
     for entry, row in zip(entries, table, strict=True):
         assert list(entry) == [
-            "name", "path", "status", "error", "progress", "seed", "start", "duration_s", "settings", "metrics"
+            "name", "path", "status", "error", "progress", "seed", "start", "duration_s", "tags", "note", "settings",
+            "metrics",
         ]  # fmt: skip
         if entry["status"] == "finished":
             assert entry["metrics"] == read_json(Path(entry["path"]) / "metrics.json")
@@ -84,7 +85,7 @@ def test_no_runs_are_a_note_and_empty_documents(run_runs: Command, tmp_path: Pat
     assert (outcome.code, outcome.out) == (0, "")
     assert "no runs below outputs; make one: " in outcome.err
     assert json.loads(run_runs("list", "--json").out) == []
-    assert run_runs("list", "--csv").out == "name,path,status,error,progress,seed,start,duration_s\n"
+    assert run_runs("list", "--csv").out == "name,path,status,error,progress,seed,start,duration_s,tags,note\n"
     make_run(tmp_path / "outputs" / "one", metrics={})
     outcome = run_runs("list", "--where", "seed=9")
     assert (outcome.code, outcome.out, outcome.err) == (0, "", "note: none of 1 run is as asked for: seed=9\n")

@@ -1,0 +1,164 @@
+"""A run is repeated to the last bit, and where it is not, one is told."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
+from digitrec.training.repetition import circumstances, differing_metrics, differing_weights
+from tests.command import QUICK, Command, only_run, read_json
+
+TINY = (*QUICK, "model=mlp", "model.hidden=[8]", "data.limit=200", "hydra.run.dir=old")
+RECORD = {
+    "git_revision": "a1",
+    "versions": {"torch": "2.15.0", "python": "3.11.7"},
+    "device": "cpu",
+    "device_name": "AMD EPYC",
+    "threads": 1,
+    "processes": 1,
+    "precision": "32-true",
+    "data_checksum": "c0",
+}
+
+
+@pytest.fixture
+def old(run_train: Command, tmp_path: Path) -> Path:
+    """A run with settings that are not the usual ones."""
+    told = ("optimizer=sgd", "seed=7", "augmentation=strong", "callbacks=[default,ema]", "tags=[mine]")
+    assert run_train(*TINY, *told).code == 0
+    return tmp_path / "old"
+
+
+def edited(file: Path, **changes: object) -> None:
+    file.write_text(json.dumps(read_json(file) | changes))
+
+
+def test_a_rerun_is_identical_and_says_so(old: Path, run_train: Command, tmp_path: Path) -> None:
+    before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
+    again = run_train("rerun=old")
+    assert again.code == 0, again.err
+    assert again.out.splitlines()[-1].startswith("rerun: identical with old: every metric, every weight")
+    run = only_run(tmp_path)
+    record = read_json(run / "run.json")
+    assert (record["rerun_of"], record["rerun_identical"], record["rerun_differences"]) == ("old", True, [])
+    assert (record["seed"], record["tags"]) == (7, ["mine"])
+    assert read_json(run / "metrics.json")["test/loss"] == read_json(old / "metrics.json")["test/loss"]
+    assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
+    assert "sgd" in (run / ".hydra" / "overrides.yaml").read_text()
+    assert "optimizer: sgd" in (run / ".hydra" / "hydra.yaml").read_text()
+    assert "_rerun-old-" in run.name
+
+
+def test_what_came_out_otherwise_is_told_by_how_much(old: Path, run_train: Command, tmp_path: Path) -> None:
+    edited(old / "metrics.json", **{"test/loss": read_json(old / "metrics.json")["test/loss"] + 0.5})
+    last = old / "checkpoints" / "last.ckpt"
+    content = read_checkpoint(last)
+    content["state_dict"]["head.0.bias"][3] += 0.25
+    write_checkpoint(content, last)
+    edited(old / "run.json", git_revision="abc", threads=64, data_checksum="c0")
+    again = run_train("rerun=old", "note=on the new machine", "hydra.run.dir=new")
+    assert again.code == 0, again.err
+    said = again.out[again.out.index("rerun: NOT identical with old") :].splitlines()
+    assert len(said) == 3
+    assert said[1].startswith("  test/loss: ")
+    assert said[1].endswith("(-0.5)")
+    assert "1 of" in said[2]
+    assert said[2].endswith("values differ, by 0.25 at most")
+    for circumstance in ("code: abc then", "threads: 64 then", "data checksum: c0 then"):
+        assert [circumstance in line for line in again.err.splitlines()].count(True) == 1
+    record = read_json(tmp_path / "new" / "run.json")
+    assert (record["rerun_identical"], len(record["rerun_differences"])) == (False, 2)
+    assert record["note"] == "on the new machine"
+
+
+def test_without_the_old_weights_the_metrics_decide(old: Path, run_train: Command) -> None:
+    (old / "checkpoints" / "last.ckpt").unlink()
+    assert "rerun: identical with old: every metric; no weights were left" in run_train("rerun=old").out
+
+
+def test_of_a_run_that_did_not_finish_nothing_can_be_told(old: Path, run_train: Command, tmp_path: Path) -> None:
+    edited(old / "run.json", status="failed")
+    again = run_train("rerun=old")
+    assert (again.code, "can't be told: old is failed" in again.out) == (0, True)
+    assert read_json(only_run(tmp_path) / "run.json")["rerun_identical"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rerun=nowhere",), "rerun=nowhere: no run in this folder"),
+        (("rerun=run/checkpoints/last.ckpt",), "did you mean run?"),
+        (("rerun=run", "seed=3"), "seed=3: rerun=run takes every setting from that run"),
+        (("++rerun=run", "model=cnn"), "model=cnn: rerun=run takes every setting from that run"),
+        (("rerun=run", "resume=run"), "resume=run: rerun=run takes every setting from that run"),
+        (("rerun=run", "hydra.run.dir=run"), "run holds a run already"),
+        (("-m", "rerun=run"), "rerun=run: a sweep can't repeat a run"),
+        (("rerun=damaged",), "rerun=damaged: .hydra/config.yaml, the run's settings, is missing or damaged"),
+    ],
+)
+def test_what_cannot_be_repeated_is_refused_in_a_line(
+    arguments: tuple[str, ...], said: str, run_train: Command, tmp_path: Path
+) -> None:
+    for name in ("run", "damaged"):
+        (tmp_path / name / ".hydra").mkdir(parents=True)
+        (tmp_path / name / "run.json").write_text('{"status": "finished"}')
+    (tmp_path / "run" / ".hydra" / "config.yaml").write_text("run_dir: x\nresume: null\n")
+    (tmp_path / "damaged" / ".hydra" / "config.yaml").write_text("a: [b")
+    refused = run_train(*arguments)
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
+    assert said in refused.err
+    assert not list(tmp_path.glob("outputs/train/*"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "lines"),
+    [
+        ({}, []),
+        ({"git_revision": None}, ["code: a1 then, outside a checkout now"]),
+        (
+            {"versions": {"torch": "2.16", "python": "3.11.7", "new": "1"}},
+            ["versions: torch 2.15.0 then, torch 2.16 now"],
+        ),
+        ({"device": "cuda:0", "threads": 2}, ["device: cpu then, cuda:0 now", "threads: 1 then, 2 now"]),
+        ({"data_checksum": "c1"}, ["data checksum: c0 then, c1 now"]),
+    ],
+)
+def test_each_circumstance_that_differs_is_a_line(changes: dict[str, object], lines: list[str]) -> None:
+    assert circumstances(RECORD, RECORD | changes) == lines
+    assert circumstances({}, RECORD | {"git_revision": None}) == []
+
+
+def test_uncommitted_changes_may_be_others_than_then() -> None:
+    (line,) = circumstances(RECORD | {"git_revision": "a1-dirty"}, RECORD | {"git_revision": "a1-dirty"})
+    assert "uncommitted changes both times" in line
+
+
+def test_speed_is_no_result_and_numbers_that_are_none_are_equal() -> None:
+    then = {"train/images_per_second": 1.0, "val/r2": None, "val/loss": 0.5, "old": 1.0}
+    assert differing_metrics(then, {"train/images_per_second": 2.0, "val/r2": float("nan"), "val/loss": 0.5}) == [
+        "old: 1.0 then, none now"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda weights: weights, ""),
+        (lambda weights: weights + torch.tensor([0.0, 1.0, 0.0]), "1 of 4 values differ, by 1 at most"),
+        (lambda weights: -weights, "3 of 4 values differ, by 0 at most"),  # signs of zero and of no number
+        (lambda weights: torch.zeros(5), "by inf at most"),
+        (lambda weights: weights.double(), "3 of 4 values differ, by 0 at most"),
+    ],
+)
+def test_weights_are_compared_to_the_last_bit(
+    change: Callable[[torch.Tensor], torch.Tensor], said: str, tmp_path: Path
+) -> None:
+    weights = torch.tensor([0.0, 0.0, float("nan")])
+    for name, values in (("then", weights), ("now", change(weights))):
+        write_checkpoint({"state_dict": {"a": values, "b": torch.tensor(3)}}, tmp_path / name)
+    (line,) = differing_weights(tmp_path / "then", tmp_path / "now") or ("",)
+    assert line.endswith(said)
+    assert bool(line) == bool(said)
