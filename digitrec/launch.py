@@ -45,6 +45,10 @@ log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 Task = Callable[[DictConfig, Path], float | None]
 
 COMPOSITION = (CONFIG, CHOSEN, SAID)
+EXTRAS = {
+    "hydra/launcher/submitit_local": "cluster",
+    "hydra/launcher/submitit_slurm": "cluster",
+}  # which of ours brings an option of Hydra's
 DONE, FAILED, USAGE = 0, 1, 2
 HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
 SIGNALS = {HUNG_UP: "hung up", INTERRUPTED: "interrupted", TERMINATED: "terminated"}
@@ -98,6 +102,10 @@ class SweepStart(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Called by Hydra in the process that starts the jobs."""
         SweepStart.folder = Path(config.hydra.sweep.dir)
+        if "submitit" in config.hydra.launcher._target_:
+            from digitrec.cluster import outlive_lost_jobs
+
+            outlive_lost_jobs()
 
 
 def _run(task: Task, config_name: str) -> int:
@@ -217,6 +225,8 @@ def _print_error(error: BaseException, config_name: str) -> None:
 
 
 def _missing_option(missing: str, error: MissingConfigException) -> str:
+    if missing in EXTRAS:
+        return f"this launcher needs the extra {EXTRAS[missing]}: pip install 'digitrec[{EXTRAS[missing]}]'"
     group, _, option = missing.rpartition("/")
     options = list(error.options or [])
     if not group or not options:
@@ -268,5 +278,3 @@ def _config_folders(arguments: list[str]) -> list[str]:
     pairs = zip(arguments, [*arguments[1:], ""], strict=True)
     given = [(flag, inline, after) for text, after in pairs for flag, _, inline in [text.partition("=")]]
     return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
-
-

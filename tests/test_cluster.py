@@ -1,0 +1,138 @@
+"""Sweeps through submitit, by its executor for this machine: what SLURM would do is not tried here."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from submitit.core.utils import UncompletedJobError
+
+from digitrec.cluster import _Awaited
+from digitrec.sweep import Untold
+from tests.command import QUICK, Command, read_json
+
+FAULTS = """
+import os
+import signal
+from lightning.pytorch.callbacks import Callback
+
+class Fault(Callback):
+    def __init__(self, job: int) -> None:
+        self.job = job
+
+    def on_train_epoch_start(self, trainer, pl_module) -> None:
+        if self.job == 3:
+            1 / 0
+        if self.job == 2:
+            os.kill(os.getpid(), signal.SIGKILL)
+"""
+SWEEP = (
+    "-m", "hydra/launcher=local", "hydra.sweep.dir=sweep", *QUICK, "model=mlp", "model.hidden=[8]", "data.limit=200",
+    "+callbacks.fault={_target_:faults.Fault,job:${seed}}",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("seeds", [(1, 2), pytest.param((1, 2, 3), marks=pytest.mark.slow)])
+def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(
+    seeds: tuple[int, ...], spawn_train: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "faults.py").write_text(FAULTS)
+    path = f"{tmp_path}{os.pathsep}{Path.cwd()}"
+    environment = {**os.environ, "PYTHONPATH": path, "DIGITREC_ALLOW": "faults"}
+    sweep = spawn_train(*SWEEP, f"seed={','.join(map(str, seeds))}", env=environment)
+    assert sweep.code == 1
+    assert f"{len(seeds)} jobs in sweep" in sweep.out
+    records = {seed: read_json(tmp_path / "sweep" / f"seed-{seed}" / "run.json") for seed in seeds}
+    assert records[1]["status"] == "finished"
+    ends = {2: "seed-2 killed", 3: "seed-3 failed: ZeroDiv"}
+    assert all(ends[seed] in sweep.out for seed in seeds[1:])
+    assert sweep.err.count("was lost") == 1
+    assert "Traceback" not in sweep.err
+    assert "resume=auto" in sweep.err
+
+
+class Job:
+    """As submitit's, without one."""
+
+    job_id = "77_3"
+    state = "TIMEOUT"
+    paths = SimpleNamespace(stderr="77_3.err")
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+
+    def results(self) -> Any:
+        if isinstance(self.outcome, BaseException):
+            raise self.outcome
+        return self.outcome
+
+
+def test_a_job_that_never_comes_back_is_named_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Untold, "messages", [])
+    done = JobReturn()
+    assert _Awaited(Job([done]), "slurm", ["77_3"]).results() == [done]
+    (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", ["77_3"]).results()
+    assert (outcome.status, outcome.return_value) == (JobStatus.COMPLETED, None)
+    assert Untold.messages == ["job 77_3 was lost (timeout); see 77_3.err"]
+
+
+@pytest.mark.parametrize(("cluster", "said"), [("slurm", "to end them: scancel 77 78\n"), ("local", "")])
+def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(
+    cluster: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        _Awaited(Job(KeyboardInterrupt()), cluster, ["77_3", "77_4", "78_0"]).results()
+    assert capsys.readouterr().err.endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("launcher", "package", "extra"),
+    [("slurm", "submitit", "cluster"), ("local", "submitit", "cluster"), ("side_by_side", "joblib", "parallel")],
+)
+def test_without_its_extra_a_launcher_says_how_to_get_it(
+    launcher: str, package: str, extra: str, spawn_train: Command, tmp_path: Path
+) -> None:
+    """A plugin that fails to import is passed over by Hydra, as one that is not there."""
+    absent = tmp_path / "absent" / "sitecustomize.py"
+    absent.parent.mkdir()
+    absent.write_text(f"import sys\nsys.modules['hydra_plugins.hydra_{package}_launcher'] = None\n")
+    environment = {**os.environ, "PYTHONPATH": f"{absent.parent}{os.pathsep}{Path.cwd()}"}
+    refused = spawn_train("-m", f"hydra/launcher={launcher}", "seed=1,2", env=environment)
+    assert refused.code == 2
+    assert refused.err == f"error: this launcher needs the extra {extra}: pip install 'digitrec[{extra}]'\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="shell scripts stand in for SLURM")
+def test_slurm_is_asked_for_what_the_option_says(spawn_train: Command, tmp_path: Path) -> None:
+    """As far as that can be told without SLURM: what sbatch gets, and that jobs it loses are named."""
+    states = "JobID|State|NodeList\\n77_0|CANCELLED|\\n77_1|OUT_OF_MEMORY|"
+    commands = {
+        "sbatch": f'cp "$1" {tmp_path}/asked.sh; echo Submitted batch job 77',
+        "sacct": f"printf '{states}\\n'",
+        "srun": "",
+    }
+    for name, line in commands.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{line}\n")
+        (tmp_path / name).chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    asked_for = ("hydra.launcher.partition=long", "hydra.launcher.gpus_per_node=1", "hydra.launcher.mem_gb=3")
+    sweep = spawn_train("-m", "hydra/launcher=slurm", *asked_for, *QUICK, "seed=1,2", env=environment)
+    assert sweep.code == 1
+    asked = {line.partition(" ")[2] for line in (tmp_path / "asked.sh").read_text().splitlines() if "#SBATCH" in line}
+    assert {
+        "--partition=long", "--gpus-per-node=1", "--mem=3GB", "--cpus-per-task=4", "--time=240", "--array=0-1%2",
+        "--signal=USR2@120",
+    } <= asked  # fmt: skip
+    assert "2 jobs go to slurm" in sweep.err
+    assert "error: job 77_0 was lost (cancelled)" in sweep.err
+    assert "error: job 77_1 was lost (out_of_memory)" in sweep.err
+    assert "Traceback" not in sweep.err
+
+
+def test_what_slurm_does_not_know_is_not_asked_for(run_train: Command) -> None:
+    refused = run_train("-m", "hydra/launcher=slurm", "hydra.launcher.mem=8", "seed=1,2")
+    assert refused.code == 2
+    assert "hydra.launcher.mem" in refused.err
