@@ -32,6 +32,7 @@ from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.guard import guard_hydra
 from digitrec.naming import name_jobs, register_resolvers
+from digitrec.nodes import check_place
 from digitrec.process import leave, prepare_process
 from digitrec.rerun import check_rerun, keep_original
 from digitrec.resume import point_to_run
@@ -80,6 +81,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     sys.argv[1:] = name_jobs(sys.argv[1:])
     try:
         if config_name == "train":
+            check_place(sys.argv[1:])
             check_rerun(sys.argv[1:])
             sys.argv[1:] = point_to_run(sys.argv[1:], partial(_compose_exactly, config_name))
         code = _run(task, config_name)

@@ -18,8 +18,9 @@ from hydra.types import RunMode
 
 from digitrec.commandline import NOTEBOOK, as_path
 from digitrec.config import TrainConfig, check, check_path
-from digitrec.errors import DivergedError, UsageError
+from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import keep_composition, launch
+from digitrec.nodes import is_deserted, is_first_process
 from digitrec.rerun import judge, original_composition, warn_of_circumstances
 from digitrec.resume import earlier_composition
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
@@ -79,7 +80,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     elif cfg.rerun is not None:
         cfg = original_composition(cfg)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
-    if _is_first_process():
+    if is_first_process():
         recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
     with recording as record:
         settings = check(cfg, TrainConfig)
@@ -94,6 +95,12 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
             raise DivergedError(
                 f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
             ) from error
+        except RuntimeError as error:
+            if not is_deserted(error):
+                raise
+            raise DigitrecError(
+                "another process of this training has ended, and this one waits for it in vain; its own words tell why"
+            ) from error
         except (KeyboardInterrupt, SystemExit):
             _tell_how_to_go_on(run_dir)
             raise
@@ -101,7 +108,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
 
 
 def _tell_how_to_go_on(run_dir: Path) -> None:
-    if _is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
+    if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
         plain = re.fullmatch(r"[\w./-]+", place := str(shown(run_dir)), re.ASCII)
         resume = f"resume={place}" if plain else shlex.quote(f"resume='{place}'")
         print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
@@ -121,7 +128,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
     from digitrec.training.checkpoints import check_room
     from digitrec.training.console import quiet_libraries
 
-    quiet_libraries(every_warning=_is_first_process())
+    quiet_libraries(every_warning=is_first_process())
     seed_everything(settings["seed"], verbose=False)
     checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
     datamodule = build.build_datamodule(settings)
@@ -220,10 +227,6 @@ def _check_processes(trainer: Trainer) -> None:
             f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
             "use trainer.devices=1"
         )
-
-
-def _is_first_process() -> bool:
-    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK"))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,131 @@
+"""One training over two nodes: here two torchrun on this machine, one process each, that meet by gloo."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from digitrec.models.checkpoint import load_classifier
+from tests.command import Command, read_json
+
+OWN = ("train/images_per_second", "train/loss_step")  # the loss of the first process's share of a batch
+# 37 steps of 34 images are all 1,258 of training: no step is shorter than the others.
+SETTINGS = (
+    "data=digits", "trainer.accelerator=cpu", "model=mlp", "model.hidden=[16]", "model.dropout=0",
+    "trainer.precision=32-true", "data.eval_batch_size=7",
+)  # fmt: skip
+SPREAD = ("trainer=ddp", "trainer.devices=1", "trainer.num_nodes=2", "data.batch_size=17")
+
+
+@contextmanager
+def two_nodes(folder: Path, *arguments: str) -> Iterator[Sequence[subprocess.Popen[str]]]:
+    """Two torchrun that share a file system, each with one process of the same training."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    torchrun = (
+        sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1",
+        "--master-addr=127.0.0.1", f"--master-port={port}",
+    )  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+    nodes = [
+        subprocess.Popen(
+            [*torchrun, f"--node-rank={rank}", "-m", "digitrec.train", *SETTINGS, *SPREAD, *arguments],
+            cwd=folder, env=environment, text=True, stdout=(folder / f"node{rank}.txt").open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        for rank in range(2)
+    ]  # fmt: skip
+    try:
+        yield nodes
+    finally:
+        for node in nodes:
+            node.kill()
+            node.wait()
+
+
+def test_two_nodes_learn_what_one_process_does_and_leave_one_folder(run_train: Command, tmp_path: Path) -> None:
+    assert run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=2", "hydra.run.dir=one").code == 0
+    with two_nodes(tmp_path, "trainer.max_epochs=2", "hydra.run.dir=two") as nodes:
+        said = [(tmp_path / f"node{rank}.txt", node.wait(timeout=200)) for rank, node in enumerate(nodes)]
+    assert [code for _, code in said] == [0, 0], [file.read_text() for file, _ in said]
+    assert said[1][0].read_text() == ""
+    one, two = (read_json(tmp_path / name / "metrics.json") for name in ("one", "two"))
+    for name, value in one.items():
+        if name not in OWN:
+            assert two[name] == pytest.approx(value, rel=1e-4), name
+    weights, others = (load_classifier(tmp_path / name).state_dict() for name in ("one", "two"))
+    for name, values in weights.items():
+        torch.testing.assert_close(others[name], values, rtol=1e-3, atol=1e-4)
+    record = read_json(tmp_path / "two" / "run.json")
+    assert (record["status"], record["processes"]) == ("finished", 2)
+    assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "node0.txt", "node1.txt"}
+    left = [{path.name for path in (tmp_path / name).rglob("*")} for name in ("one", "two")]
+    assert all("tfevents" in name for name in left[0] ^ left[1])
+    assert all(f".{record['pid']}." in path.name for path in (tmp_path / "two").glob("*tfevents*"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("dead", [0, 1])
+def test_a_process_that_dies_ends_the_other_within_half_a_minute(dead: int, tmp_path: Path) -> None:
+    with two_nodes(tmp_path, "trainer.max_epochs=5000", "hydra.run.dir=run") as nodes:
+        patience = time.monotonic() + 120
+        while "epoch 2/" not in (tmp_path / "node0.txt").read_text() and time.monotonic() < patience:
+            time.sleep(0.1)
+        children = Path(f"/proc/{nodes[dead].pid}/task/{nodes[dead].pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGKILL)
+        assert [node.wait(timeout=30) for node in nodes] == [1, 1]
+    record = read_json(tmp_path / "run" / "run.json")
+    assert record["status"] == ("running" if dead == 0 else "failed")
+    assert "another process of this training has ended" in (tmp_path / f"node{1 - dead}.txt").read_text()
+    assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
+
+
+TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "0"}
+SLURM = {"SLURM_PROCID": "1", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "digits"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "arguments", "said"),
+    [
+        (TORCHRUN, (), "2 processes were started, and each would choose a run folder of its own"),
+        (SLURM, (), "name one for all: hydra.run.dir=outputs/train/my-run"),
+        (SLURM, ("resume=auto",), "name one for all"),
+        (TORCHRUN, ("-m", "seed=1,2", "hydra.sweep.dir=sweep"), "each would run the whole sweep; start one"),
+    ],
+)
+def test_processes_that_could_not_agree_on_a_folder_are_refused_in_a_line(
+    environment: dict[str, str],
+    arguments: tuple[str, ...],
+    said: str,
+    run_train: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    refused = run_train(*SETTINGS, *arguments)
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert said in refused.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "interactive"}, {"SLURM_NTASKS": "1"}],
+)
+def test_a_single_process_in_a_job_of_slurm_needs_no_folder(
+    environment: dict[str, str], run_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert "it should be less" in run_train(*SETTINGS, "label_smoothing=7").err
