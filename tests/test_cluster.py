@@ -89,7 +89,7 @@ def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(
 
 @pytest.mark.parametrize(
     ("launcher", "package", "extra"),
-    [("slurm", "submitit", "cluster"), ("local", "submitit", "cluster"), ("side_by_side", "joblib", "parallel")],
+    [("slurm", "submitit", "cluster"), ("local", "submitit", "cluster")],
 )
 def test_without_its_extra_a_launcher_says_how_to_get_it(
     launcher: str, package: str, extra: str, spawn_train: Command, tmp_path: Path
