@@ -27,7 +27,7 @@ from digitrec.errors import DigitrecError, UsageError
 from digitrec.guard import LAUNCHER
 from digitrec.process import death, die_with_parent, leave, prepare_process
 from digitrec.sweep import Untold
-from digitrec.training.run_record import close_record, read_record, signal_exit_code
+from digitrec.training.run_record import SIGNALLED, close_record, read_record, signal_exit_code
 
 SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if sys.platform == "linux" else set()
 
@@ -47,7 +47,6 @@ class SideBySide(Launcher):
 
     Args:
         n_jobs: how many.
-
     """
 
     def __init__(self, n_jobs: int = 2) -> None:
@@ -186,7 +185,7 @@ def _finish(job: Job) -> JobReturn:
             Untold.messages += messages
     job.results.close()
     code = job.process.exitcode or 0
-    if code and code not in {128 + number for number in SIGNALS}:
+    if code and code not in SIGNALLED:
         _note_death(job, code)
     return done
 

@@ -58,7 +58,7 @@ class Recognizer:
         Raises:
             DataError: the picture can't be read.
         """
-        (reading,) = self._read([find_digit(picture).image])
+        (reading,) = self._read([find_digit(picture)])
         return reading
 
     def read_all(self, pictures: Iterable[Picture]) -> Iterator[Reading]:
@@ -85,7 +85,7 @@ class Recognizer:
 def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
     name = str(picture) if isinstance(picture, str | Path) else "picture"
     try:
-        return find_digit(picture, name).image
+        return find_digit(picture, name)
     except DataError as error:
         return str(error).partition("\n")[0].removeprefix(f"{name} ")
 

@@ -1,35 +1,19 @@
 """One picture of one digit -> the 28x28 digit that MNIST's makers would have made of it."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.pictures.framing import SIDE, crop, frame
 from digitrec.pictures.ink import find_ink
 from digitrec.pictures.marks import digit_of
-from digitrec.pictures.pens import stroke_width, usual_pen
+from digitrec.pictures.pens import usual_pen
 from digitrec.pictures.reading import Picture, read_picture
 
 BITS = 255
 
 
-class Digit(NamedTuple):
-    """What was found on a picture.
-
-    Attributes:
-        image: uint8 (28, 28), white ink on black; all black without ink.
-        ink: uint8 (H, W), the ink of the digit where it was found.
-        pen: width of its strokes in pixels of the picture.
-    """
-
-    image: NDArray[np.uint8]
-    ink: NDArray[np.uint8]
-    pen: float
-
-
-def find_digit(picture: Picture, name: str = "picture") -> Digit:
-    """The digit on a picture.
+def find_digit(picture: Picture, name: str = "picture") -> NDArray[np.uint8]:
+    """The digit on a picture: uint8 (28, 28), white ink on black; all black without ink.
 
     Args:
         picture: as `read_picture` takes it.
@@ -38,8 +22,7 @@ def find_digit(picture: Picture, name: str = "picture") -> Digit:
     Raises:
         DataError: the picture can't be read.
     """
-    ink = digit_of(find_ink(read_picture(picture, name)))
-    return Digit(as_mnist(ink), (ink * BITS).round().astype(np.uint8), stroke_width(crop(ink)))
+    return as_mnist(digit_of(find_ink(read_picture(picture, name))))
 
 
 def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
