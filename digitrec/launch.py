@@ -38,6 +38,7 @@ from digitrec.rerun import check_rerun, keep_original
 from digitrec.resume import point_to_run
 from digitrec.side_by_side import register_launcher
 from digitrec.sweep import Untold, print_sweep
+from digitrec.terminal import outlive_readers
 from digitrec.training.run_record import LOCK, signal_exit_code
 from digitrec.wording import first_line, near
 
@@ -68,6 +69,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     """
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
+    outlive_readers()
     logging.raiseExceptions = False  # that a log can't be written is said once, not by each message to it
     for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
         if signal.getsignal(number) != signal.SIG_IGN:  # nohup, and a shell's background, have one ignored

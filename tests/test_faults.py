@@ -1,5 +1,6 @@
 """No right to write, no room, no right to read: said in a line before the first step."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -89,3 +90,15 @@ def test_more_processes_than_cores_are_refused(run_train: Command) -> None:
     refused = run_train(*SETTINGS, "trainer=ddp", "trainer.devices=99")
     assert refused.code == 2
     assert f"trainer.devices: 99 processes, but this machine has {os.cpu_count()} cores" in refused.err
+
+
+def test_a_reader_who_goes_away_ends_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stdout is not None
+        assert training.stderr is not None
+        training.stdout.readline()
+        training.stdout.close()  # as `| head -1` does
+        said = training.stderr.read()
+    assert (training.returncode, said) == (0, "")
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"

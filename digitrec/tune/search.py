@@ -11,6 +11,7 @@ from typing import Protocol
 from digitrec.errors import DigitrecError
 from digitrec.ledger.run import is_held
 from digitrec.ledger.settings import spelled
+from digitrec.tune.failures import log_failure
 from digitrec.tune.job import Job, Point, metrics_of
 from digitrec.tune.owners import Owner
 from digitrec.tune.space import Value
@@ -137,6 +138,7 @@ class Search:
         value = metrics_of(attempt.job.folder).get(self._metric)
         if error := attempt.job.failure() or (None if value is not None else f"it came to no {self._metric}"):
             self.study.fail(number, error)
+            log_failure(attempt.job.folder, attempt.trial.settings)
         elif attempt.pruned:
             self.study.prune(number)
         else:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from digitrec.ledger.find import find_runs
@@ -127,6 +128,9 @@ def test_trials_that_fail_are_recorded_and_the_search_goes_on(start_tune: Start,
     for number, reason in {1: "ZeroDivisionError", 2: "SIGKILL", 3: "diverged", 4: "exit code 7"}.items():
         assert reason in tried[number].error
         assert tried[number].error in out
+        row = EventAccumulator(str(study_folder(tmp_path) / f"trial-{number:03}_seed-42")).Reload().summary_metadata
+        end = HParamsPluginData.FromString(row["_hparams_/session_end_info"].plugin_data.content)
+        assert end.session_end_info.status == STATUS_FAILURE
     assert "4 failed" in out
     assert "Traceback" not in out + err
 
