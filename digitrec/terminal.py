@@ -35,6 +35,6 @@ def outlive_readers() -> None:
         stream = getattr(sys, name)
         if stream is not None and stream is getattr(sys, f"__{name}__"):
             stream.flush()
-            plain = open(stream.fileno(), "wb", closefd=False)  # noqa: PTH123, SIM115 - as long as the process
+            plain = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 - as long as the process
             lasting = LastingStream(plain, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
             setattr(sys, name, lasting)
