@@ -7,6 +7,7 @@ ours start as `digitrec.train` does; the others are what a competent person foll
 from __future__ import annotations
 
 import json
+import multiprocessing
 import sys
 import tempfile
 import time
@@ -18,6 +19,8 @@ from digitrec.benchmark.measures import SIZES
 from digitrec.process import prepare_process
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 Rates = list[float]
@@ -169,7 +172,9 @@ def keras() -> Rates:
     import keras as k
     import numpy as np
 
-    images, labels = (part.numpy() for part in _mnist())
+    # In another process: LLVM comes with torch and with TensorFlow, and dies when it meets itself.
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        images, labels = pool.apply(_mnist_arrays)
     layers = k.layers
     model = k.Sequential(
         [
@@ -240,6 +245,11 @@ def _mnist() -> tuple[Tensor, Tensor]:
 
     datasets.prepare("mnist")
     return datasets.load("mnist", "train")
+
+
+def _mnist_arrays() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    images, labels = _mnist()
+    return images.numpy(), labels.numpy()
 
 
 def _usual_network() -> nn.Module:
