@@ -26,8 +26,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.bounds import bound_configurations
-from digitrec.commandline import as_path, quote_note
-from digitrec.composition import CHOSEN, CONFIG, SAID
+from digitrec.commandline import as_path, quote_note, value
+from digitrec.composition import CHOSEN, CONFIG, SAID, read_composition
 from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.guard import guard_hydra
@@ -51,9 +51,16 @@ EXTRAS = {
     "hydra/launcher/submitit_local": "cluster",
     "hydra/launcher/submitit_slurm": "cluster",
 }  # which of ours brings an option of Hydra's
+WITH_NOTE = {"train", "tune"}
+SEARCH_PATH = "hydra.searchpath"
 DONE, FAILED, USAGE = 0, 1, 2
-HUNG_UP, INTERRUPTED, TERMINATED = 129, 130, 143
-SIGNALS = {HUNG_UP: "hung up", INTERRUPTED: "interrupted", TERMINATED: "terminated"}
+HUNG_UP, INTERRUPTED, WARNED, TERMINATED = 129, 130, 140, 143
+SIGNALS = {
+    HUNG_UP: "hung up",
+    INTERRUPTED: "interrupted",
+    WARNED: "ended before its time limit",
+    TERMINATED: "terminated",
+}
 
 
 def launch(task: Task, config_name: str) -> NoReturn:
@@ -78,7 +85,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     guard_hydra()
     bound_configurations()
     register_launcher()
-    if config_name == "train":
+    if config_name in WITH_NOTE:
         sys.argv[1:] = map(quote_note, sys.argv[1:])
     sys.argv[1:] = name_jobs(sys.argv[1:])
     try:
@@ -163,7 +170,12 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
     """Write what was composed, and from which overrides, into `run_dir`/.hydra.
 
     Hydra itself would write before anybody can know whether the folder holds another run.
+
+    Raises:
+        FolderTakenError: another program has left its composition there.
     """
+    if (run_dir / CHOSEN).exists() and read_composition(run_dir) is None:  # ours is written before that
+        raise FolderTakenError(f"{run_dir}: its .hydra is another program's; choose another folder")
     ours = HydraConfig.get()
     (run_dir / ".hydra").mkdir(exist_ok=True)
     for name, content in zip(COMPOSITION, (cfg, {"hydra": ours}, ours.overrides.task), strict=True):
@@ -272,9 +284,15 @@ def _compose(config_name: str, overrides: list[str]) -> DictConfig:
 
 
 def _compose_exactly(config_name: str, overrides: list[str]) -> DictConfig:
-    searched = [f"hydra.searchpath=['{Path(folder).resolve()}']" for folder in _config_folders(sys.argv)]
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(config_name, [*overrides, *searched])
+        return hydra.compose(config_name, [*overrides, *_search_path(overrides)])
+
+
+def _search_path(overrides: list[str]) -> list[str]:
+    """What stands for `--config-dir`, which only Hydra's own command line knows, beside a search path that is given."""
+    folders = [f"'{Path(folder).resolve()}'" for folder in _config_folders(sys.argv)]
+    given = (value(overrides, SEARCH_PATH) or "").strip().removeprefix("[").removesuffix("]")
+    return [f"{SEARCH_PATH}=[{','.join(filter(None, [*folders, given]))}]"] if folders else []
 
 
 def _config_folders(arguments: list[str]) -> list[str]:

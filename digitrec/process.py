@@ -26,11 +26,11 @@ def prepare_process() -> None:
     if not OWN_WAITING & os.environ.keys():
         # By default a thread that waits for another one spins, on a core which that other one may be waiting for.
         os.environ["GOMP_SPINCOUNT"] = SPINS
-    if os.environ.get("LOCAL_RANK", "0") != "0":
+    if "TORCHELASTIC_RUN_ID" in os.environ:  # started by torchrun, which may be killed
+        die_with_parent(signal.SIGTERM)  # with time for all processes to save a checkpoint together
+    elif os.environ.get("LOCAL_RANK", "0") != "0":
         # Started by the first process of a training; without it, this one would wait half an hour for its answer.
         die_with_parent(signal.SIGKILL)
-    elif "TORCHELASTIC_RUN_ID" in os.environ:  # started by torchrun, which may be killed
-        die_with_parent(signal.SIGTERM)  # with time to save a checkpoint
     if not OWN_MEMORY & os.environ.keys() and platform.libc_ver()[0] == "glibc":
         # Each training step frees tensors of megabytes and asks for the same again. By default they go back to the
         # system in between, and every page of theirs is cleared and mapped anew: up to a quarter of the step's time.

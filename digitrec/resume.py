@@ -1,13 +1,16 @@
 """Which run `resume` means, and with which configuration it goes on."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from digitrec.commandline import AUTO, NOTEBOOK, PLACE, SWEEP, as_path, is_override, key, names_same, value
 from digitrec.composition import CONFIG, note_down, read_composition, same_settings
 from digitrec.errors import FolderTakenError, UsageError
+from digitrec.training.repetition import circumstances
+from digitrec.training.run_record import read_record
 
 RUNS = Path("outputs/train")
 
@@ -77,5 +80,17 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
     if cfg.resume == AUTO and not same_settings(earlier, cfg):
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
+    record = read_record(run_dir)
+    for name in record.keys() & set(NOTEBOOK):  # as they were last said
+        earlier[name] = record[name]
     note_down(earlier, cfg)
     return earlier
+
+
+def warn_of_changes(record: Mapping[str, Any], warn: Callable[[str], object]) -> None:
+    """Warn where a run goes on with other code or versions than it began with: it may not end as it would have."""
+    now = record["resumed"][-1]
+    changed = [name for name in ("git_revision", "versions") if now[name] != record.get(name)]
+    then, today = ({name: of.get(name) for name in changed} for of in (record, now))
+    for line in circumstances(then, today) if changed else ():
+        warn(f"resume: {line}")

@@ -23,6 +23,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
+from digitrec.bounds import bound_configurations
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.guard import LAUNCHER
 from digitrec.process import death, die_with_parent, leave, prepare_process
@@ -85,6 +86,7 @@ class SideBySide(Launcher):
         return [returned[number] for number in sorted(returned)]
 
     def _compose(self, index: int, overrides: list[str]) -> DictConfig:
+        bound_configurations()  # anew for each job
         config = self._context.config_loader.load_sweep_config(self._config, overrides)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = index

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from digitrec.errors import DigitrecError
@@ -36,7 +37,7 @@ def print_sweep(folder: Path) -> int:
     for name in ("val", "test", "images/s", "time"):
         table.add_column(name, justify="right")
     for job, settings in zip(jobs, said, strict=True):
-        table.add_row(*(settings.get(name, "") for name in varying), *_outcome(job))
+        table.add_row(*(escape(settings.get(name, "")) for name in varying), *_outcome(job))
     console = Console(highlight=False)
     console.print(table)
     failed = [job for job in jobs if job.status != "finished"]

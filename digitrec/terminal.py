@@ -1,8 +1,11 @@
 """Output that outlives its reader: `python -m digitrec.train | head` sees the first lines, and training goes on."""
 
+import errno
 import io
 import os
 import sys
+
+GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one who has closed its window
 
 
 class LastingStream(io.TextIOWrapper):
@@ -12,18 +15,20 @@ class LastingStream(io.TextIOWrapper):
         """Write as any text stream does."""
         try:
             return super().write(text)
-        except BrokenPipeError:
-            self._drop()
+        except OSError as error:
+            self._drop(error)
             return len(text)
 
     def flush(self) -> None:
         """Flush as any text stream does."""
         try:
             super().flush()
-        except BrokenPipeError:
-            self._drop()
+        except OSError as error:
+            self._drop(error)
 
-    def _drop(self) -> None:
+    def _drop(self, error: OSError) -> None:
+        if error.errno not in GONE:
+            raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())  # for what C libraries and processes started later print, too
         os.close(nowhere)

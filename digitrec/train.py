@@ -22,7 +22,7 @@ from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import keep_composition, launch
 from digitrec.nodes import is_deserted, is_first_process
 from digitrec.rerun import judge, original_composition, warn_of_circumstances
-from digitrec.resume import earlier_composition
+from digitrec.resume import earlier_composition, warn_of_changes
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 from digitrec.training.run_record import read_record, run_record, write_json
 from digitrec.wording import shown
@@ -151,6 +151,8 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
     if trainer.is_global_zero:
         if original is not None:
             warn_of_circumstances(original, record, warnings.warn)
+        if go_on:
+            warn_of_changes(record, warnings.warn)
         write_json(run_dir / "run.json", record)
         continue_csv(trainer.loggers, step)
     if step == 0:

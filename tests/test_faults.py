@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -90,6 +91,30 @@ def test_more_processes_than_cores_are_refused(run_train: Command) -> None:
     refused = run_train(*SETTINGS, "trainer=ddp", "trainer.devices=99")
     assert refused.code == 2
     assert f"trainer.devices: 99 processes, but this machine has {os.cpu_count()} cores" in refused.err
+
+
+def test_a_terminal_that_is_closed_ends_nothing_where_nobody_hangs_up(tmp_path: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = ["nohup", sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL) as training:
+        os.close(theirs)
+        os.read(ours, 1)
+        os.close(ours)
+    assert training.returncode == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+
+
+def test_a_folder_of_another_hydra_program_is_left_alone(run_train: Command, tmp_path: Path) -> None:
+    theirs = tmp_path / "thesis" / ".hydra"
+    theirs.mkdir(parents=True)
+    for name in ("config", "hydra", "overrides"):
+        (theirs / f"{name}.yaml").write_text("lr: 1\n")
+    for wrong in ((), ("+optimizer.lrr=1",)):
+        refused = run_train(*SETTINGS, *wrong, "hydra.run.dir=thesis")
+        assert refused.code != 0
+        assert "another program's" in refused.err
+        assert {file.read_text() for file in theirs.iterdir()} == {"lr: 1\n"}
+        assert [path.name for path in (tmp_path / "thesis").iterdir() if path.name != ".run.lock"] == [".hydra"]
 
 
 def test_a_reader_who_goes_away_ends_nothing(tmp_path: Path) -> None:

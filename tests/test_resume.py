@@ -175,6 +175,46 @@ def test_auto_finds_the_run_of_the_same_command_wherever_it_was_cut_off(
     assert len(list((tmp_path / "outputs" / "train").iterdir())) == 2
 
 
+def test_what_is_said_of_a_run_when_it_goes_on_stays_said(
+    run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
+) -> None:
+    signal_at(signal.SIGTERM, 2)
+    assert run_train(*SETTINGS, "tags=[first]", "note=one", "hydra.run.dir=run").code == 143
+    signal_at(signal.SIGTERM, 2)
+    assert run_train("resume=run", "tags=[second]").code == 143
+    assert run_train("resume=run").code == 0
+    record = read_json(tmp_path / "run" / "run.json")
+    assert (record["tags"], record["note"], len(record["resumed"])) == (["second"], "one", 2)
+
+
+def test_a_run_that_goes_on_with_other_code_says_so(run_train: Command, cut_off: Path) -> None:
+    record = read_json(cut_off / "run.json")
+    versions = {**record["versions"], "torch": "1.0"}
+    (cut_off / "run.json").write_text(json.dumps({**record, "git_revision": "abc", "versions": versions}))
+    resumed = run_train("resume=run")
+    assert resumed.code == 0
+    assert "resume: code: abc then" in resumed.err
+    assert "resume: versions: torch 1.0 then" in resumed.err
+    after = read_json(cut_off / "run.json")
+    assert (after["git_revision"], after["versions"]["torch"]) == ("abc", "1.0")
+    assert after["resumed"][0]["versions"] == record["versions"]
+
+
+def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
+    run_train: Command, signal_at: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    before = signal.signal(
+        signal.SIGUSR2, lambda number, frame: sys.exit(-1)
+    )  # as submitit's, which would lose the epoch
+    signal_at(signal.SIGUSR2, STEPS + 2)
+    try:
+        stopped = run_train(*SETTINGS, "hydra.run.dir=run")
+    finally:
+        signal.signal(signal.SIGUSR2, before)
+    assert (stopped.code, "before its time limit" in stopped.err) == (140, True)
+    assert f"goes on after step {STEPS + 2}" in run_train("resume=run").out
+
+
 def test_a_run_that_was_moved_to_an_odd_place_goes_on(
     run_train: Command, cut_off: Path, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -339,8 +379,9 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
 
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
-def test_two_processes_go_on_as_one_would(spawn_train: Command, tmp_path: Path) -> None:
-    settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20")
+@pytest.mark.parametrize("gathered", [1, 2])
+def test_two_processes_go_on_as_one_would(gathered: int, spawn_train: Command, tmp_path: Path) -> None:
+    settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20", f"trainer.accumulate_grad_batches={gathered}")
     assert spawn_train(*settings, "hydra.run.dir=whole").code == 0
     command = [sys.executable, "-u", "-m", "digitrec.train", *settings, "hydra.run.dir=run"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:

@@ -11,9 +11,10 @@ from lightning.pytorch.callbacks import Checkpoint
 
 from digitrec.training.checkpoints import EpochCheckpoint
 
-BETWEEN_TALKS = 10  # steps after which the processes of a training ask each other, which makes them wait
+BETWEEN_TALKS = 10  # optimizer steps after which the processes of a training ask each other, which makes them wait
+WARNING = "SIGUSR2"  # by which submitit has SLURM warn a job of its time limit
 REPEAT = 2.0  # seconds; what ends a whole group of processes is often said to each of them twice
-SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", WARNING) if hasattr(signal, name)]
 
 
 class Interruption(Checkpoint):
@@ -33,8 +34,7 @@ class Interruption(Checkpoint):
         """Take over the signals that end the program."""
         if threading.current_thread() is not threading.main_thread():
             return
-        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # nohup has one ignored
-        self._previous = {number: signal.signal(number, self._note) for number in heard}
+        self._previous = {number: signal.signal(number, self._note) for number in SIGNALS if _is_expected(number)}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
@@ -42,7 +42,7 @@ class Interruption(Checkpoint):
         """Save and stop, unless gradients are still being gathered or the end of the epoch comes next."""
         gathering = (batch_idx + 1) % trainer.accumulate_grad_batches
         at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
-        together = trainer.world_size == 1 or batch_idx % BETWEEN_TALKS == 0
+        together = trainer.world_size == 1 or trainer.global_step % BETWEEN_TALKS == 0
         if not gathering and not at_end and together and self._asked(trainer):
             trainer._logger_connector.update_train_step_metrics()  # this step's points, written only after this hook
             self._save_and_stop(trainer)
@@ -90,3 +90,10 @@ class Interruption(Checkpoint):
         for number, handler in self._previous.items():
             signal.signal(number, handler)
         self._previous = {}
+
+
+def _is_expected(number: signal.Signals) -> bool:
+    handler = signal.getsignal(number)
+    if number.name == WARNING:
+        return callable(handler)  # somebody waits for it
+    return handler != signal.SIG_IGN  # nohup, and a shell's background, have one ignored

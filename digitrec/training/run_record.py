@@ -21,7 +21,14 @@ from filelock import FileLock, Timeout
 from digitrec.errors import DigitrecError, FolderTakenError
 
 LOCK = ".run.lock"
-SIGNALLED = {129, 130, 143}  # by SIGHUP, SIGINT and SIGTERM: 128 and the signal's number, by the shells' custom
+LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
+SIGNALLED = {
+    129,
+    130,
+    140,
+    143,
+}  # by SIGHUP, SIGINT, SIGUSR2 and SIGTERM: 128 and its number, as shells have it
+BEGINNING = ("start", "command", "git_revision", "versions")
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
 
@@ -110,7 +117,7 @@ def _alone(run_dir: Path) -> Iterator[None]:
     """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
     lock = FileLock(run_dir / LOCK)
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(timeout=LOOK)
     except Timeout:
         process = read_record(run_dir).get("pid")
         raise FolderTakenError(f"{run_dir}: this run is still going on, in process {process}") from None
@@ -138,9 +145,9 @@ def read_record(run_dir: Path) -> dict[str, Any]:
 
 
 def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run that goes on: its first start and command stay, each later one is listed."""
-    kept: dict[str, Any] = {name: earlier[name] for name in ("command", "start", "duration_s") if name in earlier}
-    later = {name: now[name] for name in ("start", "command", "git_revision")}
+    """The record of a run that goes on: what it began with stays, what it goes on with is listed."""
+    kept: dict[str, Any] = {name: earlier[name] for name in (*BEGINNING, "duration_s") if name in earlier}
+    later = {name: now[name] for name in BEGINNING}
     earlier = {name: value for name, value in earlier.items() if name != "error"}
     return {**earlier, **now, **kept, "resumed": [*earlier.get("resumed", []), later]}
 
