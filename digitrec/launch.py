@@ -72,7 +72,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
 
     Raises:
         SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 129 hung up, 130 interrupted,
-            143 terminated.
+            140 warned of a time limit, 143 terminated.
     """
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them

@@ -201,11 +201,9 @@ def test_a_run_that_goes_on_with_other_code_says_so(run_train: Command, cut_off:
 
 
 def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
-    run_train: Command, signal_at: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
-    before = signal.signal(
-        signal.SIGUSR2, lambda number, frame: sys.exit(-1)
-    )  # as submitit's, which would lose the epoch
+    before = signal.signal(signal.SIGUSR2, lambda number, frame: sys.exit(-1))  # submitit's would lose the epoch
     signal_at(signal.SIGUSR2, STEPS + 2)
     try:
         stopped = run_train(*SETTINGS, "hydra.run.dir=run")
