@@ -27,7 +27,7 @@ def main() -> None:
         prog="python -m digitrec.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, pattern, or - for standard input")
-    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
+    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
     parser.add_argument("--format", choices=WRITERS, default="table", help="of what is printed (default: %(default)s)")
     parser.add_argument("--explain", type=Path, metavar="DIR", help="write what the network saw of each picture there")
     arguments = parser.parse_args()

@@ -12,6 +12,7 @@ Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 BATCH = 250  # images; the features of many more leave a processor's cache
+ONNX = ".onnx"
 
 
 class Network(Protocol):
@@ -28,13 +29,17 @@ class Network(Protocol):
 
 
 def open_network(path: str | Path) -> Network:
-    """The network of a run folder, a checkpoint or a .safetensors file.
+    """The network of a run folder, a checkpoint, a .safetensors or a .onnx file, for which torch is not needed.
 
     Raises:
         CheckpointError: it can't be read.
-        UsageError: it takes other images than grey ones of 28x28 pixels.
+        UsageError: it takes other images than grey ones of 28x28 pixels, or onnxruntime is missing.
     """
-    return TorchNetwork(path)
+    if Path(path).suffix != ONNX:
+        return TorchNetwork(path)
+    from digitrec.inference.onnx_network import OnnxNetwork
+
+    return OnnxNetwork(path)
 
 
 class TorchNetwork:

@@ -43,7 +43,7 @@ class Recognizer:
     """A trained network with the preprocessing that people's pictures need.
 
     Args:
-        checkpoint: run folder, .ckpt or .safetensors file; None is the network that comes with digitrec.
+        checkpoint: run folder, .ckpt, .safetensors or .onnx file; None is the network that comes with digitrec.
 
     Raises:
         CheckpointError: it can't be read.

@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import CheckpointError
@@ -20,7 +21,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         CheckpointError: there is none, it can't be read, is not ours, or names a network that is not allowed.
     """
     file = find_checkpoint(path)
-    checkpoint = read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
+    checkpoint = read_content(file)
     about = checkpoint.get("digitrec")
     if not isinstance(about, dict) or about.get("format") != 1:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
@@ -33,6 +34,15 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
     return model.eval()
+
+
+def read_content(file: Path) -> dict[str, Any]:
+    """Content of a .ckpt or .safetensors file: `digitrec`, `state_dict` and, if it has one, `card`.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    return read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
 
 
 def load_weights(model: DigitClassifier, file: str | Path) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from digitrec.errors import CheckpointError
 
 SUFFIX = ".safetensors"
+ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
 
 
 def write_portable(checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path) -> None:
@@ -21,9 +22,14 @@ def write_portable(checkpoint: Mapping[str, Any], card: Mapping[str, Any], file:
         card: facts for people: command, seed, accuracy, licence; plain values.
         file: ends in .safetensors.
     """
-    about = {name: value for name, value in checkpoint["digitrec"].items() if name != "settings"}
-    metadata = {"digitrec": json.dumps(about), "card": json.dumps(dict(card))}
-    save_file({name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}, file, metadata)
+    weights = {name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}
+    save_file(weights, file, description(checkpoint, card))
+
+
+def description(checkpoint: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:
+    """What travels with weights into any format, as JSON: `digitrec`, what names the network, and the `card`."""
+    about = {name: value for name, value in checkpoint["digitrec"].items() if name not in ONLY_FOR_TRAINING}
+    return {"digitrec": json.dumps(about), "card": json.dumps(dict(card))}
 
 
 def read_portable(file: Path) -> dict[str, Any]:
