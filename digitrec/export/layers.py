@@ -134,11 +134,11 @@ def _fold(convolution: Layer, norm: nn.BatchNorm2d) -> None:
 
 def _dense(module: nn.Linear, flattened: Shape | None) -> Layer:
     """Weights (units, inputs), the inputs in the order of features with channels last."""
-    weight = module.weight.detach()
+    weight = module.weight.detach().double()
     if flattened is not None:
         height, width, channels = flattened
         weight = weight.view(-1, channels, height, width).permute(0, 2, 3, 1).flatten(1)
-    return {"kind": "dense", "units": module.out_features, "weight": weight, "bias": module.bias.detach()}
+    return {"kind": "dense", "units": module.out_features, "weight": weight, "bias": module.bias.detach().double()}
 
 
 def _step(layer: Layer, features: Tensor) -> Tensor:

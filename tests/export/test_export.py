@@ -146,9 +146,7 @@ def test_without_the_extra_there_is_one_line_of_help(
     assert outcome == (2, "", "error: --format onnx needs the extra onnx: python -m pip install 'digitrec[onnx]'\n")
     assert not (tmp_path / "other.onnx").exists()
     if missing != "onnxscript":  # only the exporter needs that
-        with pytest.raises(
-            UsageError, match=r"it.onnx needs the extra onnx: python -m pip install 'digitrec\[onnx\]'$"
-        ):
+        with pytest.raises(UsageError, match=r"it.onnx needs the extra onnx: .* 'digitrec\[onnx\]'$"):
             Recognizer(tmp_path / "it.onnx")
 
 

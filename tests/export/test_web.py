@@ -61,6 +61,11 @@ def read(page: Page, inks: list[Ink]) -> Read:
     return Read(**page.evaluate(READ, sent))
 
 
+def shares(ink: Ink) -> NDArray[np.float32]:
+    """Ink as Python takes it, in [0, 1]."""
+    return np.asarray(ink / np.float32(255), np.float32)
+
+
 def drawn(count: int) -> list[Ink]:
     """Digits by hands that no training saw, of many sizes and with all kinds of pens, some on a larger sheet."""
     random = np.random.default_rng(5)
@@ -117,7 +122,7 @@ def page(folder: Path, browser: Browser) -> Iterator[Page]:
 def test_the_same_ink_gives_the_same_image_and_probabilities(page: Page) -> None:
     inks = drawn(400)
     found = read(page, inks)
-    images = np.stack([as_mnist(ink / np.float32(255)) for ink in inks])
+    images = np.stack([as_mnist(shares(ink)) for ink in inks])
     assert np.abs(found.images - images).max() <= 1
     assert (found.images == images).all(axis=(1, 2)).mean() > 0.97, "99.8 % of 400"
     expected = Recognizer().probabilities(images)
@@ -132,7 +137,7 @@ def test_the_same_ink_gives_the_same_image_and_probabilities(page: Page) -> None
 @pytest.mark.parametrize("what", ODD)
 def test_odd_ink_is_read_alike_too(what: str, page: Page) -> None:
     found = read(page, [ODD[what]])
-    image = as_mnist(ODD[what] / np.float32(255))
+    image = as_mnist(shares(ODD[what]))
     assert np.abs(found.images - image).max() <= 1
     assert found.probabilities == pytest.approx(Recognizer().probabilities(image[None]), abs=1e-4)
 
