@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ TYPES = {
     ".svg": "image/svg+xml",
 }
 INK_SIDE = 256  # pixels, at most
+SIDE = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 PICTURE_BYTES = 20 * 2**20
 DOT = np.ones((20, 20), np.float32)
 
@@ -134,7 +136,7 @@ class Api:
 async def _ink(request: Request) -> Ink:
     """A request's ink, (H, W) in [0, 1]."""
     sides = [request.query_params.get(name, "") for name in ("width", "height")]
-    if not all(side.isascii() and side.isdecimal() and 1 <= int(side[:4]) <= INK_SIDE for side in sides):
+    if not all(SIDE.fullmatch(side) and int(side) <= INK_SIDE for side in sides):
         raise HTTPException(400, f"expected a width and a height of 1 to {INK_SIDE} pixels")
     width, height = map(int, sides)
     body = await read_body(request, INK_SIDE**2)

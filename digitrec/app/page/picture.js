@@ -8,6 +8,7 @@ export class PictureView {
   #view;
   #canvas;
   #boxes;
+  #blank = true;
 
   constructor(stage) {
     this.#stage = stage;
@@ -25,10 +26,10 @@ export class PictureView {
     this.#boxes.replaceChildren();
     const bitmap = await createImageBitmap(blob).catch(() => null);
     this.#view.hidden = false;
+    this.#blank = bitmap === null;
     this.#fit(bitmap?.width ?? 1, bitmap?.height ?? 1);
     if (bitmap) this.#canvas.getContext("2d").drawImage(bitmap, 0, 0, this.#canvas.width, this.#canvas.height);
     bitmap?.close();
-    return bitmap !== null;
   }
 
   hide() {
@@ -39,7 +40,7 @@ export class PictureView {
 
   /** Put a button around each digit; `choose(digit)` is called with the one that is pressed, at first with the first. */
   mark(page, choose) {
-    if (page.width !== page.height * (this.#canvas.width / this.#canvas.height)) this.#keepShape(page);
+    if (this.#blank) this.#fit(page.width, page.height);
     const buttons = page.digits.map((digit, index) => this.#button(digit, index, page));
     const press = (chosen) => {
       buttons.forEach((button, index) => button.setAttribute("aria-pressed", String(index === chosen)));
