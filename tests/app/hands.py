@@ -73,6 +73,11 @@ class Visitor:
         """Wait for what is said once all has been read, which begins with these words."""
         expect(self.page.locator("#said")).to_have_text(re.compile(f"^{re.escape(words)}"))
 
+    def clear(self) -> None:
+        """Press the button."""
+        self.page.get_by_role("button", name="Clear").click()
+        expect(self.page.locator("#said")).to_have_text("")
+
     def paste(self, content: bytes, kind: str) -> None:
         """Paste a picture from the clipboard."""
         self.page.evaluate(

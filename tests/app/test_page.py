@@ -44,8 +44,7 @@ def test_a_digit_drawn_stroke_by_stroke_is_read(visitor: Visitor, label: int) ->
         visitor.draw(strokes_of(label, seed))
         visitor.hears(f"{label}, ")
         expect(visitor.page.locator("#digit")).to_have_text(str(label))
-        visitor.page.get_by_role("button", name="Clear").click()
-        visitor.hears("")
+        visitor.clear()
 
 
 def test_probabilities_move_while_the_pen_is_down(visitor: Visitor) -> None:
@@ -96,8 +95,7 @@ def test_thin_and_thick_pens(visitor: Visitor) -> None:
         visitor.page.get_by_text(name, exact=True).click()
         visitor.draw(strokes_of(4, 1))
         visitor.hears("4, ")
-        visitor.page.get_by_role("button", name="Clear").click()
-        visitor.hears("")
+        visitor.clear()
 
 
 def test_undo_takes_back_a_stroke_and_clear_all(visitor: Visitor) -> None:
@@ -255,7 +253,7 @@ def test_the_page_says_that_the_server_is_away_and_goes_on_when_it_is_back(brows
         server.process.send_signal(signal.SIGINT)
         server.process.wait(10)
     visitor.draw(strokes_of(9, 1))
-    expect(visitor.page.get_by_role("alert")).to_have_text("Digitrec does not answer. Trying again …")
+    expect(visitor.page.get_by_role("alert")).to_have_text("The server does not answer. Trying again …")
     visitor.upload(file(2, "mouse", 1), "image/png")
     expect(visitor.page.get_by_role("alert")).to_contain_text("does not answer")
     visitor.draw(strokes_of(8, 1))

@@ -46,6 +46,7 @@ export class Correction {
 
   /** Choose a label by its name; false if there is none of that name. */
   choose(name) {
+    if (this.#form.hidden) return false;
     const input = [...this.#labels.querySelectorAll("input")].find(({ value }) => value === name);
     if (!input || input.disabled) return false;
     input.checked = true;

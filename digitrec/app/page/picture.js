@@ -9,12 +9,14 @@ export class PictureView {
   #canvas;
   #boxes;
   #blank = true;
+  #sheet;
 
   constructor(stage) {
     this.#stage = stage;
     this.#view = stage.querySelector("#picture");
     this.#canvas = stage.querySelector("#shown");
     this.#boxes = stage.querySelector("#boxes");
+    this.#sheet = stage.querySelector("#sheet");
   }
 
   get open() {
@@ -26,6 +28,7 @@ export class PictureView {
     this.#boxes.replaceChildren();
     const bitmap = await createImageBitmap(blob).catch(() => null);
     this.#view.hidden = false;
+    this.#sheet.hidden = true;
     this.#blank = bitmap === null;
     this.#fit(bitmap?.width ?? 1, bitmap?.height ?? 1);
     if (bitmap) this.#canvas.getContext("2d").drawImage(bitmap, 0, 0, this.#canvas.width, this.#canvas.height);
@@ -34,6 +37,7 @@ export class PictureView {
 
   hide() {
     this.#view.hidden = true;
+    this.#sheet.hidden = false;
     this.#boxes.replaceChildren();
     this.#stage.style.aspectRatio = "";
   }

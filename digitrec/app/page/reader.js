@@ -42,7 +42,7 @@ async function ask(what, body, patience = QUICK) {
   try {
     response = await fetch(`api/${what}`, options);
   } catch {
-    throw passing("digitrec does not answer");
+    throw passing("the server does not answer");
   }
   const answer = await response.json().catch(() => ({}));
   const said = answer.error ?? `the server answered ${response.status}`;
