@@ -6,7 +6,7 @@ import { Drawing, PENS } from "./drawing.js";
 import { drawByKeys, drawByPointer } from "./hands.js";
 import { showLayers } from "./inside.js";
 import { Live } from "./live.js";
-import { PictureView } from "./picture.js";
+import { PictureView, decode } from "./picture.js";
 import * as reader from "./reader.js";
 
 const LARGEST_FILE = 20 * 2 ** 20; // bytes, what the server takes
@@ -81,7 +81,9 @@ async function takePicture(blob) {
   part("clear").disabled = false;
   part("invitation").hidden = true;
   try {
-    await picture.show(blob);
+    const bitmap = await decode(blob);
+    if (number !== pictures) return;
+    picture.show(bitmap);
     const page = await reader.readPicture(blob);
     if (number === pictures) showPage(page);
   } catch (error) {

@@ -23,10 +23,9 @@ export class PictureView {
     return !this.#view.hidden;
   }
 
-  /** Show a picture's file. What the browser can't decode stays blank: the reader may know its format. */
-  async show(blob) {
+  /** Show what `decode` made of a file; without anything the stage stays blank. */
+  show(bitmap) {
     this.#boxes.replaceChildren();
-    const bitmap = await createImageBitmap(blob).catch(() => null);
     this.#view.hidden = false;
     this.#sheet.hidden = true;
     this.#blank = bitmap === null;
@@ -92,4 +91,9 @@ export class PictureView {
       ? { left: 0, width: 1, top: (1 - 1 / ratio) / 2, height: 1 / ratio }
       : { top: 0, height: 1, left: (1 - ratio) / 2, width: ratio };
   }
+}
+
+/** A picture's file as the browser shows it; null for a format that it doesn't know, as the reader may. */
+export function decode(blob) {
+  return createImageBitmap(blob).catch(() => null);
 }
