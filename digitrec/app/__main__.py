@@ -8,8 +8,12 @@ import sys
 import threading
 import webbrowser
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from digitrec.errors import DigitrecError, UsageError
+
+if TYPE_CHECKING:  # what is imported with the extra, or takes seconds, is imported once the port is ours
+    from digitrec.app.limits import Addresses
 
 NEEDED = ("starlette", "uvicorn")
 LOOPBACK = "127.0.0.1"
@@ -28,7 +32,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m digitrec.app", description=__doc__)
     parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes any that is free (default: %(default)s)")
-    parser.add_argument("--host", default=LOOPBACK, help="address to listen at (default: %(default)s, this machine only)")
+    parser.add_argument(
+        "--host", default=LOOPBACK, help="address to listen at (default: %(default)s, this machine only)"
+    )
     parser.add_argument("--save", type=Path, default=SAMPLES, metavar="FOLDER",
                         help="where corrections go when Save is pressed (default: %(default)s)")  # fmt: skip
     parser.add_argument("--no-browser", action="store_true", help="don't open the page")
@@ -62,7 +68,9 @@ def _serve(arguments: argparse.Namespace) -> None:
         sys.setswitchinterval(SWITCH)
         addresses = Addresses(listening.getsockname()[1], arguments.host)
         recognizer = Recognizer(arguments.checkpoint)
-        name = "the network that comes with digitrec" if arguments.checkpoint is None else Path(arguments.checkpoint).name
+        name = (
+            "the network that comes with digitrec" if arguments.checkpoint is None else Path(arguments.checkpoint).name
+        )
         app = build(recognizer, name, Samples(arguments.save, recognizer.class_names), addresses)
         _welcome(addresses, name, arguments)
         config = uvicorn.Config(
@@ -88,7 +96,9 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         another = "--port 0" if port == 0 else f"--port {port + 1 if port < 65535 else 0}"
-        raise DigitrecError(f"cannot listen at {host}, port {port}: {error.strerror}; next: try {another}") from error
+        raise DigitrecError(
+            f"cannot listen at {host}, port {port}: {os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror}; next: try {another}"
+        ) from error
 
 
 def _welcome(addresses: "Addresses", name: str, arguments: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ class FeatureMaps:
 
 
 def feature_maps(network: nn.Module, image: NDArray[np.uint8]) -> list[FeatureMaps]:
-    """Maps of all convolutions, in the order in which they work, after their normalisation and without what is negative.
+    """Maps of all convolutions, in the order of their work, after their normalisation, below 0 cut off.
 
     Args:
         network: images (B, 1, 28, 28) -> logits.

@@ -71,9 +71,7 @@ def serve(folder: Path, *arguments: str) -> Iterator[Served]:
     port = () if "--port" in arguments else ("--port", "0")
     samples = folder / "samples"
     command = [sys.executable, "-m", "digitrec.app", "--no-browser", "--save", str(samples), *port, *arguments]
-    with subprocess.Popen(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         try:

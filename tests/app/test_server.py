@@ -189,7 +189,16 @@ def test_browsers_are_told_to_be_strict(served: Served, path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/server.py", "/../server.py", "/%2e%2e/server.py", "/..%2fserver.py", "//etc/passwd", "/page/main.js", "/api", "/a"],
+    [
+        "/server.py",
+        "/../server.py",
+        "/%2e%2e/server.py",
+        "/..%2fserver.py",
+        "//etc/passwd",
+        "/page/main.js",
+        "/api",
+        "/a",
+    ],
 )
 def test_there_is_nothing_but_the_page(served: Served, path: str) -> None:
     answer = served.ask(path)
@@ -209,13 +218,25 @@ def test_a_wrong_verb_is_refused(served: Served) -> None:
     assert served.ask("/", method="DELETE", headers=BODY).status == 405
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["", "width=3", "width=3&height=", "width=0&height=4", "width=-3&height=-4", "width=3.0&height=4", "width=03&height=4",
-     "width=257&height=1", "width=1e2&height=4", "width=٣&height=4", "width=99999999999999999999&height=1", "width=nan&height=1"],
-)  # fmt: skip
+NO_SIZES = (
+    "",
+    "width=3",
+    "width=3&height=",
+    "width=0&height=4",
+    "width=-3&height=-4",
+    "width=3.0&height=4",
+    "width=03&height=4",
+    "width=257&height=1",
+    "width=1e2&height=4",
+    "width=%D9%A3&height=4",  # an Arabic three
+    "width=99999999999999999999&height=1",
+    "width=nan&height=1",
+)
+
+
+@pytest.mark.parametrize("query", NO_SIZES)
 def test_a_size_that_is_none_is_refused(served: Served, query: str) -> None:
-    answer = served.ask("/api/read?" + query.replace("٣", "%D9%A3"), bytes(12))
+    answer = served.ask(f"/api/read?{query}", bytes(12))
     assert answer.status == 400
     assert answer.json["error"] == "expected a width and a height of 1 to 256 pixels"
 
@@ -233,7 +254,7 @@ def test_ink_of_another_size_than_said_is_refused(served: Served, length: int) -
         (b"GIF89a", "cannot be read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no known image format"),
         (file(3, "mouse", 1)[:300], "cannot be read"),
-        (png(20_000, 20_000), "400,000,000 pixels"),
+        (png(20_000, 20_000), "400000000 pixels"),
     ],
 )
 def test_a_picture_that_is_none_is_said_in_a_line(served: Served, content: bytes, words: str) -> None:
@@ -246,7 +267,9 @@ def test_a_picture_that_is_none_is_said_in_a_line(served: Served, content: bytes
 def raw(served: Served, head: str, *parts: bytes, pause: float = 0.0) -> bytes:
     """What comes back for bytes sent as they are, as far as they are taken."""
     with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
-        connection.sendall(f"{head}\r\nHost: 127.0.0.1:{served.port}\r\nContent-Type: {BODY['Content-Type']}\r\n".encode())
+        connection.sendall(
+            f"{head}\r\nHost: 127.0.0.1:{served.port}\r\nContent-Type: {BODY['Content-Type']}\r\n".encode()
+        )
         try:
             for part in parts:
                 connection.sendall(part)
@@ -272,7 +295,9 @@ def test_too_much_is_refused_before_it_is_sent(served: Served) -> None:
 
 def test_too_much_without_a_length_is_refused_too(served: Served) -> None:
     chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
-    answer = raw(served, "POST /api/read?width=9&height=9 HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\n", chunk, chunk)
+    answer = raw(
+        served, "POST /api/read?width=9&height=9 HTTP/1.1", b"Transfer-Encoding: chunked\r\n\r\n", chunk, chunk
+    )
     assert answer.startswith(b"HTTP/1.1 413 ")
 
 
@@ -310,20 +335,24 @@ def test_someone_who_asks_too_often_waits(served: Served) -> None:
 # How it starts and ends
 
 
-def run(folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "digitrec.app")) -> "subprocess.CompletedProcess[str]":
+def run(
+    folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "digitrec.app")
+) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, *program, "--no-browser", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=150, check=False)
 
 
 def test_a_port_that_is_taken_is_said_at_once(served: Served, tmp_path: Path) -> None:
     done = run(tmp_path, "--port", str(served.port))
     assert done.returncode == 1
-    assert done.stderr == (
-        f"error: cannot listen at 127.0.0.1, port {served.port}: Address already in use; next: try --port {served.port + 1}\n"
-    )
+    taken, next_one = served.port, served.port + 1
+    expected = f"error: cannot listen at 127.0.0.1, port {taken}: Address already in use; next: try --port {next_one}\n"
+    assert done.stderr == expected
 
 
-@pytest.mark.parametrize("arguments", [("--port", "70000"), ("--port", "x"), ("--checkpoint", "nowhere", "--port", "0")])
+@pytest.mark.parametrize(
+    "arguments", [("--port", "70000"), ("--port", "x"), ("--checkpoint", "nowhere", "--port", "0")]
+)
 def test_what_is_wrong_is_said_in_a_line(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = run(tmp_path, *arguments)
     assert done.returncode in (1, 2)
