@@ -1,12 +1,15 @@
 """Opens a trained network, whatever file it lies in, as a function of images."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.errors import UsageError
+
+if TYPE_CHECKING:  # torch is imported only where the network needs it
+    from digitrec.inference.features import FeatureMaps
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -26,6 +29,14 @@ class Network(Protocol):
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
+
+
+@runtime_checkable
+class OpenNetwork(Network, Protocol):
+    """A network that shows what its layers find."""
+
+    def feature_maps(self, image: Images) -> "list[FeatureMaps]":
+        """Image (28, 28), white ink on black -> maps of each convolution; empty without any."""
 
 
 def open_network(path: str | Path) -> Network:
@@ -62,3 +73,9 @@ class TorchNetwork:
             batches = torch.from_numpy(images)[:, None].split(BATCH)
             probabilities: Probabilities = torch.cat([self._model(batch).softmax(dim=1) for batch in batches]).numpy()
         return probabilities
+
+    def feature_maps(self, image: Images) -> "list[FeatureMaps]":
+        """Image (28, 28), white ink on black -> maps of each convolution; empty without any."""
+        from digitrec.inference.features import feature_maps
+
+        return feature_maps(self._model, image)

@@ -1,18 +1,23 @@
 """Reads digits on people's pictures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.errors import DataError
-from digitrec.inference.networks import Images, open_network
-from digitrec.pictures.digit import find_digit
+from digitrec.inference.networks import Images, OpenNetwork, open_network
+from digitrec.pictures.digit import as_mnist, find_digit
 from digitrec.pictures.reading import Picture
 
+if TYPE_CHECKING:  # torch is imported only where the network needs it
+    from digitrec.inference.features import FeatureMaps
+
+Ink = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent.parent / "weights" / "handwriting.safetensors"
 CHUNK = 64  # pictures that are read together
 
@@ -52,6 +57,11 @@ class Recognizer:
     def __init__(self, checkpoint: str | Path | None = None) -> None:
         self._network = open_network(WEIGHTS if checkpoint is None else checkpoint)
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What a label can be."""
+        return self._network.class_names
+
     def read(self, picture: Picture) -> Reading:
         """Read one picture of one digit: a path, a file's content, a Pillow image or an array.
 
@@ -70,6 +80,15 @@ class Recognizer:
             yield from (
                 Reading(None, {}, problem=image) if isinstance(image, str) else next(readings) for image in found
             )
+
+    def read_ink(self, inks: Sequence[Ink]) -> list[Reading]:
+        """Read drawings of one digit each, where the ink is known: (H, W) in [0, 1], 0 for paper and 1 for full ink."""
+        return self._read([as_mnist(ink) for ink in inks])
+
+    def feature_maps(self, ink: Ink) -> "list[FeatureMaps]":
+        """What each convolution finds in a drawing, (H, W) in [0, 1]; empty if the network doesn't show it."""
+        network = self._network
+        return network.feature_maps(as_mnist(ink)) if isinstance(network, OpenNetwork) else []
 
     def probabilities(self, images: Images) -> NDArray[np.float32]:
         """Probabilities (N, C) of images uint8 (N, 28, 28) that are framed like MNIST's already."""
