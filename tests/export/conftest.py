@@ -6,6 +6,7 @@ import pytest
 
 from digitrec.export import __main__ as export
 from digitrec.export import check
+from tests.app.conftest import browser as browser
 from tests.command import Command, Outcome
 
 
