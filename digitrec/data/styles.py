@@ -5,6 +5,7 @@ digit's height, x to the right and y down; a stroke runs smoothly through its po
 a corner, and `;` lifts the pen.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -18,8 +19,9 @@ class Stroke(NamedTuple):
     corners: Tensor
 
 
-class Style(NamedTuple):
-    """One way to write a digit.
+@dataclass(frozen=True, eq=False)
+class Style:
+    """One way to write a digit, or another sign.
 
     `share`: how often, beside the digit's other ways. `freedom`: how far a hand may leave it, beside others.
     """
@@ -30,9 +32,9 @@ class Style(NamedTuple):
     freedom: float = 1.0
 
 
-def _style(name: str, drawing: str) -> Style:
-    label, strokes = int(name[0]), tuple(_stroke(part) for part in drawing.split(";"))
-    return Style(label, strokes, _SHARES.get(name, 1.0), _FREEDOM.get(label, 1.0))
+def drawn(label: int, drawing: str, share: float = 1.0, freedom: float = 1.0) -> Style:
+    """The style of a drawing in this file's notation."""
+    return Style(label, tuple(_stroke(part) for part in drawing.split(";")), share, freedom)
 
 
 def _stroke(drawing: str) -> Stroke:
@@ -163,4 +165,7 @@ _SHARES = {
 
 _FREEDOM = {1: 0.6, 7: 0.75}  # so plain that one soon becomes the other, or a bracket
 
-STYLES = {name: _style(name, drawing) for name, drawing in _DRAWINGS.items()}
+STYLES = {
+    name: drawn(int(name[0]), drawing, _SHARES.get(name, 1.0), _FREEDOM.get(int(name[0]), 1.0))
+    for name, drawing in _DRAWINGS.items()
+}

@@ -13,15 +13,19 @@ from digitrec.errors import CheckpointError
 SUFFIX = ".safetensors"
 
 
-def write_portable(checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path) -> None:
+def write_portable(
+    checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path, threshold: float | None = None
+) -> None:
     """Write a checkpoint's weights and its description, without what only training needs.
 
     Args:
         checkpoint: as `read_checkpoint` gives it.
         card: facts for people: command, seed, accuracy, licence; plain values.
         file: ends in .safetensors.
+        threshold: certainty below which the network saw no digit, in [0, 1]; None if it never learnt to doubt.
     """
     about = {name: value for name, value in checkpoint["digitrec"].items() if name != "settings"}
+    about["threshold"] = threshold
     metadata = {"digitrec": json.dumps(about), "card": json.dumps(dict(card))}
     save_file({name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}, file, metadata)
 
