@@ -86,7 +86,7 @@ def _progress(names: list[str]) -> Iterable[str]:
 
 
 def _row(name: str, reading: Reading) -> Row:
-    shown = list(reading.probabilities.items())[:SHOWN]
+    shown = list(reading.probabilities.items())[:SHOWN] if reading.label is not None else []
     return {
         "file": name,
         "digit": reading.label,

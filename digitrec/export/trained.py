@@ -67,4 +67,4 @@ def open_trained(path: str | Path) -> Trained:
     if (channels, size) != (CHANNELS, SIDE):
         raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")
     content = read_content(find_checkpoint(path))
-    return Trained(classifier, description(content, content.get("card", {})), classifier.settings)
+    return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)

@@ -23,9 +23,11 @@ class Network(Protocol):
 
     Attributes:
         class_names: one per class.
+        threshold: certainty below which it saw no digit (`digitrec.inference.doubt`); None if it never learnt to doubt.
     """
 
     class_names: tuple[str, ...]
+    threshold: float | None
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
@@ -61,6 +63,7 @@ class TorchNetwork:
 
         self._model = load_classifier(path)
         self.class_names = self._model.class_names
+        self.threshold = self._model.threshold
         channels, size = (self._model.hparams.get(name) for name in ("in_channels", "image_size"))
         if (channels, size) != (1, 28):
             raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")

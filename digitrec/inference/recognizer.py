@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.errors import DataError
-from digitrec.inference.networks import Images, OpenNetwork, open_network
+from digitrec.inference.doubt import objection
+from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
 from digitrec.pictures.digit import as_mnist, find_digit
 from digitrec.pictures.reading import Picture
 
@@ -28,7 +29,7 @@ class Reading:
 
     Attributes:
         label: name of the most probable class; None where no digit was found.
-        probabilities: of each class, by its name, the most probable first; empty where no digit was found.
+        probabilities: of each class, by its name, the most probable first; empty where nothing could be read at all.
         image: uint8 (28, 28), what the network saw, white ink on black.
         problem: why there is no label; None if there is one.
     """
@@ -41,7 +42,7 @@ class Reading:
     @property
     def confidence(self) -> float:
         """Probability of the label, 0 without one."""
-        return next(iter(self.probabilities.values()), 0.0)
+        return 0.0 if self.label is None else self.probabilities[self.label]
 
 
 class Recognizer:
@@ -97,8 +98,8 @@ class Recognizer:
     def _read(self, images: list[NDArray[np.uint8]]) -> list[Reading]:
         if not images:
             return []
-        names = self._network.class_names
-        return [_reading(names, *pair) for pair in zip(images, self._network(np.stack(images)), strict=True)]
+        seen = zip(images, self._network(np.stack(images)), strict=True)
+        return [_reading(self._network, image, probabilities) for image, probabilities in seen]
 
 
 def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
@@ -109,9 +110,10 @@ def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
         return str(error).partition("\n")[0].removeprefix(f"{name} ")
 
 
-def _reading(names: tuple[str, ...], image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:
-    if not image.any():
-        return Reading(None, {}, image, "not a digit: no ink found")
+def _reading(network: Network, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:
+    names = network.class_names
     order = np.argsort(-probabilities, kind="stable")
     ranked = {names[index]: float(probabilities[index]) for index in order}
+    if (reason := objection(image, probabilities, names, network.threshold)) is not None:
+        return Reading(None, ranked, image, f"not a digit: {reason}")
     return Reading(names[order[0]], ranked, image)

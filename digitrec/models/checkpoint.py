@@ -33,7 +33,17 @@ def load_classifier(path: str | Path) -> DigitClassifier:
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
+    model.threshold = _threshold(about, file)
     return model.eval()
+
+
+def _threshold(about: dict[str, Any], file: Path) -> float | None:
+    threshold = about.get("threshold")
+    if threshold is None:
+        return None
+    if not isinstance(threshold, float) or not 0 <= threshold <= 1:
+        raise CheckpointError(f"{file}: its threshold is {threshold!r}, expected a number from 0 to 1")
+    return threshold
 
 
 def read_content(file: Path) -> dict[str, Any]:

@@ -14,22 +14,25 @@ SUFFIX = ".safetensors"
 ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
 
 
-def write_portable(checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path) -> None:
+def write_portable(
+    checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path, threshold: float | None = None
+) -> None:
     """Write a checkpoint's weights and its description, without what only training needs.
 
     Args:
         checkpoint: as `read_checkpoint` gives it.
         card: facts for people: command, seed, accuracy, licence; plain values.
         file: ends in .safetensors.
+        threshold: certainty below which the network saw no digit, in [0, 1]; None if it never learnt to doubt.
     """
     weights = {name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}
-    save_file(weights, file, description(checkpoint, card))
+    save_file(weights, file, description({**checkpoint["digitrec"], "threshold": threshold}, card))
 
 
-def description(checkpoint: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:
-    """What travels with weights into any format, as JSON: `digitrec`, what names the network, and the `card`."""
-    about = {name: value for name, value in checkpoint["digitrec"].items() if name not in ONLY_FOR_TRAINING}
-    return {"digitrec": json.dumps(about), "card": json.dumps(dict(card))}
+def description(about: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:
+    """What travels with weights into any format, as JSON: `digitrec`, all that using them needs, and the `card`."""
+    needed = {name: value for name, value in about.items() if name not in ONLY_FOR_TRAINING}
+    return {"digitrec": json.dumps(needed), "card": json.dumps(dict(card))}
 
 
 def read_portable(file: Path) -> dict[str, Any]:

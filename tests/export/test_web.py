@@ -11,12 +11,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page
+from tests.export.browser import chromium, needs_chromium, served
 
 from digitrec.export import check, web_page
 from digitrec.export.trained import open_trained
 from digitrec.inference.recognizer import WEIGHTS, Recognizer
 from digitrec.pictures.digit import as_mnist
-from tests.export.browser import chromium, needs_chromium, served
 from tests.export.networks import NETWORKS, made, saved
 from tests.handwriting.digits import Digit
 
