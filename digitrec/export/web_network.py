@@ -15,6 +15,7 @@ from torch import Tensor
 from digitrec.export.check import Reader
 from digitrec.export.layers import Layer, run, take_apart
 from digitrec.export.trained import Trained
+from digitrec.inference.doubt import FINEST, MOST_INK
 
 MAGIC = b"digitrec"
 FORMAT = 1
@@ -33,6 +34,7 @@ def write(trained: Trained, file: Path) -> None:
         "name": trained.name,
         "about": json.loads(trained.metadata["digitrec"]),
         "card": json.loads(trained.metadata["card"]),
+        "limits": {"most_ink": MOST_INK, "finest": FINEST, "threshold": classifier.threshold},
         "mean": classifier.mean.item(),
         "std": classifier.std.item(),
         "layers": _placed(take_apart(classifier), weights),

@@ -1,7 +1,11 @@
-"""The exported page in a browser, held against Python."""
+"""The exported page in a real browser, held against Python."""
 
 import base64
+import json
+import re
+import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,17 +14,21 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page
-from tests.export.browser import chromium, needs_chromium, served
 
-from digitrec.export import check, web_page
+pytest.importorskip("playwright", reason="needs playwright: scripts/setup installs it")
+from playwright.sync_api import Browser, Page, expect
+
+from digitrec.export import check, web_network, web_page
 from digitrec.export.trained import open_trained
+from digitrec.inference.doubt import objection
 from digitrec.inference.recognizer import WEIGHTS, Recognizer
 from digitrec.pictures.digit import as_mnist
+from tests.app.drawn import ink_of, strokes_of
+from tests.app.hands import visit
+from tests.export.hosting import hosted
 from tests.export.networks import NETWORKS, made, saved
 from tests.handwriting.digits import Digit
 
-pytestmark = needs_chromium
 Ink = NDArray[np.uint8]
 READ = """async (inks) => {
   const { open, read } = await import("./reader.js");
@@ -33,6 +41,16 @@ READ = """async (inks) => {
     readings.push({ ...reading, image: Array.from(reading.image), milliseconds: performance.now() - begun });
   }
   return { about, readings };
+}"""
+REPLACED = """async (old) => {
+  for (let kept = [old]; kept.length !== 1 || kept[0] === old; kept = await caches.keys()) {
+    await new Promise((done) => setTimeout(done, 50));
+  }
+}"""
+COMPUTE = """async ([content, images]) => {
+  const { Network } = await import("./network.js");
+  const network = new Network(Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0)).buffer);
+  return { classes: network.classes, probabilities: images.map((image) => network.probabilities(image)) };
 }"""
 
 
@@ -88,14 +106,8 @@ ODD: dict[str, Ink] = {
     "a line that stands": np.full((77, 2), 200, np.uint8),
     "a block": np.full((90, 60), 255, np.uint8),
     "noise": np.random.default_rng(1).integers(0, 256, (64, 80), np.uint8),
-    "stripes": np.repeat(np.arange(100) % 4 < 2, 100).reshape(100, 100).astype(np.uint8) * 255,
+    "stripes": np.repeat(np.arange(100) // 10 % 2 == 0, 100).reshape(100, 100).astype(np.uint8) * 255,
 }
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +124,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(folder: Path, browser: Browser) -> Iterator[Page]:
-    with served(folder.parent) as address:
+    with hosted(folder.parent) as address:
         page = browser.new_page()
         page.goto(f"{address}digits/")
         yield page
@@ -120,18 +132,22 @@ def page(folder: Path, browser: Browser) -> Iterator[Page]:
 
 
 def test_the_same_ink_gives_the_same_image_and_probabilities(page: Page) -> None:
-    inks = drawn(400)
+    inks = drawn(300)
     found = read(page, inks)
     images = np.stack([as_mnist(shares(ink)) for ink in inks])
     assert np.abs(found.images - images).max() <= 1
-    assert (found.images == images).all(axis=(1, 2)).mean() > 0.97, "99.8 % of 400"
+    assert (found.images == images).all(axis=(1, 2)).mean() > 0.97, "99.7 % of 300"
     expected = Recognizer().probabilities(images)
     assert np.abs(found.probabilities - expected).max() < 1e-4
     assert (found.probabilities.argmax(1) == expected.argmax(1)).all()
-    assert (expected.argmax(1) == np.arange(400) % 10).mean() > 0.9, "so are these digits"
+    assert (expected.argmax(1) == np.arange(300) % 10).mean() > 0.9, "so are these digits"
     assert found.about["classes"] == list("0123456789")
     assert found.about["can"] == {"pictures": False, "correct": False, "peek": False}
-    assert float(np.median([reading["milliseconds"] for reading in found.readings])) < 15
+
+
+def test_a_reading_is_quick(page: Page) -> None:
+    found = read(page, [ink_of(8)] * 40)
+    assert min(reading["milliseconds"] for reading in found.readings[20:]) < 15, "5 ms; more where others work too"
 
 
 @pytest.mark.parametrize("what", ODD)
@@ -143,20 +159,99 @@ def test_odd_ink_is_read_alike_too(what: str, page: Page) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != "resnet18"])
-def test_networks_of_all_our_kinds_compute_alike(
-    kind: str, folder: Path, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(check, "MADE", 100)
-    monkeypatch.setenv("DIGITREC_DATA_DIR", str(tmp_path))
+def test_networks_of_all_our_kinds_compute_alike(kind: str, page: Page, tmp_path: Path) -> None:
     trained = open_trained(saved(made(kind, ("zero", "one", "<b>two</b>")), tmp_path / "network.ckpt"))
-    web_page.write(trained, tmp_path / "page")
-    inks = drawn(20)
-    with served(tmp_path / "page") as address:
+    web_network.write(trained, tmp_path / "network.bin")
+    images = torch.randint(256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(4)).byte()
+    content = base64.b64encode((tmp_path / "network.bin").read_bytes()).decode()
+    found = page.evaluate(COMPUTE, [content, images.flatten(1).tolist()])
+    with torch.inference_mode():
+        expected = trained.classifier(images).softmax(1)
+    assert np.array(found["probabilities"]) == pytest.approx(expected.numpy(), abs=1e-4)
+    assert found["classes"] == ["zero", "one", "<b>two</b>"]
+
+
+def test_what_is_no_digit_is_told_alike(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    trained = open_trained(WEIGHTS)
+    trained.classifier.threshold = 0.96
+    shutil.copytree(folder, tmp_path / "page")
+    web_network.write(trained, tmp_path / "page" / "network.bin")
+    inks = [*ODD.values(), *drawn(60)]
+    with hosted(tmp_path / "page") as address, visit(browser, address) as visitor:
+        found = read(visitor.page, inks)
+    reasons = [
+        objection(image.astype(np.uint8), probabilities.astype(np.float32), list("0123456789"), 0.96)
+        for image, probabilities in zip(found.images, found.probabilities, strict=True)
+    ]
+    for reading, reason in zip(found.readings, reasons, strict=True):
+        assert bare(reading["problem"]) == bare(reason and f"not a digit: {reason}")
+        assert (reading["label"] is None) == (reason is not None)
+    kinds = {bare(reason) for reason in reasons}
+    assert len(kinds) == 5, "all four reasons, and none"
+
+
+def bare(reason: str | None) -> str | None:
+    """A reason without its figures."""
+    return reason and re.sub(r"[\d.]+", "#", reason)
+
+
+def test_digits_drawn_on_the_page_are_read(browser: Browser, folder: Path) -> None:
+    with hosted(folder.parent) as address, visit(browser, f"{address}digits/") as visitor:
+        for label in range(10):
+            visitor.draw(strokes_of(label, 1))
+            visitor.hears(f"{label}, ")
+            visitor.clear()
+        for name in ("#choose", "#correct", "#inside"):
+            expect(visitor.page.locator(name)).to_be_hidden()
+        assert visitor.complaints == []
+        assert {asked.rpartition("/")[0] for asked in visitor.asked} == {f"{address}digits"}, "nothing from elsewhere"
+
+
+def test_it_works_without_a_connection_once_it_was_open(browser: Browser, folder: Path) -> None:
+    with ExitStack() as hosting:
+        address = hosting.enter_context(hosted(folder.parent))
+        with visit(browser, f"{address}digits/") as visitor:
+            visitor.page.evaluate("navigator.serviceWorker.ready.then(({ active }) => active.state)")
+            hosting.close()
+            visitor.page.reload()
+            expect(visitor.page.locator("#bars li")).to_have_count(10)
+            visitor.draw(strokes_of(6, 1))
+            visitor.hears("6, ")
+
+
+def test_a_new_export_replaces_the_one_that_was_kept(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "page")
+    with hosted(tmp_path / "page") as address, visit(browser, address) as visitor:
+        visitor.page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+        (old,) = visitor.page.evaluate("caches.keys()")
+        trained = open_trained(saved(made("mlp", tuple("abcdefghij")), tmp_path / "network.ckpt"))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(check, "_images", lambda data: (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "made"))
+            web_page.write(trained, tmp_path / "page")
+        visitor.page.evaluate("navigator.serviceWorker.getRegistration().then((found) => found.update())")
+        visitor.page.evaluate(REPLACED, old)
+        visitor.page.reload()
+        expect(visitor.page.locator("#bars li span").first).to_have_text("a")
+
+
+def test_a_network_that_is_none_is_named(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "page")
+    (tmp_path / "page" / "network.bin").write_text("<html>not here</html>", encoding="utf-8")
+    with hosted(tmp_path / "page") as address:
         page = browser.new_page()
         page.goto(address)
-        found = read(page, inks)
+        expect(page.locator("#trouble")).to_contain_text("was not written by digitrec.export")
         page.close()
-    with torch.inference_mode():
-        expected = trained.classifier(torch.from_numpy(found.images)[:, None].byte()).softmax(1)
-    assert found.probabilities == pytest.approx(expected.numpy(), abs=1e-4)
-    assert found.about["classes"] == ["zero", "one", "<b>two</b>"]
+
+
+def test_other_files_in_the_folder_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_images", lambda data: (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "made"))
+    trained = open_trained(saved(made("mlp"), tmp_path / "network.ckpt"))
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "CNAME").write_text("digits.example", encoding="utf-8")
+    for _ in range(2):
+        web_page.write(trained, tmp_path / "page")
+        assert (tmp_path / "page" / "CNAME").read_text(encoding="utf-8") == "digits.example"
+    kept = json.loads((tmp_path / "page" / "kept.js").read_text("utf-8").removeprefix("self.KEPT = ").rstrip(";\n"))
+    present = {path.name for path in (tmp_path / "page").iterdir()}
+    assert set(kept["files"]) == (present - {"CNAME", "kept.js", "service-worker.js"}) | {"./"}

@@ -4,28 +4,27 @@
 import { INK_SIDE, SIDE } from "./framing.js";
 
 const DIGITS = "0123456789";
-const MOST_INK = 0.7; // share of the digit's 20 x 20 pixels
-const FINEST = 4.5; // strokes that an inked row, or column, crosses on average
 
 /**
  * Say why an image shows no digit; null if it may show one.
+ * @param {{most_ink: number, finest: number, threshold: ?number}} limits the most ink, as a share of the digit's
+ *   20 x 20 pixels; the most strokes that an inked row or column crosses; the least certainty, null if there is none
  * @param {Uint8Array} image the 784 pixels that the network saw
  * @param {number[]} probabilities what it gave to each class
  * @param {string[]} classes their names
- * @param {?number} threshold least certainty of a digit; null asks only the image
  */
-export function objection(image, probabilities, classes, threshold) {
+export function objection(limits, image, probabilities, classes) {
   const ink = image.reduce((sum, byte) => sum + byte, 0) / 255 / INK_SIDE ** 2;
   if (ink === 0) return "no ink found";
   if (!classes.every((name) => name.length === 1 && DIGITS.includes(name))) return null;
-  if (ink > MOST_INK) return `ink covers ${percent(ink)} of it, of a digit at most ${percent(MOST_INK)}`;
+  if (ink > limits.most_ink) return `ink covers ${percent(ink)} of it, of a digit at most ${percent(limits.most_ink)}`;
   const strokes = Math.max(crossings(image, 1, SIDE), crossings(image, SIDE, 1));
-  if (strokes > FINEST) {
-    return `too fine a texture, ${strokes.toFixed(1)} strokes side by side, in a digit at most ${FINEST}`;
+  if (strokes > limits.finest) {
+    return `too fine a texture, ${strokes.toFixed(1)} strokes side by side, in a digit at most ${limits.finest}`;
   }
   const certainty = certaintyOf(probabilities);
-  if (threshold !== null && certainty < threshold) {
-    return `it looks like none (certainty ${certainty.toFixed(2)}, of digits at least ${threshold.toFixed(2)})`;
+  if (limits.threshold !== null && certainty < limits.threshold) {
+    return `it looks like none (certainty ${certainty.toFixed(2)}, of digits at least ${limits.threshold.toFixed(2)})`;
   }
   return null;
 }

@@ -6,7 +6,7 @@
 const MAGIC = "digitrec";
 const FORMAT = 1;
 
-/** The header: {format, name, about, card, mean, std, layers}, where a layer has a place in the weights the numbers. */
+/** The header: {format, name, about, card, limits, mean, std, layers}; in layers, numbers instead of places. */
 export function readFile(content) {
   const bytes = new Uint8Array(content);
   const text = new TextDecoder();

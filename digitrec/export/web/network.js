@@ -6,10 +6,10 @@ import { readFile } from "./network-file.js";
 export class Network {
   /** @param {ArrayBuffer} content of network.bin, as digitrec.export writes it */
   constructor(content) {
-    const { name, about, layers, mean, std } = readFile(content);
+    const { name, about, limits, mean, std, layers } = readFile(content);
     this.name = name;
     this.classes = about.class_names;
-    this.threshold = about.threshold ?? null; // see doubt.js
+    this.limits = limits; // see doubt.js
     this.layers = layers;
     this.mean = mean;
     this.std = std;

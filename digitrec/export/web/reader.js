@@ -32,7 +32,7 @@ export async function read(ink) {
   }
   const image = asMnist(ink);
   const probabilities = network.probabilities(image);
-  const reason = objection(image, probabilities, network.classes, network.threshold);
+  const reason = objection(network.limits, image, probabilities, network.classes);
   if (reason !== null) return { label: null, problem: `not a digit: ${reason}`, probabilities, image };
   const best = probabilities.indexOf(Math.max(...probabilities));
   return { label: network.classes[best], problem: null, probabilities, image };
@@ -40,7 +40,8 @@ export async function read(ink) {
 
 /** Keep all files in the browser, where it allows that: over HTTPS, or from this computer itself. */
 function keepForOffline() {
-  navigator.serviceWorker?.register(new URL("service-worker.js", import.meta.url)).catch((error) => {
+  const worker = new URL("service-worker.js", import.meta.url);
+  navigator.serviceWorker?.register(worker, { updateViaCache: "none" }).catch((error) => {
     console.info(`Not kept for offline use: ${error.message}`);
   });
 }

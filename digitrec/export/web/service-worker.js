@@ -1,6 +1,6 @@
 /**
  * Keeps the page's files in the browser, so that it works without a connection. All come from one export: a new one is
- * fetched whole beside the old, which goes when no page shows it any more.
+ * fetched whole beside the old before it takes its place, and seen when the page is opened or loaded again.
  */
 importScripts("kept.js"); // {version, files}, written by digitrec.export
 
@@ -8,8 +8,7 @@ const OURS = `digitrec ${self.registration.scope} `;
 const CACHE = OURS + self.KEPT.version;
 
 self.addEventListener("install", (event) => {
-  const files = self.KEPT.files.map((file) => new Request(file, { cache: "reload" }));
-  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(files)));
+  event.waitUntil(keep());
 });
 
 self.addEventListener("activate", (event) => {
@@ -19,6 +18,12 @@ self.addEventListener("activate", (event) => {
 self.addEventListener("fetch", (event) => {
   if (event.request.method === "GET") event.respondWith(kept(event.request));
 });
+
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(self.KEPT.files.map((file) => new Request(file, { cache: "reload" })));
+  await self.skipWaiting(); // on a phone, pages are hardly ever closed
+}
 
 async function dropOthers() {
   const names = await caches.keys();
