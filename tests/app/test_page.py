@@ -91,7 +91,7 @@ def test_a_pen_draws_wider_where_it_is_pressed(visitor: Visitor) -> None:
 
 def test_thin_and_thick_pens(visitor: Visitor) -> None:
     for name in ("Thin", "Thick"):
-        visitor.page.get_by_text(name, exact=True).click()
+        visitor.page.get_by_title(f"{name} pen").click()
         visitor.draw(strokes_of(4, 1))
         visitor.hears("4, ")
         visitor.clear()
@@ -176,7 +176,7 @@ def test_a_file_that_is_too_large_is_not_even_sent(visitor: Visitor, tmp_path: P
 
 def test_a_correction_is_kept_when_saved_and_not_before(browser: "Browser", tmp_path: Path) -> None:
     with serve(tmp_path) as server, visit(browser, server.url) as visitor:
-        expect(visitor.page.locator("#kept")).to_contain_text("in samples")
+        expect(visitor.page.locator("#kept")).to_contain_text("the folder samples")
         visitor.draw(strokes_of(7, 1))
         visitor.hears("7, ")
         visitor.page.get_by_text("1", exact=True).last.click()
