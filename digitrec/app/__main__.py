@@ -96,7 +96,9 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         another = "--port 0" if port == 0 else f"--port {port + 1 if port < 65535 else 0}"
-        reason = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror  # below 0: a name not found
+        reason = (
+            os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        )  # below 0: no such name
         raise DigitrecError(f"cannot listen at {host}, port {port}: {reason}; next: try {another}") from error
 
 
