@@ -96,9 +96,10 @@ def _listen(host: str, port: int) -> socket.socket:
         return socket.create_server(address[:2], family=family)
     except OSError as error:
         another = "--port 0" if port == 0 else f"--port {port + 1 if port < 65535 else 0}"
-        raise DigitrecError(
-            f"cannot listen at {host}, port {port}: {os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror}; next: try {another}"
-        ) from error
+        reason = (
+            os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        )  # below 0: no such name
+        raise DigitrecError(f"cannot listen at {host}, port {port}: {reason}; next: try {another}") from error
 
 
 def _welcome(addresses: "Addresses", name: str, arguments: argparse.Namespace) -> None:

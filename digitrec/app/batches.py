@@ -33,7 +33,7 @@ class Batches:
         """
         if len(self._waiting) >= WAITING:
             raise HTTPException(503, "too many drawings at once, wait a moment", {"Retry-After": "1"})
-        future = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
         self._waiting.append((ink, future))
         if self._working is None or self._working.done():
             self._working = asyncio.create_task(self._work())

@@ -20,6 +20,7 @@ from digitrec.app.batches import Batches
 from digitrec.app.limits import Addresses, Guard, read_body, refusal
 from digitrec.app.samples import Samples
 from digitrec.errors import DataError, DigitrecError
+from digitrec.inference.page import Digit
 from digitrec.inference.recognizer import Ink, Reading, Recognizer
 from digitrec.wording import first_line, shown
 
@@ -120,8 +121,14 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self._slow, function, *arguments)
 
     def _read_picture(self, content: bytes) -> dict[str, Any]:
-        reading = self._recognizer.read(content)
-        return {"width": 1, "height": 1, "text": reading.label or "", "digits": [{**self._plain(reading), "box": None}]}
+        page = self._recognizer.read_page(content)
+        found = [digit for line in page.lines for digit in sorted((*line.digits, *line.others), key=_left)]
+        return {
+            "width": page.width,
+            "height": page.height,
+            "text": page.text,
+            "digits": [{**self._plain(digit.reading), "box": _corner_and_size(digit)} for digit in found],
+        }
 
     def _plain(self, reading: Reading) -> dict[str, Any]:
         assert reading.image is not None, "only a picture that can't be read has none"
@@ -143,6 +150,15 @@ async def _ink(request: Request) -> Ink:
     if len(body) != width * height:
         raise HTTPException(400, f"{len(body):,} bytes, expected {width} x {height}, one for each pixel")
     return np.frombuffer(body, np.uint8).reshape(height, width).astype(np.float32) / np.float32(255)
+
+
+def _left(digit: Digit) -> int:
+    return digit.box.x
+
+
+def _corner_and_size(digit: Digit) -> list[int]:
+    box = digit.box
+    return [box.x, box.y, box.width, box.height]
 
 
 def _text(image: NDArray[np.uint8]) -> str:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from digitrec.errors import DataError
 from digitrec.inference.doubt import objection
 from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
+from digitrec.inference.page import Page, page_of
 from digitrec.pictures.digit import as_mnist, find_digit
+from digitrec.pictures.page import find_writing
 from digitrec.pictures.reading import Picture
 
 if TYPE_CHECKING:  # torch is imported only where the network needs it
@@ -91,6 +93,22 @@ class Recognizer:
         network = self._network
         return network.feature_maps(as_mnist(ink)) if isinstance(network, OpenNetwork) else []
 
+    def read_page(self, picture: Picture) -> Page:
+        """Read a picture of any number of digits: a postcode, a column of numbers, a form.
+
+        Raises:
+            DataError: the picture can't be read.
+        """
+        return page_of(find_writing(picture), self._read)
+
+    def read_pages(self, pictures: Iterable[Picture]) -> Iterator[Page]:
+        """Read any number of such pictures, one `Page` for each, in their order; a `problem` where one can't be read."""
+        for picture in pictures:
+            try:
+                yield self.read_page(picture)
+            except DataError as error:
+                yield Page((), problem=_short(error, picture))
+
     def probabilities(self, images: Images) -> NDArray[np.float32]:
         """Probabilities (N, C) of images uint8 (N, 28, 28) that are framed like MNIST's already."""
         return self._network(images)
@@ -103,11 +121,16 @@ class Recognizer:
 
 
 def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
-    name = str(picture) if isinstance(picture, str | Path) else "picture"
     try:
-        return find_digit(picture, name)
+        return find_digit(picture)
     except DataError as error:
-        return str(error).partition("\n")[0].removeprefix(f"{name} ")
+        return _short(error, picture)
+
+
+def _short(error: DataError, picture: Picture) -> str:
+    """What is wrong with a picture, without its name."""
+    name = str(picture) if isinstance(picture, str | Path) else "picture"
+    return str(error).partition("\n")[0].removeprefix(f"{name} ")
 
 
 def _reading(network: Network, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:

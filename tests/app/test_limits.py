@@ -80,7 +80,7 @@ def test_content_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) ->
         return {}
 
     monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
-    request = Request({"type": "http", "method": "POST", "headers": []}, silence)  # type: ignore[arg-type]
+    request = Request({"type": "http", "method": "POST", "headers": []}, silence)
     with pytest.raises(HTTPException) as refused:
         asyncio.run(read_body(request, 100))
     assert refused.value.status_code == 408

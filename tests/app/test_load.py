@@ -10,7 +10,7 @@ from digitrec.config import CONF_DIR
 
 @pytest.mark.slow
 def test_eight_people_draw_at_once_and_hardly_wait() -> None:
-    command = [CONF_DIR.parent / "scripts" / "load", "--seconds", "6", "--json"]
+    command = [str(CONF_DIR.parent / "scripts" / "load"), "--seconds", "6", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     figures = json.loads(done.stdout)
     assert figures["clients"] == 8

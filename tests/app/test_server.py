@@ -84,6 +84,7 @@ def test_the_inside_of_the_network_is_shown(served: Served) -> None:
         assert max(found.max() for found in maps) == 255
 
 
+@pytest.mark.slow
 def test_another_network_by_its_checkpoint(tmp_path: Path) -> None:
     saved: dict[str, object] = {"state_dict": (model := MLP()).state_dict()}
     model.on_save_checkpoint(saved)
@@ -97,8 +98,8 @@ def test_another_network_by_its_checkpoint(tmp_path: Path) -> None:
 # What it keeps
 
 
-def test_nothing_is_kept_unless_asked(tmp_path: Path) -> None:
-    with serve(tmp_path) as server:
+def test_nothing_is_kept_unless_asked_and_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
+    with serve(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)):
         server.read(ink_of(3))
         server.ask("/api/picture", file(3, "mouse", 1))
         server.ask(f"/api/peek?{size_of(ZERO)}", ZERO.tobytes())
@@ -107,6 +108,9 @@ def test_nothing_is_kept_unless_asked(tmp_path: Path) -> None:
         assert saved["counts"] == {"3": 1}
         assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")] == [saved["file"]]
         assert Path(saved["file"]).parent == Path("samples/3")
+        server.process.send_signal(signal.SIGINT)
+        _, errors = server.process.communicate(timeout=60)
+        assert (server.process.returncode, errors) == (130, "")
 
 
 @pytest.mark.parametrize(
@@ -370,17 +374,10 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, "error: the page needs uvicorn; next: pip install 'digitrec[app]'\n")
 
 
-def test_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
-    with serve(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)):
-        assert server.read(ink_of(7)).json["label"] == "7"
-        server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=10)
-        assert (server.process.returncode, errors) == (130, "")
-
-
+@pytest.mark.slow
 def test_beyond_this_machine_there_is_a_warning(tmp_path: Path) -> None:
     with serve(tmp_path, "--host", "0.0.0.0") as server:  # noqa: S104 - what is tested
         assert server.ask("/", headers={"Host": "evil.example"}).status == 403
         server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=10)
+        _, errors = server.process.communicate(timeout=60)
         assert errors == "warning: other machines reach it too, without a password (0.0.0.0)\n"

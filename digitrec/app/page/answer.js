@@ -1,6 +1,6 @@
 // What was read, as a large digit, bars, the image that the network saw, and words for those who don't see them.
 
-const SPOKEN_AFTER = 700; // milliseconds without a change: who listens wants the result, not its way there
+const SPOKEN_AFTER = 500; // milliseconds without a change: who listens wants the result, not its way there
 const WORTH_SAYING = 0.001; // probability of the second choice
 
 export class Answer {

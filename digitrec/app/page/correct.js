@@ -33,7 +33,7 @@ export class Correction {
       label.append(input, text);
       return label;
     }));
-    this.#kept.textContent = `Nothing is kept unless you press Save; then in ${folder}`;
+    this.#kept.textContent = `Nothing is kept unless you press Save. Then it goes into the folder ${folder}`;
     this.#update();
   }
 
@@ -70,7 +70,7 @@ export class Correction {
     try {
       const { file, counts } = await save(this.#sample, this.#label);
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-      this.#kept.textContent = `Saved as ${file}; ${total} so far, ${classesOf(counts)}`;
+      this.#kept.textContent = `Saved as ${file}. So far ${total}: ${classesOf(counts)}`;
     } catch (error) {
       this.#kept.textContent = `Not saved: ${error.message}`;
     }

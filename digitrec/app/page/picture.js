@@ -71,7 +71,7 @@ export class PictureView {
     const tag = document.createElement("b");
     tag.textContent = label ?? "?";
     button.append(tag);
-    const [x, y, width, height] = box ?? [0, 0, page.width, page.height];
+    const [x, y, width, height] = box;
     const place = this.#place(page);
     button.classList.toggle("high", place.top + (y / page.height) * place.height < 0.07);
     const style = {
