@@ -15,7 +15,7 @@ from digitrec.pictures.digit import find_digit
 from tests.handwriting.strange import STRANGE, sketch
 
 Images = NDArray[np.uint8]
-EACH = 200
+EACH = 100
 
 
 class Doubt(NamedTuple):
