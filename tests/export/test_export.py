@@ -1,4 +1,6 @@
 import json
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from tests.export.networks import made, saved
 from tests.handwriting.situations import file
 
 Read = Callable[[Tensor], Tensor]
+ROOT = Path(check.__file__).parents[2]
 IMAGES = torch.randint(256, (257, 1, 28, 28), generator=torch.Generator().manual_seed(1)).byte()
 
 
@@ -109,7 +112,7 @@ def test_all_that_is_known_of_the_network_is_in_the_file(shipped: Path) -> None:
 
 def test_the_file_says_nothing_of_where_it_was_made(shipped: Path) -> None:
     content = shipped.read_bytes()
-    for trace in (Path(check.__file__).parents[2], Path(torch.__file__).parents[1], Path.home(), ".py"):
+    for trace in (ROOT, Path(torch.__file__).parents[1], Path.home(), ".py"):
         assert str(trace).encode() not in content
 
 
@@ -119,6 +122,16 @@ def test_the_file_is_read_like_the_weights(shipped: Path) -> None:
         readings = [recognizer.read(file(label, "mouse", 7)) for recognizer in (ours, theirs)]
         assert [reading.label for reading in readings] == [str(label)] * 2
         assert readings[0].probabilities == pytest.approx(readings[1].probabilities, abs=1e-5)
+
+
+def test_the_documented_way_without_digitrec_works(shipped: Path, tmp_path: Path) -> None:
+    (program,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "EXPORT.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    shutil.copy(shipped, tmp_path / "digits.onnx")
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "['1', '7']\n"
 
 
 def test_torch_is_not_imported_for_it(shipped: Path, tmp_path: Path) -> None:
