@@ -125,9 +125,8 @@ def test_the_file_is_read_like_the_weights(shipped: Path) -> None:
 
 
 def test_the_documented_way_without_digitrec_works(shipped: Path, tmp_path: Path) -> None:
-    (program,) = re.findall(
-        r"```python\n(.*?)```", (ROOT / "docs" / "EXPORT.md").read_text(encoding="utf-8"), re.DOTALL
-    )
+    page = (ROOT / "docs" / "EXPORT.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     shutil.copy(shipped, tmp_path / "digits.onnx")
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)

@@ -136,7 +136,7 @@ def test_the_same_ink_gives_the_same_image_and_probabilities(page: Page) -> None
     found = read(page, inks)
     images = np.stack([as_mnist(shares(ink)) for ink in inks])
     assert np.abs(found.images - images).max() <= 1
-    assert (found.images == images).all(axis=(1, 2)).mean() > 0.97, "99.7 % of 300"
+    assert (found.images == images).all(axis=(1, 2)).mean() > 0.97, "all of them, but a sum may be rounded otherwise"
     expected = Recognizer().probabilities(images)
     assert np.abs(found.probabilities - expected).max() < 1e-4
     assert (found.probabilities.argmax(1) == expected.argmax(1)).all()
@@ -199,7 +199,7 @@ def test_digits_drawn_on_the_page_are_read(browser: Browser, folder: Path) -> No
     with hosted(folder.parent) as address, visit(browser, f"{address}digits/") as visitor:
         for label in range(10):
             visitor.draw(strokes_of(label, 1))
-            visitor.hears(f"{label}, ")
+            expect(visitor.page.locator("#digit")).to_have_text(str(label))
             visitor.clear()
         for name in ("#choose", "#correct", "#inside"):
             expect(visitor.page.locator(name)).to_be_hidden()
