@@ -14,6 +14,7 @@ from digitrec.export.trained import Trained
 
 PAGE = Path(__file__).parent.parent / "app" / "page"  # its reader.js asks the app's server
 READER = Path(__file__).parent / "web"
+HEAD = '<link rel="manifest" href="page.webmanifest">\n<script src="from-file.js" defer></script>\n</head>'
 NETWORK = "network.bin"
 WORKER = "service-worker.js"
 KEPT = "kept.js"  # which files the service worker keeps, and the name of this set of them
@@ -29,6 +30,8 @@ def write(trained: Trained, folder: Path) -> Agreement:
     try:
         agreed = write_checked(folder / NETWORK, partial(web_network.write, trained), web_network.opened, trained)
         files = [NETWORK, *_copy(PAGE, folder), *_copy(READER, folder)]
+        index = folder / "index.html"
+        index.write_text(index.read_text("utf-8").replace("</head>", HEAD), encoding="utf-8")
         kept = json.dumps(_kept(folder, sorted({*files} - {WORKER})))
         (folder / KEPT).write_text(f"self.KEPT = {kept};\n", encoding="utf-8")
     except OSError as error:

@@ -244,6 +244,19 @@ def test_a_network_that_is_none_is_named(browser: Browser, folder: Path, tmp_pat
         page.close()
 
 
+def test_a_page_opened_as_a_file_says_what_to_do(browser: Browser, folder: Path) -> None:
+    page = browser.new_page()
+    page.goto((folder / "index.html").as_uri())
+    expect(page.get_by_role("alert")).to_contain_text("python -m http.server")
+    page.close()
+
+
+def test_a_phone_can_keep_it_among_its_programs(page: Page) -> None:
+    manifest = page.evaluate("fetch(document.querySelector('link[rel=manifest]').href).then((found) => found.json())")
+    for name in (manifest["start_url"], manifest["icons"][0]["src"]):
+        assert page.evaluate("(name) => fetch(name).then(({ status }) => status)", name) == 200
+
+
 def test_other_files_in_the_folder_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "_images", lambda data: (torch.zeros(2, 1, 28, 28, dtype=torch.uint8), "made"))
     trained = open_trained(saved(made("mlp"), tmp_path / "network.ckpt"))
