@@ -116,8 +116,6 @@ def ink_level(contrast: Plane) -> float:
     return float(np.quantile(marked, 0.7)) if marked.size else 0.0
 
 
-
-
 def without_table(ink: Plane, height: float) -> Plane:
     """Ink (H, W) in [0, 1] without lines that are far longer than digits are high.
 
@@ -137,7 +135,9 @@ def _without_long_lines(ink: Plane, height: float) -> Plane:
             break
         straight = shear(ink, slope)
         lines = _long(straight, length, LINE)
-        ink = shear(mended(straight, ndimage.binary_dilation(lines, np.ones((3, 1), bool)), _thickness(lines) + 2), -slope)
+        ink = shear(
+            mended(straight, ndimage.binary_dilation(lines, np.ones((3, 1), bool)), _thickness(lines) + 2), -slope
+        )
     return ink
 
 

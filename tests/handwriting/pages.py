@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Generator, default_rng
@@ -22,7 +22,7 @@ class Source(NamedTuple):
     """Whose digits: a data set, one of its splits, and from which image on."""
 
     name: str = "mnist"
-    split: str = "test"
+    split: Literal["train", "test"] = "test"
     first: int = 0
 
 
@@ -75,10 +75,11 @@ def _glyph(rng: Generator, source: Source, height: int, slant: float) -> tuple[s
 def _leaning(ink: Array, slant: float) -> Array:
     if not slant:
         return ink
-    height, width = ink.shape
+    height = len(ink)
     more = int(abs(slant) * height) + 1
     wide = Image.fromarray(np.pad(ink, ((0, 0), (more, more))).astype(np.float32))
-    bent = wide.transform(wide.size, Image.Transform.AFFINE, (1, slant, -slant * height / 2, 0, 1, 0), Image.Resampling.BICUBIC)
+    shear = (1, slant, -slant * height / 2, 0, 1, 0)
+    bent = wide.transform(wide.size, Image.Transform.AFFINE, shear, Image.Resampling.BICUBIC)
     return cropped(np.asarray(bent).clip(0, 1))
 
 
