@@ -44,10 +44,10 @@ class Costs:
         nothing: ink that is no digit, per usual height of its longer side.
     """
 
-    cut: float = 0.02
+    cut: float = 0.015
     crossed: float = 0.1
-    gap: float = 1.6
-    low: float = 3.3
+    gap: float = 4.0
+    low: float = 4.5
     wide: float = 0.12
     nothing: float = 2.0
 
