@@ -31,7 +31,9 @@ def main() -> None:
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, pattern, or - for standard input")
     parser.add_argument("--many", action="store_true", help="several digits on each picture, in lines")
     parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
-    parser.add_argument("--format", choices=ONE.writers, default="table", help="of what is printed (default: %(default)s)")
+    parser.add_argument(
+        "--format", choices=ONE.writers, default="table", help="of what is printed (default: %(default)s)"
+    )
     parser.add_argument("--explain", type=Path, metavar="DIR", help="write there what was seen of each picture")
     arguments = parser.parse_args()
     try:
@@ -181,6 +183,7 @@ def _explain(reading: Reading, folder: Path, name: str) -> None:
     """Write the 28x28 image that the network saw, enlarged tenfold."""
     from PIL import Image
 
+    assert reading.image is not None
     seen = Image.fromarray(reading.image).resize((280, 280), Image.Resampling.NEAREST)
     seen.save(folder / f"{Path(name).name}_{reading.label or 'none'}.png")
 

@@ -11,7 +11,7 @@ SURE_FROM = 0.9  # confidence
 
 
 def draw_page(picture: Picture, page: Page) -> Image.Image:
-    """The picture with what was read: green boxes around digits, orange ones around unsure digits, grey around the rest.
+    """The picture with what was read: boxes green around digits, orange around unsure ones, grey around the rest.
 
     Args:
         picture: what was read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import inf, log
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 Read = Callable[[list[Bytes]], "list[Reading]"]
 Found = tuple[Box, "Reading"]
 
+# Width over height of MNIST's training digits: median and standard deviation of each.
+ASPECTS = {
+    "0": (0.90, 0.19), "1": (0.40, 0.20), "2": (0.95, 0.23), "3": (0.80, 0.17), "4": (0.80, 0.17),
+    "5": (0.90, 0.26), "6": (0.70, 0.16), "7": (0.75, 0.17), "8": (0.75, 0.17), "9": (0.65, 0.14),
+}  # fmt: skip
+ANY_ASPECT = 0.80, 0.22
 MOST = 7  # pieces of a digit
 WIDEST = 1.6  # usual heights of a digit that is made of pieces
 
@@ -33,16 +40,16 @@ class Costs:
         crossed: a width of the pen that a cut crosses.
         gap: paper within a digit, per usual height.
         low: a digit that is low, per usual height that it lacks of three quarters.
-        wide: a digit that is wider than high, per usual height.
+        wide: a digit that is wider than it usually is, per squared standard deviation.
         nothing: ink that is no digit, per usual height of its longer side.
     """
 
-    cut: float = 0.25
-    crossed: float = 0.15
-    gap: float = 2.0
-    low: float = 3.0
-    wide: float = 2.0
-    nothing: float = 2.5
+    cut: float = 0.015
+    crossed: float = 0.1
+    gap: float = 4.0
+    low: float = 4.5
+    wide: float = 0.12
+    nothing: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,8 @@ def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[
     if reading.label is None:
         return reading, nothing
     low = costs.low * max(0.0, 0.75 - span.box.height / height)
-    wide = costs.wide * max(0.0, span.box.width - span.box.height) / height
+    usual, spread = ASPECTS.get(reading.label, ANY_ASPECT)
+    wide = costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2
     cost = low + wide - log(max(reading.confidence, 1e-9))
     if cost <= nothing:
         return reading, cost
@@ -104,7 +112,7 @@ def _cheapest(
     line: Sequence[Piece], judged: Sequence[tuple[Span, Reading, float]], height: float, costs: Costs
 ) -> list[Found]:
     """The split of a line that costs least, by dynamic programming over where digits end."""
-    ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None)] + [(inf, None, None)] * len(line)
+    ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None), *[(inf, None, None)] * len(line)]
     for span, reading, cost in sorted(judged, key=lambda one: one[0].last):
         total = ways[span.first][0] + cost + _parted(line[span.first : span.last], height, costs)
         if total < ways[span.last][0]:
@@ -121,7 +129,7 @@ def _parted(pieces: Sequence[Piece], height: float, costs: Costs) -> float:
     """What it costs to part pieces from those on their left, and to bridge paper between them."""
     first = pieces[0].cut
     cost = 0.0 if first is None else costs.cut + costs.crossed * first
-    for before, after in zip(pieces, pieces[1:], strict=False):
+    for before, after in pairwise(pieces):
         if after.cut is None:
             cost += costs.gap * max(0.0, after.box.x - before.box.right) / height
     return cost

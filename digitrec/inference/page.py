@@ -102,9 +102,7 @@ def _upright(box: Box, writing: Writing) -> Box:
 
 
 def _words(row: Sequence[Digit], begins: Sequence[int]) -> tuple[tuple[Digit, ...], ...]:
-    return tuple(
-        tuple(row[start:end]) for start, end in zip(begins, [*begins[1:], len(row)], strict=True)
-    )
+    return tuple(tuple(row[start:end]) for start, end in zip(begins, [*begins[1:], len(row)], strict=True))
 
 
 def _why_none(rows: Sequence[Sequence[Digit]]) -> str:

@@ -102,7 +102,7 @@ class Recognizer:
         return page_of(find_writing(picture), self._read)
 
     def read_pages(self, pictures: Iterable[Picture]) -> Iterator[Page]:
-        """Read any number of such pictures, one `Page` for each, in their order; a `problem` where one can't be read."""
+        """Read any number of such pictures, a `Page` for each, in their order; a `problem` where one can't be read."""
         for picture in pictures:
             try:
                 yield self.read_page(picture)

@@ -11,7 +11,7 @@ Columns = NDArray[np.intp]
 LENGTH = 0.02  # what a pixel of a path costs, beside the ink on it
 SIDEWAYS = 0.15  # what a step aside costs
 STROKES = 3.5  # widths of the pen that a path may cross
-TOUCH = 0.25  # ink, in pixels, that a path which parts a mark crosses at least
+LEAST = 0.25  # of the ink of an upright stroke: a path that has less on either side parts nothing
 APART = 0.12  # of the usual height, between paths, and from the ends
 MOST = 6  # paths per usual height of the mark's width
 
@@ -48,17 +48,19 @@ def find_cuts(ink: Plane, height: float, pen: float) -> list[Cut]:
     cost[:margin] = cost[len(cost) - margin :] = np.inf
     cuts: list[Cut] = []
     most = round(MOST * ink.shape[1] / height) + 1
+    up_to = np.pad(ink.cumsum(axis=1), ((0, 0), (1, 0)))
     while len(cuts) < most and cost.min() <= STROKES * pen:
         level = np.flatnonzero(cost <= cost.min() + 1e-3)
         column = int(level[len(level) // 2])  # the middle of a gap
         above = _followed(came_down[: middle + 1], column)
         below = _followed(came_up[: len(ink) - middle], column)
         path = np.concatenate([above, below[::-1][1:]])
-        crossed = float(ink[np.arange(len(ink)), path].sum())
-        if crossed < TOUCH:  # it goes around the mark
+        rows = np.arange(len(ink))
+        left = float(up_to[rows, path].sum())
+        if min(left, float(ink.sum()) - left) < LEAST * height * pen:  # it goes around the mark
             cost[column] = np.inf
             continue
-        cuts.append(Cut(path, crossed / pen))
+        cuts.append(Cut(path, float(ink[rows, path].sum()) / pen))
         cost[max(0, column - margin) : column + margin + 1] = np.inf
     return _in_order(cuts)
 
@@ -88,5 +90,5 @@ def _followed(steps: NDArray[np.int8], column: int) -> Columns:
 
 def _in_order(cuts: list[Cut]) -> list[Cut]:
     cuts.sort(key=lambda cut: float(cut.columns.mean()))
-    columns = np.maximum.accumulate([cut.columns for cut in cuts], axis=0) if cuts else []
+    columns = np.maximum.accumulate([cut.columns for cut in cuts], axis=0) if cuts else ()
     return [Cut(path, cut.ink) for path, cut in zip(columns, cuts, strict=True)]

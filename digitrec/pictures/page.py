@@ -93,9 +93,7 @@ def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], siz
     groups = _stacked(seen, height)
     pen = max(1.0, stroke_width(crop(ink_of(seen[:8], ink, numbers, seen[:8]))))
     rows = rows_of([group.box for group in groups], height)
-    lines = [
-        [piece for n in row for piece in _pieces(groups[n], ink, numbers, seen, height, pen)] for row in rows
-    ]
+    lines = [[piece for n in row for piece in _pieces(groups[n], ink, numbers, seen, height, pen)] for row in rows]
     return Writing([line for line in lines if line], height, max(size) / max(ink.shape), size)
 
 
@@ -133,7 +131,9 @@ def _stacked(marks: Sequence[Mark], height: float) -> list[_Group]:
     while joined:
         joined = False
         for place, upper in enumerate(groups):
-            lower = next((other for other in groups[place + 1 :] if _is_stacked(upper.box, other.box, height, len(marks))), None)
+            lower = next(
+                (other for other in groups[place + 1 :] if _is_stacked(upper.box, other.box, height, len(marks))), None
+            )
             if lower is not None:
                 groups = [group for group in groups if group not in (upper, lower)]
                 groups.append(_Group(upper.marks + lower.marks, around([upper.box, lower.box])))

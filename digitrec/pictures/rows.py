@@ -1,7 +1,8 @@
 """Which marks of a page form a line of writing, and where its words end."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, TypeVar
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,9 +45,6 @@ class Boxed(NamedTuple):
     number: int
 
 
-Anything = TypeVar("Anything")
-
-
 def around(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds all of them."""
     left, top = min(box.x for box in boxes), min(box.y for box in boxes)
@@ -63,7 +61,8 @@ def usual_height(boxes: Sequence[Box], areas: Sequence[int]) -> float:
 def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:
     """Numbers of the boxes of each line, lines from top to bottom and boxes from left to right.
 
-    Lines may be askew by up to 27 degrees, each in its own way. Low boxes go to the line that they stand in, or to none.
+    Lines may be askew by up to 27 degrees, each in its own way. Low boxes go to the line that they stand in,
+    or to none.
 
     Args:
         boxes: of marks.
@@ -135,8 +134,11 @@ def words_of(rows: Sequence[Sequence[Box]], height: float) -> list[list[int]]:
         rows: boxes of digits.
         height: usual height of a digit.
     """
-    gaps = [[after.x - before.right for before, after in zip(row, row[1:], strict=False)] for row in rows]
+    gaps = [[after.x - before.right for before, after in pairwise(row)] for row in rows]
     pooled = [gap for row in gaps for gap in row]
     usual = max(float(np.median(pooled)) if pooled else 0.0, 0.0)
     least = max(WORD * height, WIDER * usual)
-    return [[0] * bool(row) + [n for n, gap in enumerate(of_row, start=1) if gap > least] for row, of_row in zip(rows, gaps, strict=True)]
+    return [
+        [0] * bool(row) + [n for n, gap in enumerate(of_row, start=1) if gap > least]
+        for row, of_row in zip(rows, gaps, strict=True)
+    ]

@@ -64,7 +64,7 @@ def mended(plane: Plane, covered: Mask, gap: int) -> Plane:
 def _slope_of_rules(contrast: Plane) -> float | None:
     """The slope at which rows differ most in what they have in common from end to end; None if nowhere."""
     blocks = _blocks(contrast)
-    width = contrast.shape[1] / blocks.shape[1]
+    width = max(1, contrast.shape[1] // BLOCKS)
 
     def spread(slope: float) -> float:
         return float(np.square(_rules(shear(blocks, slope * width))).sum())
@@ -95,8 +95,8 @@ def _blocks(plane: Plane) -> Plane:
     width = plane.shape[1] // BLOCKS
     if width < 2:
         return plane
-    surplus = plane.shape[1] - width * BLOCKS
-    even = plane[:, surplus // 2 : surplus // 2 + width * BLOCKS]
+    start = (plane.shape[1] - width * BLOCKS) // 2
+    even = plane[:, start : start + width * BLOCKS]
     blocks: Plane = even.reshape(len(plane), BLOCKS, width).mean(axis=2)
     return blocks
 
@@ -114,8 +114,6 @@ def ink_level(contrast: Plane) -> float:
     strongest = float(contrast.max())
     marked = contrast[contrast > strongest / 2]
     return float(np.quantile(marked, 0.7)) if marked.size else 0.0
-
-
 
 
 def without_table(ink: Plane, height: float) -> Plane:
@@ -137,7 +135,9 @@ def _without_long_lines(ink: Plane, height: float) -> Plane:
             break
         straight = shear(ink, slope)
         lines = _long(straight, length, LINE)
-        ink = shear(mended(straight, ndimage.binary_dilation(lines, np.ones((3, 1), bool)), _thickness(lines) + 2), -slope)
+        ink = shear(
+            mended(straight, ndimage.binary_dilation(lines, np.ones((3, 1), bool)), _thickness(lines) + 2), -slope
+        )
     return ink
 
 

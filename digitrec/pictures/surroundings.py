@@ -97,8 +97,8 @@ def _paper(zones: NDArray[np.int32]) -> Mask:
     areas[0] = 0
     for number in np.argsort(-areas)[:3]:
         if areas[number] >= SHEET * zones.size and _is_sheet(zones == number):
-            return zones == number
-    return zones == int(np.argmax(areas))
+            return np.asarray(zones == number)
+    return np.asarray(zones == int(np.argmax(areas)))
 
 
 def _is_sheet(zone: Mask) -> bool:
@@ -113,7 +113,7 @@ def _is_sheet(zone: Mask) -> bool:
 
 
 def squareness(shape: Mask) -> float:
-    """Share that a shape fills of the smallest rectangle around it, which may be askew by 15 degrees: (H, W) -> [0, 1]."""
+    """Share that a shape (H, W) fills of the smallest rectangle around it, which may be askew by 15 degrees."""
     y, x = np.nonzero(shape & ~ndimage.binary_erosion(shape))
     if not len(x):
         return 0.0
@@ -124,7 +124,7 @@ def squareness(shape: Mask) -> float:
 
 
 def _beyond(paper: Mask, plain: Plane) -> Mask:
-    """What is no paper and reaches a corner or along an edge, if a sharp edge parts it from a sheet with something on it."""
+    """What reaches a corner or along an edge, if a sharp edge parts it from a sheet with something on it."""
     numbers, count = ndimage.label(~paper)
     found = np.zeros_like(paper)
     for number in range(1, count + 1):
@@ -160,7 +160,9 @@ def _papered(colours: Colours, desk: _Desk) -> Colours:
     mask = ndimage.binary_dilation(desk.mask, np.ones((3, 3), bool), iterations=2)
     rows, columns = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
     filled = ndimage.gaussian_filter(desk.reduced[rows, columns], (1.5, 1.5, 0))
-    planes = [_resize(np.ascontiguousarray(filled[..., c]), (width, height), Image.Resampling.BILINEAR) for c in range(3)]
+    planes = [
+        _resize(np.ascontiguousarray(filled[..., c]), (width, height), Image.Resampling.BILINEAR) for c in range(3)
+    ]
     covered = _resize(mask.astype(np.float32), (width, height), Image.Resampling.NEAREST) > 0
     return np.where(covered[..., None], np.stack(planes, axis=2), colours)
 

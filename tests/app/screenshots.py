@@ -51,7 +51,7 @@ def drawn(browser: Browser, server: Served, name: str, label: int, inside: bool 
 def several(browser: Browser, server: Served, name: str, **options: Any) -> None:
     """A picture of a postcode."""
     with visit(browser, server.url, **options) as visitor:
-        visitor.drop(postcode("90210"), "image/jpeg")
+        visitor.drop(postcode("90210").file, "image/jpeg")
         visitor.hears("Read: ")
         keep(visitor.page.screenshot(), name)
 

@@ -11,8 +11,10 @@ import pytest
 pytest.importorskip("playwright", reason="needs playwright: scripts/setup installs it")
 from playwright.sync_api import expect
 
+from digitrec.inference.recognizer import Recognizer
 from tests.app.drawn import strokes_of
 from tests.app.hands import Visitor, visit
+from tests.app.postcode import postcode
 from tests.app.serving import Served, serve
 from tests.handwriting.situations import file
 
@@ -31,6 +33,10 @@ def visitor(browser: "Browser", served: Served) -> Iterator[Visitor]:
 
 def garbage(size: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + bytes(size)
+
+
+def samples_of(served: Served) -> set[str]:
+    return {str(path.relative_to(served.samples)) for path in served.samples.rglob("*.png")}
 
 
 # Drawing
@@ -154,6 +160,38 @@ def test_a_picture_is_read_however_it_comes(visitor: Visitor) -> None:
     visitor.hears("6, ")
 
 
+def test_several_digits_are_read_and_each_is_in_its_box(visitor: Visitor) -> None:
+    picture = postcode("90210")
+    visitor.drop(picture.file, "image/jpeg")
+    visitor.hears("Read: 90210")
+    expect(visitor.page.locator("#text")).to_have_text("90210")
+    stage = visitor.page.locator("#stage").bounding_box()
+    boxes = visitor.page.locator("#boxes button").all()
+    assert stage is not None
+    scale = stage["width"] / picture.width
+    for button, digit, (left, right) in zip(boxes, "90210", picture.columns, strict=True):
+        box = button.bounding_box()
+        assert box is not None
+        assert [box["x"], box["x"] + box["width"]] == pytest.approx(
+            [stage["x"] + scale * left, stage["x"] + scale * right], abs=12
+        )
+        button.click()
+        expect(visitor.page.locator("#digit")).to_have_text(digit)
+        expect(button).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, served: Served) -> None:
+    visitor.drop(postcode("90210").file, "image/jpeg")
+    visitor.hears("Read: ")
+    visitor.page.locator("#boxes button").nth(3).click()
+    before = samples_of(served)
+    visitor.page.get_by_role("radio", name="4").check(force=True)
+    visitor.page.get_by_role("button", name="Save as 4").click()
+    expect(visitor.page.locator("#kept")).to_contain_text("Saved as samples/4/")
+    (sample,) = samples_of(served) - before
+    assert Recognizer().read(served.samples / sample).label == "1"
+
+
 @pytest.mark.parametrize("content", [garbage(500), b"", b"not a picture at all", file(3, "mouse", 1)[:300]])
 def test_a_file_that_is_no_picture_is_said(browser: "Browser", served: Served, content: bytes) -> None:
     with visit(browser, served.url) as visitor:
@@ -172,10 +210,6 @@ def test_a_file_that_is_too_large_is_not_even_sent(visitor: Visitor, tmp_path: P
 
 
 # Corrections
-
-
-def samples_of(served: Served) -> set[str]:
-    return {str(path.relative_to(served.samples)) for path in served.samples.rglob("*.png")}
 
 
 def test_a_correction_is_kept_when_saved_and_not_before(visitor: Visitor, served: Served) -> None:

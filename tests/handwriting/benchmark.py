@@ -1,7 +1,7 @@
 """How well pages are read: python -m tests.handwriting.benchmark [--pages 100] [--split test] [--checkpoint ...].
 
-A page counts as exact when its whole text, with spaces and ends of lines, is what was written. Digits count as read when an
-alignment of the two texts with least changes keeps them; digits that were not there count as errors, too.
+A page counts as exact when its whole text, with spaces and ends of lines, is what was written. Digits count as read
+when an alignment of the two texts with least changes keeps them; digits that were not there count as errors, too.
 """
 
 import argparse

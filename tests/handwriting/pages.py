@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable
 from functools import cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.random import Generator, default_rng
@@ -22,7 +22,7 @@ class Source(NamedTuple):
     """Whose digits: a data set, one of its splits, and from which image on."""
 
     name: str = "mnist"
-    split: str = "test"
+    split: Literal["train", "test"] = "test"
     first: int = 0
 
 
@@ -42,7 +42,8 @@ class Layout(NamedTuple):
 
     Attributes:
         words: of each line, the numbers of digits of its words.
-        space: between digits, from the lowest to the highest; None makes them touch.
+        space: between digits, from the lowest to the highest; None pushes them together until they touch.
+        nested: how far a digit may be pushed over the end of the one before it.
         lines: number of lines, from the lowest to the highest.
         jump: how far a digit may lie above or below the line.
         slope: how far a line may rise or sink, per length.
@@ -51,6 +52,7 @@ class Layout(NamedTuple):
 
     words: tuple[tuple[int, ...], ...] = ((5,), (3, 4), (4,), (2, 3, 2))
     space: tuple[float, float] | None = (0.12, 0.35)
+    nested: float = 0.1
     lines: tuple[int, int] = (1, 3)
     jump: float = 0.05
     slope: float = 0.01
@@ -75,10 +77,11 @@ def _glyph(rng: Generator, source: Source, height: int, slant: float) -> tuple[s
 def _leaning(ink: Array, slant: float) -> Array:
     if not slant:
         return ink
-    height, width = ink.shape
+    height = len(ink)
     more = int(abs(slant) * height) + 1
     wide = Image.fromarray(np.pad(ink, ((0, 0), (more, more))).astype(np.float32))
-    bent = wide.transform(wide.size, Image.Transform.AFFINE, (1, slant, -slant * height / 2, 0, 1, 0), Image.Resampling.BICUBIC)
+    shear = (1, slant, -slant * height / 2, 0, 1, 0)
+    bent = wide.transform(wide.size, Image.Transform.AFFINE, shear, Image.Resampling.BICUBIC)
     return cropped(np.asarray(bent).clip(0, 1))
 
 
@@ -112,7 +115,7 @@ def _line(layout: Layout, rng: Generator, source: Source, height: int) -> tuple[
             label, ink = _glyph(rng, source, height, slant + rng.uniform(-0.1, 0.1) * bool(layout.slant))
             middle = room[0] / 2 + slope * right + rng.uniform(-layout.jump, layout.jump) * height
             top = int(np.clip(middle + height / 2 - ink.shape[0], 0, room[0] - ink.shape[0]))
-            left = _beside(canvas, ink, top, right, layout.space, rng, height) if number else right
+            left = _beside(canvas, ink, top, right, layout, rng, height) if number else right
             part = canvas[top : top + ink.shape[0], left : left + ink.shape[1]]
             np.maximum(part, ink, out=part)
             boxes.append(Box(left, top, ink.shape[1], ink.shape[0]))
@@ -120,17 +123,15 @@ def _line(layout: Layout, rng: Generator, source: Source, height: int) -> tuple[
     return canvas[:, :right], text, boxes
 
 
-def _beside(
-    canvas: Array, ink: Array, top: int, right: int, space: tuple[float, float] | None, rng: Generator, height: int
-) -> int:
+def _beside(canvas: Array, ink: Array, top: int, right: int, layout: Layout, rng: Generator, height: int) -> int:
     """Where the next digit begins: after some space, or so that it touches the ink on its left."""
-    if space is not None:
-        return right + int(rng.uniform(*space) * height)
+    if layout.space is not None:
+        return right + int(rng.uniform(*layout.space) * height)
     rows = canvas[top : top + ink.shape[0]] > 0.5
     ends = np.where(rows.any(axis=1), rows.shape[1] - rows[:, ::-1].argmax(axis=1), 0)
     begins = np.where((ink > 0.5).any(axis=1), (ink > 0.5).argmax(axis=1), ink.shape[1])
     touching = int((ends - begins).max())
-    return max(int(right - 0.45 * height), touching - max(1, round(rng.uniform(0.0, 0.04) * height)))
+    return max(int(right - layout.nested * height), touching - max(1, round(rng.uniform(0.0, 0.04) * height)))
 
 
 Taker = Callable[[Array, Generator, int], Image.Image]
@@ -206,6 +207,7 @@ EFFECTS = {
     "slanted writing": Effect(clean, Layout(slant=0.45, slope=0.12, jump=0.1)),
     "perspective": Effect(perspective),
     "touching digits": Effect(clean, Layout(space=None)),
+    "crowded digits": Effect(clean, Layout(space=None, nested=0.45)),
     "column": Effect(clean, Layout(words=((1,), (2,), (3,), (4,)), lines=(5, 8))),
     "form": Effect(cells, Layout(lines=(1, 1))),
     "all but touching": Effect(all_at_once, Layout(slant=0.25, slope=0.04)),

@@ -101,16 +101,13 @@ def test_pictures_that_cannot_be_read_do_not_stop_the_others(recognizer: Recogni
     assert readings[1].problem == "cannot be read as a picture: no known image format."
 
 
-UNREAD = {"framed_canvas"}  # the line around it is taken for the digit
-
-
-@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name not in UNREAD])
+@pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_picture_as_people_send_it_is_read(situation: str, recognizer: Recognizer) -> None:
-    """Of 20 each, 99 % were read right; a situation as such must not fail. Paper on a dark desk is the hardest."""
+    """Of 10 each, 99.5 % were read right; a situation as such must not fail."""
     numbers = [0, 2, 4, 5, 8]
     readings = recognizer.read_all([file(label, situation, seed=31) for label in numbers])
     right = sum(reading.label == str(label) for reading, label in zip(readings, numbers, strict=True))
-    assert right >= (3 if situation == "desk_photo" else 4)
+    assert right >= 4
 
 
 def test_a_picture_from_a_file_is_read_as_one_that_was_opened(recognizer: Recognizer) -> None:

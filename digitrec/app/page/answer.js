@@ -2,6 +2,7 @@
 
 const SPOKEN_AFTER = 500; // milliseconds without a change: who listens wants the result, not its way there
 const WORTH_SAYING = 0.001; // probability of the second choice
+const WORTH_DRAWING = 0.005; // less is no more than the bar's edge
 
 export class Answer {
   #classes = [];
@@ -60,7 +61,7 @@ export class Answer {
   #level(probabilities, best) {
     this.#bars.forEach(({ row, bar, share }, index) => {
       row.classList.toggle("best", index === best);
-      bar.style.setProperty("--share", probabilities[index]);
+      bar.style.setProperty("--share", probabilities[index] < WORTH_DRAWING ? 0 : probabilities[index]);
       share.textContent = percent(probabilities[index]);
     });
   }

@@ -9,6 +9,7 @@ export class PictureView {
   #canvas;
   #boxes;
   #blank = true;
+  #shape = 1; // width of the stage over its height
   #sheet;
 
   constructor(stage) {
@@ -58,7 +59,8 @@ export class PictureView {
     const shrink = Math.min(1, LARGEST / Math.max(width, height));
     this.#canvas.width = Math.max(1, Math.round(width * shrink));
     this.#canvas.height = Math.max(1, Math.round(height * shrink));
-    this.#stage.style.aspectRatio = String(Math.min(WIDEST, Math.max(1 / HIGHEST, width / height)));
+    this.#shape = Math.min(WIDEST, Math.max(1 / HIGHEST, width / height));
+    this.#stage.style.aspectRatio = String(this.#shape);
   }
 
   #button({ label, probabilities, box }, index, page) {
@@ -86,7 +88,7 @@ export class PictureView {
 
   /** Where the picture lies on the stage, in shares of the stage. */
   #place({ width, height }) {
-    const ratio = (width / height) / Number(this.#stage.style.aspectRatio);
+    const ratio = width / height / this.#shape;
     return ratio > 1
       ? { left: 0, width: 1, top: (1 - 1 / ratio) / 2, height: 1 / ratio }
       : { top: 0, height: 1, left: (1 - ratio) / 2, width: ratio };
