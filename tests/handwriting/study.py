@@ -60,12 +60,12 @@ def main() -> None:
         print(f"{name}: {predict([model], split).correct.double().mean():.2%} of {len(split.labels)}")  # noqa: T201
 
 
-def forms(names: list[str], hand: Hand | None, count: int, seed: int) -> Split:
+def forms(names: list[str], hand: Hand | None, count: int, seed: int, thin: float = 0.15, thick: float = 0.1) -> Split:
     """Digits in some of the forms."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 10
     strokes = write(labels, generator, styles=names, hand=hand)
-    return Split(draw(strokes, pens(strokes, generator)), labels)
+    return Split(draw(strokes, pens(strokes, generator, thin, thick)), labels)
 
 
 def joined(first: Split, second: Split) -> Split:
@@ -76,7 +76,7 @@ def joined(first: Split, second: Split) -> Split:
 def strangers() -> dict[str, Split]:
     """Digits of other hands than those of training."""
     return {
-        "forms left out": forms(LEFT_OUT, STRANGER, 4000, 5),
+        "forms left out": forms(LEFT_OUT, STRANGER, 4000, 5, thin=0.3, thick=0.15),
         "other people": joined(*(datasets.load("digits", name) for name in ("train", "test"))),
         "pictures": pictures(),
     }

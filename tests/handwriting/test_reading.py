@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
 from digitrec.errors import DataError
+from digitrec.inference.doubt import certainties
 from digitrec.inference.recognizer import WEIGHTS
 from digitrec.models.portable import read_portable
 from digitrec.pictures.digit import find_digit
@@ -52,8 +53,13 @@ def test_the_weights_in_the_box_read_as_well_as_their_card_says(recognizer: Reco
 
     card = read_portable(WEIGHTS)["card"]
     images, labels = load("mnist", "test")
-    right = recognizer.probabilities(images[:, 0].numpy()).argmax(axis=1) == labels.numpy()
+    probabilities = recognizer.probabilities(images[:, 0].numpy())
+    right = probabilities.argmax(axis=1) == labels.numpy()
     assert right.mean() == pytest.approx(card["test"]["accuracy"], abs=3e-4)
+    assert right.mean() >= 0.995
+    accepted = (certainties(probabilities) >= card["not_a_digit"]["threshold"]).mean()
+    assert accepted == pytest.approx(card["not_a_digit"]["accepted"]["test"], abs=3e-4)
+    assert accepted >= 0.985, "99 % of held-out digits"
     assert WEIGHTS.stat().st_size <= 1_000_000
 
 
