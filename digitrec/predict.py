@@ -1,4 +1,4 @@
-"""Read digits on pictures: python -m digitrec.predict photo.png scans/*.jpg."""
+"""Read digits on pictures: python -m digitrec.predict photo.png scans/*.jpg, with --many several on each."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from digitrec.errors import DigitrecError
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
-    from digitrec.inference.recognizer import Reading
+    from digitrec.inference.page import Digit, Page
+    from digitrec.inference.recognizer import Reading, Recognizer
 
 SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 STANDARD_INPUT = "-"
@@ -27,9 +29,12 @@ def main() -> None:
         prog="python -m digitrec.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, pattern, or - for standard input")
-    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
-    parser.add_argument("--format", choices=WRITERS, default="table", help="of what is printed (default: %(default)s)")
-    parser.add_argument("--explain", type=Path, metavar="DIR", help="write what the network saw of each picture there")
+    parser.add_argument("--many", action="store_true", help="several digits on each picture, in lines")
+    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
+    parser.add_argument(
+        "--format", choices=ONE.writers, default="table", help="of what is printed (default: %(default)s)"
+    )
+    parser.add_argument("--explain", type=Path, metavar="DIR", help="write there what was seen of each picture")
     arguments = parser.parse_args()
     try:
         sys.exit(_predict(arguments))
@@ -48,19 +53,31 @@ def _predict(arguments: argparse.Namespace) -> int:
     from digitrec.inference.recognizer import Recognizer
 
     recognizer = Recognizer(arguments.checkpoint)
-    readings = recognizer.read_all(sys.stdin.buffer.read() if name == STANDARD_INPUT else name for name in names)
+    kind = MANY if arguments.many else ONE
     failed = 0
 
     def rows() -> Iterator[Row]:
         nonlocal failed
-        for name, reading in zip(_progress(names), readings, strict=True):
-            failed += reading.image is None
-            if arguments.explain is not None:
-                _explain(reading, arguments.explain, name)
-            yield _row(name, reading)
+        for name, found in zip(_progress(names), kind.read(recognizer, names), strict=True):
+            readable = kind.is_readable(found)
+            failed += not readable
+            if readable and arguments.explain is not None:
+                arguments.explain.mkdir(parents=True, exist_ok=True)
+                kind.explain(found, arguments.explain, name)
+            yield {"file": name, **kind.row(found)}
 
-    WRITERS[arguments.format](rows(), sys.stdout)
+    kind.writers[arguments.format](rows(), sys.stdout)
     return int(failed > 0)
+
+
+def _open(name: str) -> str | bytes:
+    return _standard_input() if name == STANDARD_INPUT else name
+
+
+@cache
+def _standard_input() -> bytes:
+    """Read once: `--explain` asks for it again."""
+    return sys.stdin.buffer.read()
 
 
 def _expand(pictures: Sequence[str]) -> Iterator[str]:
@@ -85,10 +102,9 @@ def _progress(names: list[str]) -> Iterable[str]:
     return track(names, "Reading", console=Console(stderr=True), transient=True)
 
 
-def _row(name: str, reading: Reading) -> Row:
-    shown = list(reading.probabilities.items())[:SHOWN]
+def _row(reading: Reading) -> Row:
+    shown = list(reading.probabilities.items())[:SHOWN] if reading.label is not None else []
     return {
-        "file": name,
         "digit": reading.label,
         "confidence": round(reading.confidence, 4),
         "others": {label: round(probability, 4) for label, probability in shown[1:]},
@@ -96,11 +112,37 @@ def _row(name: str, reading: Reading) -> Row:
     }
 
 
+def _row_of_page(page: Page) -> Row:
+    lines = [
+        {"text": line.text, "words": [[_row_of_digit(digit) for digit in word] for word in line.words]}
+        for line in page.lines
+        if line.words
+    ]
+    return {"text": page.text, "lines": lines, "problem": page.problem}
+
+
+def _row_of_digit(digit: Digit) -> Row:
+    row = _row(digit.reading)
+    del row["problem"]
+    return {**row, "box": [int(side) for side in digit.box]}
+
+
 def _write_table(rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
         others = "  ".join(f"{label} {probability:.1%}" for label, probability in row["others"].items())
         said = row["problem"] or f"{row['confidence']:6.1%}   {others}"
         print(f"{row['digit'] or '-'}  {row['file']}  {said}", file=out, flush=True)
+
+
+def _write_table_of_lines(rows: Iterable[Row], out: TextIO) -> None:
+    """A row for each line of writing, with the digit in it that is least sure."""
+    for row in rows:
+        for number, line in enumerate(row["lines"], start=1):
+            least = min((digit for word in line["words"] for digit in word), key=lambda digit: digit["confidence"])
+            doubt = f"{least['digit']} {least['confidence']:.1%}"
+            print(f"{row['file']}:{number}  {line['text']}  least sure: {doubt}", file=out, flush=True)
+        if row["problem"]:
+            print(f"{row['file']}  -  {row['problem']}", file=out, flush=True)
 
 
 def _write_json(rows: Iterable[Row], out: TextIO) -> None:
@@ -115,26 +157,68 @@ def _write_csv(rows: Iterable[Row], out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(["file", "digit", "confidence", "second", "second_confidence", "problem"])
     for row in rows:
-        second = next(iter(row["others"].items()), ("", ""))
-        writer.writerow([row["file"], row["digit"], row["confidence"], *second, row["problem"]])
+        writer.writerow([row["file"], *_cells(row), row["problem"]])
+
+
+def _write_csv_of_digits(rows: Iterable[Row], out: TextIO) -> None:
+    """A row for each digit, and one for each picture without any."""
+    place, said = ["file", "line", "word"], ["digit", "confidence", "second", "second_confidence"]
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*place, *said, "x", "y", "width", "height", "problem"])
+    for row in rows:
+        for number, line in enumerate(row["lines"], start=1):
+            for word_number, word in enumerate(line["words"], start=1):
+                for digit in word:
+                    writer.writerow([row["file"], number, word_number, *_cells(digit), *digit["box"], None])
+        if row["problem"]:
+            writer.writerow([row["file"], *[None] * 10, row["problem"]])
+
+
+def _cells(row: Row) -> list[Any]:
+    second = next(iter(row["others"].items()), ("", ""))
+    return [row["digit"], row["confidence"], *second]
 
 
 def _explain(reading: Reading, folder: Path, name: str) -> None:
     """Write the 28x28 image that the network saw, enlarged tenfold."""
     from PIL import Image
 
-    if reading.image is None:
-        return
-    folder.mkdir(parents=True, exist_ok=True)
+    assert reading.image is not None
     seen = Image.fromarray(reading.image).resize((280, 280), Image.Resampling.NEAREST)
     seen.save(folder / f"{Path(name).name}_{reading.label or 'none'}.png")
 
 
-WRITERS: dict[str, Callable[[Iterable[Row], TextIO], None]] = {
-    "table": _write_table,
-    "json": _write_json,
-    "csv": _write_csv,
-}
+def _explain_page(page: Page, folder: Path, name: str) -> None:
+    """Write the picture with a box around each digit, and what it was read as."""
+    from digitrec.inference.drawing import draw_page
+
+    draw_page(_open(name), page).save(folder / f"{Path(name).name}_boxes.png")
+
+
+class Kind(NamedTuple):
+    """What is read of pictures, and how it is put."""
+
+    read: Callable[[Recognizer, Iterable[str]], Iterator[Any]]
+    is_readable: Callable[[Any], bool]
+    row: Callable[[Any], Row]
+    explain: Callable[[Any, Path, str], None]
+    writers: dict[str, Callable[[Iterable[Row], TextIO], None]]
+
+
+ONE = Kind(
+    read=lambda recognizer, names: recognizer.read_all(map(_open, names)),
+    is_readable=lambda reading: reading.image is not None,
+    row=_row,
+    explain=_explain,
+    writers={"table": _write_table, "json": _write_json, "csv": _write_csv},
+)
+MANY = Kind(
+    read=lambda recognizer, names: recognizer.read_pages(map(_open, names)),
+    is_readable=lambda page: page.width > 0,
+    row=_row_of_page,
+    explain=_explain_page,
+    writers={"table": _write_table_of_lines, "json": _write_json, "csv": _write_csv_of_digits},
+)
 
 if __name__ == "__main__":
     main()

@@ -12,6 +12,7 @@ from PIL import Image
 
 from digitrec import predict
 from tests.command import Command, Outcome
+from tests.handwriting.pages import Page, Source, page
 from tests.handwriting.situations import file
 
 DIGITS = (3, 5, 8)
@@ -73,6 +74,70 @@ def test_what_the_network_saw_is_written_on_demand(run_predict: Command, scans: 
     assert run_predict("scans/a.png", "--explain", "seen").code == 0
     (seen,) = (tmp_path / "seen").iterdir()
     assert (seen.name, Image.open(seen).size) == ("a.png_3.png", (280, 280))
+
+
+@pytest.fixture
+def postcode(tmp_path: Path) -> Page:
+    """A page in the file page.png."""
+    made = page("clean", 1, Source("digits"))
+    made.picture.save(tmp_path / "page.png")
+    return made
+
+
+def test_several_digits_in_lines_with_boxes(run_predict: Command, postcode: Page) -> None:
+    (row,) = json.loads(run_predict("page.png", "--many", "--format=json").out)
+    assert row["text"] == postcode.text
+    assert [line["text"] for line in row["lines"]] == postcode.text.splitlines()
+    digits = [digit for line in row["lines"] for word in line["words"] for digit in word]
+    table = list(csv.DictReader(io.StringIO(run_predict("page.png", "--many", "--format=csv").out)))
+    assert [digit["digit"] for digit in digits] == [digit["digit"] for digit in table]
+    for digit, cells, box in zip(digits, table, postcode.boxes, strict=True):
+        assert digit["box"] == [int(cells[side]) for side in ("x", "y", "width", "height")]
+        assert digit["box"] == pytest.approx(box, abs=6)
+    lines = run_predict("page.png", "--many").out.splitlines()
+    assert [line.split("  ")[:2] for line in lines] == [
+        [f"page.png:{number}", text] for number, text in enumerate(postcode.text.splitlines(), start=1)
+    ]
+
+
+def test_of_many_too_a_bad_file_is_reported_and_the_rest_goes_on(run_predict: Command, postcode: Page) -> None:
+    outcome = run_predict("nowhere.png", "page.png", "--many")
+    assert outcome.code == 1
+    first, *others = outcome.out.splitlines()
+    assert first.startswith("nowhere.png  -  cannot be read")
+    assert len(others) == len(postcode.text.splitlines())
+    table = list(csv.DictReader(io.StringIO(run_predict("nowhere.png", "page.png", "--many", "--format=csv").out)))
+    assert "No such file" in table[0]["problem"]
+    assert len(table) == 1 + len(postcode.boxes)
+
+
+def test_boxes_are_drawn_on_demand(run_predict: Command, postcode: Page, tmp_path: Path) -> None:
+    assert run_predict("page.png", "--many", "--explain", "seen").code == 0
+    (seen,) = (tmp_path / "seen").iterdir()
+    assert seen.name == "page.png_boxes.png"
+    assert Image.open(seen).size == postcode.picture.size
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_ten_thousand_files_stream_in_bounded_memory(tmp_path: Path) -> None:
+    """Memory after 10,000 files is what it was after 100; docs/HANDWRITING.md tells how quick it was."""
+    for number in range(100):
+        (tmp_path / f"{number:03}.png").write_bytes(file(number % 10, "tiny", number))
+    program = (
+        "import resource, sys; from digitrec import predict\n"
+        "try: predict.main()\n"
+        "except SystemExit: print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+    )
+    peaks = []
+    for times in (1, 100):
+        names = [str(path) for path in sorted(tmp_path.glob("*.png"))] * times
+        done = subprocess.run(
+            [sys.executable, "-c", program, *names, "--format=csv"], capture_output=True, text=True, check=True
+        )
+        assert done.stdout.count("\n") == 1 + 100 * times
+        peaks.append(int(done.stderr))
+    assert peaks[1] - peaks[0] < 50_000, "kB"
 
 
 def test_a_checkpoint_that_is_none_is_named(run_predict: Command, scans: Path) -> None:

@@ -11,6 +11,8 @@ from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
+from digitrec.inference.recognizer import WEIGHTS
+
 TRAIN = ("-m", "digitrec.train", "trainer.accelerator=cpu", "logger=tensorboard", "test=false")
 SIZES = (15_000, 30_000, 60_000, 120_000, 240_000)  # images of an epoch
 SWEEP = ("-m", "model=mlp", "data=digits", "trainer.max_epochs=10", "seed=1,2,3,4,5,6,7,8")
@@ -43,6 +45,17 @@ def two_processes() -> list[float]:
         _python(*TRAIN, *options, f"hydra.run.dir={folder}/run", OMP_NUM_THREADS="1")
         metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
     return [metrics["train/images_per_second"]]
+
+
+def one_image(runtime: str) -> list[float]:
+    """Milliseconds that the network in the box takes for one image, by torch or onnxruntime."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = str(WEIGHTS)
+        if runtime == "onnxruntime":
+            file = f"{folder}/digits.onnx"
+            _python("-m", "digitrec.export", "--format=onnx", "-o", file)
+        found: list[float] = json.loads(_python("-m", "digitrec.benchmark.one_image", file))
+    return found
 
 
 def seconds(*arguments: str, fails: bool = False) -> list[float]:
@@ -100,5 +113,7 @@ ONCE: dict[str, Measure] = {
     "sweep_side_by_side": partial(
         seconds, *TRAIN, *SWEEP, "hydra.sweep.dir={folder}/sweep", "hydra/launcher=side_by_side"
     ),
+    "one_image_torch": partial(one_image, "torch"),
+    "one_image_onnxruntime": partial(one_image, "onnxruntime"),
     "one_epoch": partial(seconds, *TRAIN[:-1], "experiment=one_epoch", "hydra.run.dir={folder}/run"),
 }

@@ -12,6 +12,7 @@ from digitrec.data import datasets
 from digitrec.data.augmentation import Augmentation, Compose
 from digitrec.data.datasets import Split
 from digitrec.data.loader import BatchLoader, mix, shuffled
+from digitrec.data.non_digits import non_digits
 from digitrec.data.written import written_digits
 from digitrec.errors import DataError, UsageError
 
@@ -44,6 +45,7 @@ class DigitDataModule(LightningDataModule):
         split_seed: draws which images are held out.
         limit: at most this many images of each split.
         written: digits written by rule, in forms that people use elsewhere, added to the training images.
+        non_digits: images by rule that show no digit, added to the training images as `NO_DIGIT`: to learn doubt from.
         augmentations: applied to training images in their order.
         seed: draws the order of batches and the augmentations.
 
@@ -63,6 +65,7 @@ class DigitDataModule(LightningDataModule):
         split_seed: Annotated[int, Ge(0)] = 0,
         limit: Annotated[int, Gt(1)] | None = None,
         written: Annotated[int, Ge(0)] = 0,
+        non_digits: Annotated[int, Ge(0)] = 0,
         augmentations: Sequence[Augmentation] = (),
         seed: int = 0,
     ) -> None:
@@ -78,6 +81,7 @@ class DigitDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.limit = limit
         self.written = written
+        self.non_digits = non_digits
         self.augment = Compose(augmentations) if augmentations else None
         self.seed = seed
         self._prepared = False
@@ -109,7 +113,7 @@ class DigitDataModule(LightningDataModule):
             if min(self.std) == 0:
                 raise DataError(f"{self.dataset}: every pixel of the training images has the same value")
             train, val = stratified_split(whole.labels, self.val_size, self.split_seed)
-            self.splits["train"] = self._with_written(self._limited(Split(whole.images[train], whole.labels[train])))
+            self.splits["train"] = self._with_made(self._limited(Split(whole.images[train], whole.labels[train])))
             self.splits["val"] = self._limited(Split(whole.images[val], whole.labels[val]))
         if stage in ("test", "predict", None) and "test" not in self.splits:
             self.splits["test"] = self._limited(datasets.load(self.dataset, "test", self.root))
@@ -162,15 +166,18 @@ class DigitDataModule(LightningDataModule):
             world_size=trainer.world_size,
         )
 
-    def _with_written(self, split: Split) -> Split:
-        if not self.written:
-            return split
-        if self.class_names != DIGITS or split.images.shape[1:] != (1, 28, 28):
-            raise UsageError(
-                f"data.written={self.written}: {self.dataset} does not show the digits 0 to 9 in 28x28 pixels"
-            )
-        more = written_digits(self.written, self.split_seed)
-        return Split(torch.cat([split.images, more.images]), torch.cat([split.labels, more.labels]))
+    def _with_made(self, split: Split) -> Split:
+        for name, count, make in (
+            ("written", self.written, written_digits),
+            ("non_digits", self.non_digits, non_digits),
+        ):
+            if not count:
+                continue
+            if self.class_names != DIGITS or split.images.shape[1:] != (1, 28, 28):
+                raise UsageError(f"data.{name}={count}: {self.dataset} does not show the digits 0 to 9 in 28x28 pixels")
+            more = make(count, self.split_seed)
+            split = Split(torch.cat([split.images, more.images]), torch.cat([split.labels, more.labels]))
+        return split
 
     def _limited(self, split: Split) -> Split:
         if self.limit is None or self.limit >= len(split.labels):

@@ -18,7 +18,6 @@ from digitrec.errors import UsageError
 
 NAMES = tuple(STYLES)
 MOST_STROKES = max(len(style.strokes) for style in STYLES.values())
-MOST_POINTS = max(sum(len(stroke.points) for stroke in style.strokes) for style in STYLES.values())
 
 
 class Strokes(NamedTuple):
@@ -27,7 +26,7 @@ class Strokes(NamedTuple):
     Attributes:
         points: (N, S, K, 2) x to the right and y down, in digit heights, about [-0.2, 1.2].
         pressure: (N, S, K) width of the pen there, relative to the digit's own pen; 0 for an absent stroke.
-        styles: (N,) int64, index in `NAMES`.
+        styles: (N,) int64, index in `NAMES`, or in what `write_forms` was given.
     """
 
     points: Tensor
@@ -82,11 +81,24 @@ def write(
     Raises:
         UsageError: no such style, or none of them for one of the labels.
     """
-    hand = hand or Hand()
     chosen = choose(labels, generator, NAMES if styles is None else styles)
-    points = _follow(chosen, generator, hand, resolution)
+    return write_forms(tuple(STYLES.values()), chosen, generator, hand=hand, resolution=resolution)
+
+
+def write_forms(
+    forms: Sequence[Style],
+    chosen: Tensor,
+    generator: torch.Generator,
+    *,
+    hand: Hand | None = None,
+    resolution: int = 40,
+) -> Strokes:
+    """Write forms by hand: `chosen` (N,) int64 are indices in `forms`, the rest as for `write`."""
+    hand = hand or Hand()
+    counts = torch.tensor([len(form.strokes) for form in forms])
+    points = _follow(forms, chosen, generator, hand, resolution)
     points = _tremble(_overshoot(_hurry(points, generator), generator, hand), generator, hand)
-    present = torch.tensor([[s < len(STYLES[name].strokes) for s in range(MOST_STROKES)] for name in NAMES])[chosen]
+    present = (torch.arange(points.shape[1]) < counts[:, None])[chosen]
     pressure = _press(points.shape[:3], generator, hand) * present[..., None]
     return Strokes(_lean(points, generator, hand), pressure, chosen)
 
@@ -104,22 +116,23 @@ def choose(labels: Tensor, generator: torch.Generator, styles: Sequence[str]) ->
     return torch.multinomial(shares[labels], 1, generator=generator)[:, 0]
 
 
-def _follow(chosen: Tensor, generator: torch.Generator, hand: Hand, resolution: int) -> Tensor:
+def _follow(forms: Sequence[Style], chosen: Tensor, generator: torch.Generator, hand: Hand, resolution: int) -> Tensor:
     """Write each digit's form with its own smooth deviation: (N,) -> points (N, S, K, 2)."""
-    count = len(chosen)
+    count, most_strokes = len(chosen), max(len(form.strokes) for form in forms)
+    most_points = max(sum(len(stroke.points) for stroke in form.strokes) for form in forms)
     freedom = torch.exp(0.3 * _normal((count, 1, 1), generator))
-    common = _normal((count, MOST_POINTS, 2), generator) * hand.form * freedom
-    own = _normal((count, MOST_POINTS, 2), generator) * hand.stroke * freedom
-    points = torch.zeros(count, MOST_STROKES * resolution, 2)
+    common = _normal((count, most_points, 2), generator) * hand.form * freedom
+    own = _normal((count, most_points, 2), generator) * hand.stroke * freedom
+    points = torch.zeros(count, most_strokes * resolution, 2)
     for index in chosen.unique().tolist():
-        form = _form(NAMES[index], resolution)
-        rows, n = chosen == index, form.common.shape[1]
-        written = form.mean + form.common @ common[rows, :n] + form.own @ own[rows, :n]
+        layout = _layout(forms[index], resolution)
+        rows, n = chosen == index, layout.common.shape[1]
+        written = layout.mean + layout.common @ common[rows, :n] + layout.own @ own[rows, :n]
         points[rows, : written.shape[1]] = written
-    return points.view(count, MOST_STROKES, resolution, 2)
+    return points.view(count, most_strokes, resolution, 2)
 
 
-class _Form(NamedTuple):
+class _Layout(NamedTuple):
     """Points (P, 2) of a style's strokes, and how they move with unit draws (n, 2): (P, n) each."""
 
     mean: Tensor
@@ -128,12 +141,11 @@ class _Form(NamedTuple):
 
 
 @lru_cache(maxsize=1000)
-def _form(name: str, resolution: int) -> _Form:
+def _layout(style: Style, resolution: int) -> _Layout:
     """Lay out a style: displacements have a covariance that falls with the distance of two points of the form."""
-    style = STYLES[name]
     points = torch.cat([stroke.points for stroke in style.strokes]).double()
     path = torch.block_diag(*[_path(stroke, resolution) for stroke in style.strokes])
-    return _Form(
+    return _Layout(
         (path @ points).float(),
         (style.freedom * path @ _root(_covariance(points, reach=0.4))).float(),
         (style.freedom * path @ _root(_covariance(points, reach=0.2) * _same_stroke(style))).float(),

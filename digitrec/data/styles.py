@@ -5,6 +5,7 @@ digit's height, x to the right and y down; a stroke runs smoothly through its po
 a corner, and `;` lifts the pen.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -18,8 +19,9 @@ class Stroke(NamedTuple):
     corners: Tensor
 
 
-class Style(NamedTuple):
-    """One way to write a digit.
+@dataclass(frozen=True, eq=False)
+class Style:
+    """One way to write a digit, or another sign.
 
     `share`: how often, beside the digit's other ways. `freedom`: how far a hand may leave it, beside others.
     """
@@ -30,9 +32,9 @@ class Style(NamedTuple):
     freedom: float = 1.0
 
 
-def _style(name: str, drawing: str) -> Style:
-    label, strokes = int(name[0]), tuple(_stroke(part) for part in drawing.split(";"))
-    return Style(label, strokes, _SHARES.get(name, 1.0), _FREEDOM.get(label, 1.0))
+def drawn(label: int, drawing: str, share: float = 1.0, freedom: float = 1.0) -> Style:
+    """The style of a drawing in this file's notation."""
+    return Style(label, tuple(_stroke(part) for part in drawing.split(";")), share, freedom)
 
 
 def _stroke(drawing: str) -> Stroke:
@@ -60,6 +62,7 @@ _DRAWINGS = {
     "0-round": "42,1 12,14 0,50 12,87 42,100 74,87 84,50 74,14 40,0",
     "0-narrow": "23,0 7,20 1,50 6,82 22,100 38,82 44,50 38,18 22,1",
     "0-open": "22,5 8,24 2,54 11,88 32,100 54,86 61,50 55,18 41,-3",
+    "0-slashed_back": "33,0 12,13 2,48 12,87 31,100 50,87 60,50 50,14 30,1; 10,12 56,88",
     "0-tailed": "34,4 12,14 2,50 12,88 32,100 52,86 59,48 48,12 28,5 26,16 42,18 64,6",
     "0-inner_tail": "42,1 14,12 2,50 12,88 32,100 52,86 59,48 50,14 34,5 25,22",
     "0-slashed": "33,0 12,13 2,48 12,87 31,100 50,87 60,50 50,14 30,1; 53,14 9,87",
@@ -100,6 +103,8 @@ _DRAWINGS = {
     "4-closed_two_strokes": "40,0 1,64! 64,63; 40,2 39,100",
     "4-long_crossbar": "42,0 2,58! 84,57; 48,2 46,100",
     "4-curved_stem": "16,2 3,50! 66,46; 54,14 52,58 34,100",
+    "4-short_stem": "32,0 2,58! 64,56; 46,36 42,100",
+    "4-hasty": "30,0 2,54 30,60 62,48; 48,28 38,100",
     "4-square": "5,0 4,52! 56,52; 54,0 54,100",
     "5-barred": "13,3 8,45! 28,37 52,48 56,76 35,99 2,92; 12,3 60,0",
     "5-loose_bar": "13,12 8,46! 30,38 53,50 55,78 33,100 1,93; 18,0 64,-3",
@@ -146,6 +151,7 @@ _DRAWINGS = {
     "9-loop": "52,24 34,1 10,10 6,38 28,47 48,30 54,10 54,40 50,100",
     "9-small_loop": "44,14 26,3 8,18 18,37 38,30 47,6! 36,100",
     "9-open": "44,9 24,3 5,22 14,44 38,38 54,2! 50,100",
+    "9-open_hooked": "46,12 26,2 6,18 14,40 38,38 54,6! 56,60 44,92 20,100 0,88",
     "9-wide": "66,20 36,0 4,18 12,46 46,46 68,14! 58,60 46,100",
     "9-angular": "54,46 5,46! 5,2! 54,2! 52,100",
     "9-square": "55,50 5,50! 5,0! 55,0! 55,100! 4,100",
@@ -154,13 +160,18 @@ _DRAWINGS = {
 # Forms that few people use; the others of a digit are drawn equally often.
 _SHARES = {
     **dict.fromkeys([name for name in _DRAWINGS if name.endswith("-square")], 0.4),
+    "0-slashed_back": 0.4,
     "0-angular": 0.5,
     "8-angular": 0.5,
     "5-pointed": 0.5,
     "7-arched": 0.5,
     "9-open": 0.5,
+    "9-open_hooked": 0.5,
 }
 
 _FREEDOM = {1: 0.6, 7: 0.75}  # so plain that one soon becomes the other, or a bracket
 
-STYLES = {name: _style(name, drawing) for name, drawing in _DRAWINGS.items()}
+STYLES = {
+    name: drawn(int(name[0]), drawing, _SHARES.get(name, 1.0), _FREEDOM.get(int(name[0]), 1.0))
+    for name, drawing in _DRAWINGS.items()
+}

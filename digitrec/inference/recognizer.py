@@ -1,18 +1,26 @@
 """Reads digits on people's pictures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.errors import DataError
-from digitrec.inference.networks import Images, open_network
-from digitrec.pictures.digit import find_digit
+from digitrec.inference.doubt import objection
+from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
+from digitrec.inference.page import Page, page_of
+from digitrec.pictures.digit import as_mnist, find_digit
+from digitrec.pictures.page import find_writing
 from digitrec.pictures.reading import Picture
 
+if TYPE_CHECKING:  # torch is imported only where the network needs it
+    from digitrec.inference.features import FeatureMaps
+
+Ink = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent.parent / "weights" / "handwriting.safetensors"
 CHUNK = 64  # pictures that are read together
 
@@ -23,7 +31,7 @@ class Reading:
 
     Attributes:
         label: name of the most probable class; None where no digit was found.
-        probabilities: of each class, by its name, the most probable first; empty where no digit was found.
+        probabilities: of each class, by its name, the most probable first; empty where nothing could be read at all.
         image: uint8 (28, 28), what the network saw, white ink on black.
         problem: why there is no label; None if there is one.
     """
@@ -36,14 +44,14 @@ class Reading:
     @property
     def confidence(self) -> float:
         """Probability of the label, 0 without one."""
-        return next(iter(self.probabilities.values()), 0.0)
+        return 0.0 if self.label is None else self.probabilities[self.label]
 
 
 class Recognizer:
     """A trained network with the preprocessing that people's pictures need.
 
     Args:
-        checkpoint: run folder, .ckpt or .safetensors file; None is the network that comes with digitrec.
+        checkpoint: run folder, .ckpt, .safetensors or .onnx file; None is the network that comes with digitrec.
 
     Raises:
         CheckpointError: it can't be read.
@@ -51,6 +59,11 @@ class Recognizer:
 
     def __init__(self, checkpoint: str | Path | None = None) -> None:
         self._network = open_network(WEIGHTS if checkpoint is None else checkpoint)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What a label can be."""
+        return self._network.class_names
 
     def read(self, picture: Picture) -> Reading:
         """Read one picture of one digit: a path, a file's content, a Pillow image or an array.
@@ -71,6 +84,31 @@ class Recognizer:
                 Reading(None, {}, problem=image) if isinstance(image, str) else next(readings) for image in found
             )
 
+    def read_ink(self, inks: Sequence[Ink]) -> list[Reading]:
+        """Read drawings of one digit each, where the ink is known: (H, W) in [0, 1], 0 for paper and 1 for full ink."""
+        return self._read([as_mnist(ink) for ink in inks])
+
+    def feature_maps(self, ink: Ink) -> "list[FeatureMaps]":
+        """What each convolution finds in a drawing, (H, W) in [0, 1]; empty if the network doesn't show it."""
+        network = self._network
+        return network.feature_maps(as_mnist(ink)) if isinstance(network, OpenNetwork) else []
+
+    def read_page(self, picture: Picture) -> Page:
+        """Read a picture of any number of digits: a postcode, a column of numbers, a form.
+
+        Raises:
+            DataError: the picture can't be read.
+        """
+        return page_of(find_writing(picture), self._read)
+
+    def read_pages(self, pictures: Iterable[Picture]) -> Iterator[Page]:
+        """Read any number of such pictures, a `Page` for each, in their order; a `problem` where one can't be read."""
+        for picture in pictures:
+            try:
+                yield self.read_page(picture)
+            except DataError as error:
+                yield Page((), problem=_short(error, picture))
+
     def probabilities(self, images: Images) -> NDArray[np.float32]:
         """Probabilities (N, C) of images uint8 (N, 28, 28) that are framed like MNIST's already."""
         return self._network(images)
@@ -78,21 +116,27 @@ class Recognizer:
     def _read(self, images: list[NDArray[np.uint8]]) -> list[Reading]:
         if not images:
             return []
-        names = self._network.class_names
-        return [_reading(names, *pair) for pair in zip(images, self._network(np.stack(images)), strict=True)]
+        seen = zip(images, self._network(np.stack(images)), strict=True)
+        return [_reading(self._network, image, probabilities) for image, probabilities in seen]
 
 
 def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
-    name = str(picture) if isinstance(picture, str | Path) else "picture"
     try:
-        return find_digit(picture, name)
+        return find_digit(picture)
     except DataError as error:
-        return str(error).partition("\n")[0].removeprefix(f"{name} ")
+        return _short(error, picture)
 
 
-def _reading(names: tuple[str, ...], image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:
-    if not image.any():
-        return Reading(None, {}, image, "not a digit: no ink found")
+def _short(error: DataError, picture: Picture) -> str:
+    """What is wrong with a picture, without its name."""
+    name = str(picture) if isinstance(picture, str | Path) else "picture"
+    return str(error).partition("\n")[0].removeprefix(f"{name} ")
+
+
+def _reading(network: Network, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:
+    names = network.class_names
     order = np.argsort(-probabilities, kind="stable")
     ranked = {names[index]: float(probabilities[index]) for index in order}
+    if (reason := objection(image, probabilities, names, network.threshold)) is not None:
+        return Reading(None, ranked, image, f"not a digit: {reason}")
     return Reading(names[order[0]], ranked, image)

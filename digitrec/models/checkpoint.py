@@ -2,6 +2,7 @@
 
 import importlib
 from pathlib import Path
+from typing import Any
 
 from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import CheckpointError
@@ -20,7 +21,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         CheckpointError: there is none, it can't be read, is not ours, or names a network that is not allowed.
     """
     file = find_checkpoint(path)
-    checkpoint = read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
+    checkpoint = read_content(file)
     about = checkpoint.get("digitrec")
     if not isinstance(about, dict) or about.get("format") != 1:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
@@ -32,7 +33,26 @@ def load_classifier(path: str | Path) -> DigitClassifier:
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
+    model.threshold = _threshold(about, file)
     return model.eval()
+
+
+def _threshold(about: dict[str, Any], file: Path) -> float | None:
+    threshold = about.get("threshold")
+    if threshold is None:
+        return None
+    if not isinstance(threshold, float) or not 0 <= threshold <= 1:
+        raise CheckpointError(f"{file}: its threshold is {threshold!r}, expected a number from 0 to 1")
+    return threshold
+
+
+def read_content(file: Path) -> dict[str, Any]:
+    """Content of a .ckpt or .safetensors file: `digitrec`, `state_dict` and, if it has one, `card`.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    return read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
 
 
 def load_weights(model: DigitClassifier, file: str | Path) -> None:

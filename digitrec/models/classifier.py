@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from digitrec.errors import DivergedError, UsageError
+from digitrec.labels import NO_DIGIT
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.metrics import StageMetrics
 
@@ -49,6 +50,7 @@ class DigitClassifier(LightningModule):
         class_names: one per class, from the data.
         recipe: how it is trained; needed only for that.
         settings: the configuration it was built from, plain values; empty if there was none. The checkpoint keeps it.
+        threshold: certainty below which it saw no digit (`digitrec.inference.doubt`); None if nobody measured it.
     """
 
     mean: Tensor
@@ -69,6 +71,7 @@ class DigitClassifier(LightningModule):
         self.class_names = tuple(str(label) for label in range(num_classes))
         self.recipe: Recipe | None = None
         self.settings: dict[str, Any] = {}
+        self.threshold: float | None = None
         self.train_metrics = StageMetrics("train", num_classes)
         self.val_metrics = StageMetrics("val", num_classes)
         self.test_metrics = StageMetrics("test", num_classes)
@@ -114,7 +117,7 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         images, labels = batch
         logits = self(images).float()
-        loss = F.cross_entropy(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        loss = training_loss(logits, labels, self.recipe.label_smoothing)
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
         self._seen.append((loss.detach(), logits.detach().argmax(dim=1), labels))
         if (self.global_step + 1) % self._log_interval == 0:
@@ -128,11 +131,16 @@ class DigitClassifier(LightningModule):
         self._seen = [(loss.to(device), found.to(device), labels.to(device)) for loss, found, labels in self._seen]
 
     def on_train_epoch_end(self) -> None:
-        """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time."""
+        """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time.
+
+        Images that show no digit have a loss, and nothing that could be predicted right.
+        """
         losses, predictions, labels = zip(*self._seen, strict=True)
         self._seen.clear()
         sizes = torch.tensor([len(part) for part in labels], device=self.device)
-        self.train_metrics.update(torch.stack(losses), torch.cat(predictions), torch.cat(labels), weight=sizes)
+        found, told = torch.cat(predictions), torch.cat(labels)
+        digits = told != NO_DIGIT
+        self.train_metrics.update(torch.stack(losses), found[digits], told[digits], weight=sizes)
         self._log_epoch(self.train_metrics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -224,6 +232,17 @@ class DigitClassifier(LightningModule):
         if steps == float("inf"):
             raise UsageError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
         return int(steps)
+
+
+def training_loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+    """Mean cross-entropy of logits (B, C) with smoothed labels (B,), with an even target where the label is `NO_DIGIT`.
+
+    The latter teaches a network to doubt what it never saw (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
+    """
+    logs = logits.log_softmax(dim=1)
+    told = logs.gather(1, labels.clamp(min=0)[:, None])[:, 0]
+    smoothing = torch.where(labels == NO_DIGIT, 1.0, label_smoothing)
+    return -torch.lerp(told, logs.mean(dim=1), smoothing).mean()
 
 
 def last_dense(model: nn.Module) -> tuple[str, nn.Linear | None]:

@@ -11,19 +11,28 @@ from safetensors.torch import save_file
 from digitrec.errors import CheckpointError
 
 SUFFIX = ".safetensors"
+ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
 
 
-def write_portable(checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path) -> None:
+def write_portable(
+    checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path, threshold: float | None = None
+) -> None:
     """Write a checkpoint's weights and its description, without what only training needs.
 
     Args:
         checkpoint: as `read_checkpoint` gives it.
         card: facts for people: command, seed, accuracy, licence; plain values.
         file: ends in .safetensors.
+        threshold: certainty below which the network saw no digit, in [0, 1]; None if it never learnt to doubt.
     """
-    about = {name: value for name, value in checkpoint["digitrec"].items() if name != "settings"}
-    metadata = {"digitrec": json.dumps(about), "card": json.dumps(dict(card))}
-    save_file({name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}, file, metadata)
+    weights = {name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}
+    save_file(weights, file, description({**checkpoint["digitrec"], "threshold": threshold}, card))
+
+
+def description(about: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:
+    """What travels with weights into any format, as JSON: `digitrec`, all that using them needs, and the `card`."""
+    needed = {name: value for name, value in about.items() if name not in ONLY_FOR_TRAINING}
+    return {"digitrec": json.dumps(needed), "card": json.dumps(dict(card))}
 
 
 def read_portable(file: Path) -> dict[str, Any]:

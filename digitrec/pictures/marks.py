@@ -1,5 +1,6 @@
 """Which ink is the digit: specks, lines at the border and dirt left out."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,10 +57,19 @@ def digit_of(ink: Plane) -> Plane:
     for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
         if mark not in chosen and not mark.at_border and _belongs(mark, chosen):
             chosen.append(mark)
-    kept = np.isin(numbers, [mark.number for mark in chosen])
-    soft = ndimage.binary_dilation(kept, EVERY_NEIGHBOUR) & ~np.isin(
-        numbers, [m.number for m in marks if m not in chosen]
-    )
+    return ink_of(chosen, ink, numbers, marks)
+
+
+def ink_of(chosen: Sequence[Mark], ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark]) -> Plane:
+    """The ink of chosen marks with their soft edges, and none of the others': (H, W).
+
+    ``ink``, ``numbers``: (H, W), or the same part of both.
+    """
+    ours = np.zeros(int(numbers.max(initial=0)) + 1, bool)
+    others = ours.copy()
+    ours[[mark.number for mark in chosen if mark.number < len(ours)]] = True
+    others[[mark.number for mark in marks if mark.number < len(ours)]] = True
+    soft = ndimage.binary_dilation(ours[numbers], EVERY_NEIGHBOUR) & ~(others & ~ours)[numbers]
     return np.where(soft, ink, 0).astype(np.float32)
 
 

@@ -24,7 +24,7 @@ def usual_pen(ink: Plane) -> Plane:
     side = max(ink.shape)
     scale = INK_SIDE / side
     width = stroke_width(ink) * scale
-    if THINNEST <= width <= THICKEST or not ink.any():
+    if THINNEST <= width <= THICKEST or not width:  # without a width there is nothing to change: all ink is faint
         return ink
     wanted = THIN if width < THINNEST else THICK
     fine = _enlarged(ink, max(1, -(-FINE // side)))

@@ -5,29 +5,47 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digitrec.errors import DataError
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
 LONGEST = 800  # pixels of the longer side that are looked at
+LYING = (5, 6, 7, 8)  # orientations in EXIF data for which width and height change places
 PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
 Colours = NDArray[np.float32]
 
 
-def read_picture(picture: Picture, name: str = "picture") -> Colours:
-    """Colours of a picture as seen by a person: float32 (H, W, 3) in [0, 1], the longer side at most 800 pixels.
+class Size(NamedTuple):
+    """Of an upright picture, in pixels."""
+
+    width: int
+    height: int
+
+
+def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST) -> Colours:
+    """Colours of a picture as seen by a person: float32 (H, W, 3) in [0, 1], turned upright.
 
     Args:
         picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of floats
             in [0, 1] or of booleans.
         name: what errors call it, if it has no path.
+        longest: larger pictures are reduced until their longer side has so many pixels.
+
+    Raises:
+        DataError: it can't be read, or has more than 100 million pixels.
+    """
+    return read_sized(picture, name, longest)[0]
+
+
+def read_sized(picture: Picture, name: str = "picture", longest: int = LONGEST) -> tuple[Colours, Size]:
+    """As `read_picture`, and the size that the upright picture had before it was reduced.
 
     Raises:
         DataError: it can't be read, or has more than 100 million pixels.
@@ -41,7 +59,7 @@ def read_picture(picture: Picture, name: str = "picture") -> Colours:
             opened = Image.open(io.BytesIO(picture), formats=FORMATS)
         else:
             opened = picture if isinstance(picture, Image.Image) else _from_array(np.asarray(picture))
-        return _colours(opened)
+        return _colours(opened, longest)
 
 
 def check_picture(path: Path) -> None:
@@ -83,17 +101,20 @@ def _check_size(opened: Image.Image) -> None:
         raise ValueError("it has no pixels")
 
 
-def _colours(opened: Image.Image) -> Colours:
+def _colours(opened: Image.Image, longest: int) -> tuple[Colours, Size]:
     _check_size(opened)
-    opened.draft("RGB", (LONGEST, LONGEST))  # JPEG: decode at a fraction of the size
+    size = Size(*opened.size)
+    opened.draft("RGB", (longest, longest))  # JPEG: decode at a fraction of the size
     if opened.mode[0] in "IF":
         opened = _eight_bits(opened)
+    if opened.getexif().get(ExifTags.Base.Orientation, 1) in LYING:
+        size = Size(size.height, size.width)
     upright = ImageOps.exif_transpose(opened)
     clear = "A" in upright.getbands() or "transparency" in upright.info
     straight = upright.convert("RGBA" if clear else "RGB")
-    straight.thumbnail((LONGEST, LONGEST), Image.Resampling.BOX)
+    straight.thumbnail((longest, longest), Image.Resampling.BOX)
     colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
-    return _on_paper(colours) if clear else colours
+    return _on_paper(colours) if clear else colours, size
 
 
 def _eight_bits(deep: Image.Image) -> Image.Image:

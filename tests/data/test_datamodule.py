@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from functools import partial
 from itertools import chain
@@ -19,6 +20,7 @@ from digitrec.data.augmentation import Augmentation, Erasing, Shift
 from digitrec.data.datamodule import DigitDataModule, statistics, stratified_split
 from digitrec.data.datasets import Split, data_root
 from digitrec.errors import DataError, UsageError
+from digitrec.labels import NO_DIGIT
 from digitrec.models.classifier import Recipe
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
@@ -102,6 +104,30 @@ def recorded(data: DigitDataModule, dropout: float = 0.0, **settings: Any) -> Re
 
 def same(some: list[Batch], others: list[Batch]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(chain(*some), chain(*others), strict=True))
+
+
+# ---- made images
+
+
+def test_made_images_are_added_to_those_of_training_only(root: Path) -> None:
+    data = DigitDataModule("mnist", str(root), written=20, non_digits=30, val_size=10)
+    data.setup("fit")
+    labels = data.splits["train"].labels
+    assert len(labels) == len(data.splits["train"].images) == 50 + 20 + 30
+    assert (labels == NO_DIGIT).sum() == 30
+    assert data.splits["val"].labels.min() >= 0
+    plain = DigitDataModule("mnist", str(root), val_size=10)
+    plain.setup("fit")
+    assert data.mean == plain.mean, "they are normalised as the data set is"
+
+
+@pytest.mark.parametrize("option", ["written", "non_digits"])
+def test_made_images_are_for_digits_alone(option: str, root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "MNIST", tmp_path / "FashionMNIST")
+    settings: dict[str, Any] = {"val_size": 10, option: 10}
+    data = DigitDataModule("fashion_mnist", str(tmp_path), **settings)
+    with pytest.raises(UsageError, match=rf"data\.{option}=10: fashion_mnist does not show"):
+        data.setup("fit")
 
 
 # ---- the split

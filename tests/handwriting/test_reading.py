@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
 from digitrec.errors import DataError
+from digitrec.inference.doubt import certainties
 from digitrec.inference.recognizer import WEIGHTS
 from digitrec.models.portable import read_portable
 from digitrec.pictures.digit import find_digit
@@ -52,8 +53,13 @@ def test_the_weights_in_the_box_read_as_well_as_their_card_says(recognizer: Reco
 
     card = read_portable(WEIGHTS)["card"]
     images, labels = load("mnist", "test")
-    right = recognizer.probabilities(images[:, 0].numpy()).argmax(axis=1) == labels.numpy()
+    probabilities = recognizer.probabilities(images[:, 0].numpy())
+    right = probabilities.argmax(axis=1) == labels.numpy()
     assert right.mean() == pytest.approx(card["test"]["accuracy"], abs=3e-4)
+    assert right.mean() >= 0.995
+    accepted = (certainties(probabilities) >= card["not_a_digit"]["threshold"]).mean()
+    assert accepted == pytest.approx(card["not_a_digit"]["accepted"]["test"], abs=3e-4)
+    assert accepted >= 0.985, "99 % of held-out digits"
     assert WEIGHTS.stat().st_size <= 1_000_000
 
 
@@ -101,16 +107,13 @@ def test_pictures_that_cannot_be_read_do_not_stop_the_others(recognizer: Recogni
     assert readings[1].problem == "cannot be read as a picture: no known image format."
 
 
-UNREAD = {"framed_canvas"}  # the line around it is taken for the digit
-
-
-@pytest.mark.parametrize("situation", [name for name in SITUATIONS if name not in UNREAD])
+@pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_picture_as_people_send_it_is_read(situation: str, recognizer: Recognizer) -> None:
-    """Of 20 each, 99 % were read right; a situation as such must not fail. Paper on a dark desk is the hardest."""
+    """Of 10 each, 99.5 % were read right; a situation as such must not fail."""
     numbers = [0, 2, 4, 5, 8]
     readings = recognizer.read_all([file(label, situation, seed=31) for label in numbers])
     right = sum(reading.label == str(label) for reading, label in zip(readings, numbers, strict=True))
-    assert right >= (3 if situation == "desk_photo" else 4)
+    assert right >= 4
 
 
 def test_a_picture_from_a_file_is_read_as_one_that_was_opened(recognizer: Recognizer) -> None:

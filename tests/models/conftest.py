@@ -40,7 +40,7 @@ def mlp() -> Callable[..., MLP]:
 def fit(data: Data) -> Callable[..., Trainer]:
     """Train on the data in batches of 16, the last of which holds two images, and validate on them."""
 
-    def run(model: LightningModule, **settings: Any) -> Trainer:
+    def run(model: LightningModule, labels: Tensor | None = None, **settings: Any) -> Trainer:
         quiet = {"logger": False, "enable_checkpointing": False, "num_sanity_val_steps": 0}
         trainer = Trainer(
             accelerator="cpu",
@@ -48,7 +48,8 @@ def fit(data: Data) -> Callable[..., Trainer]:
             enable_model_summary=False,
             **{"max_epochs": 1, **quiet, **settings},
         )
-        trainer.fit(model, BatchLoader(*data, 16, lambda: torch.arange(50)), BatchLoader(*data, 16))
+        told = data[1] if labels is None else labels
+        trainer.fit(model, BatchLoader(data[0], told, 16, lambda: torch.arange(50)), BatchLoader(*data, 16))
         return trainer
 
     return run

@@ -12,7 +12,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from digitrec.data.loader import BatchLoader
-from digitrec.models.classifier import DigitClassifier, Recipe
+from digitrec.labels import NO_DIGIT
+from digitrec.models.classifier import DigitClassifier, Recipe, training_loss
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
@@ -96,6 +97,39 @@ def test_step_loss_is_the_mean_of_the_steps_since_it_was_last_logged(mlp: Make, 
     images, labels = data
     expected = F.cross_entropy(logits_of(model, images[:32]), labels[:32])
     torch.testing.assert_close(trainer.callback_metrics["train/loss_step"], expected)
+
+
+# ---- images that show no digit
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.05])
+def test_an_image_of_no_digit_is_to_be_torn_between_all_classes(smoothing: float) -> None:
+    labels = torch.full((4,), NO_DIGIT)
+    even, sure = torch.zeros(4, 10), 5 * torch.eye(10)[:4]
+    even.requires_grad_()
+    loss = training_loss(even, labels, smoothing)
+    loss.backward()
+    assert even.grad is not None
+    assert even.grad.abs().max() < 1e-7
+    assert loss < training_loss(sure, labels, smoothing)
+
+
+def test_the_loss_is_a_mean_over_images_with_and_without_a_digit() -> None:
+    logits, labels = torch.randn(6, 10, generator=torch.Generator().manual_seed(0)), torch.tensor([1, 2, 3, -1, -1, -1])
+    digits = F.cross_entropy(logits[:3], labels[:3], label_smoothing=0.1)
+    others = F.cross_entropy(logits[3:], torch.full((3, 10), 0.1))
+    torch.testing.assert_close(training_loss(logits, labels, 0.1), (digits + others) / 2)
+
+
+def test_metrics_of_training_are_those_of_digits_alone(mlp: Make, fit: Fit, data: Data) -> None:
+    images, labels = data
+    strange = labels.clone()
+    strange[::4] = NO_DIGIT
+    model = mlp(lr=0.0)
+    trainer = fit(model, strange)
+    right = logits_of(model, images).argmax(1) == labels
+    expected = right[strange != NO_DIGIT].double().mean().item()
+    assert trainer.callback_metrics["train/accuracy"].item() == pytest.approx(expected)
 
 
 # ---- the number of steps a schedule gets

@@ -1,0 +1,119 @@
+"""Draw digits and see them read: python -m digitrec.app."""
+
+import argparse
+import importlib.util
+import os
+import socket
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digitrec.errors import DigitrecError, UsageError
+
+if TYPE_CHECKING:  # what is imported with the extra, or takes seconds, is imported once the port is ours
+    from digitrec.app.limits import Addresses
+
+NEEDED = ("starlette", "uvicorn")
+LOOPBACK = "127.0.0.1"
+SAMPLES = Path("outputs/samples")
+CONNECTIONS = 200
+KEPT_OPEN = 60  # seconds without a request, which a person looks at the page
+SWITCH = 0.0005  # seconds between the thread of the network and that of the connections
+
+
+def main() -> None:
+    """Entry point of the command line.
+
+    Raises:
+        SystemExit: 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    parser = argparse.ArgumentParser(prog="python -m digitrec.app", description=__doc__)
+    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
+    parser.add_argument("--port", type=_port, default=8000, help="0 takes any that is free (default: %(default)s)")
+    parser.add_argument(
+        "--host", default=LOOPBACK, help="address to listen at (default: %(default)s, this machine only)"
+    )
+    parser.add_argument("--save", type=Path, default=SAMPLES, metavar="FOLDER",
+                        help="where corrections go when Save is pressed (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--no-browser", action="store_true", help="don't open the page")
+    try:
+        _serve(parser.parse_args())
+    except DigitrecError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(2 if isinstance(error, UsageError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 65535, got {text}")
+    return int(text)
+
+
+def _serve(arguments: argparse.Namespace) -> None:
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise DigitrecError(f"the page needs {' and '.join(missing)}; next: pip install 'digitrec[app]'")
+    with _listen(arguments.host, arguments.port) as listening:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one digit is no work for two threads
+        import uvicorn
+
+        from digitrec.app.limits import Addresses
+        from digitrec.app.samples import Samples
+        from digitrec.app.server import build
+        from digitrec.inference.recognizer import Recognizer
+
+        sys.setswitchinterval(SWITCH)
+        addresses = Addresses(listening.getsockname()[1], arguments.host)
+        recognizer = Recognizer(arguments.checkpoint)
+        name = (
+            "the network that comes with digitrec" if arguments.checkpoint is None else Path(arguments.checkpoint).name
+        )
+        app = build(recognizer, name, Samples(arguments.save, recognizer.class_names), addresses)
+        _welcome(addresses, name, arguments)
+        config = uvicorn.Config(
+            app,
+            http="h11",
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=CONNECTIONS,
+            timeout_keep_alive=KEPT_OPEN,
+            timeout_graceful_shutdown=1,
+        )
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind before anything slow is imported: a port that is taken is said at once."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listening = socket.create_server(address[:2], family=family)
+        # Connections inherit it. Otherwise an answer's second part waits 40 ms for word that the first has come.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        another = "--port 0" if port == 0 else f"--port {port + 1 if port < 65535 else 0}"
+        reason = (
+            os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        )  # below 0: no such name
+        raise DigitrecError(f"cannot listen at {host}, port {port}: {reason}; next: try {another}") from error
+    return listening
+
+
+def _welcome(addresses: "Addresses", name: str, arguments: argparse.Namespace) -> None:
+    host = LOOPBACK if addresses.bound in ("0.0.0.0", "::") else addresses.bound  # noqa: S104 - only compared with
+    url = f"http://{f'[{host}]' if ':' in host else host}:{addresses.port}/"
+    print(f"Draw at {url} with {name}; Ctrl-C ends it.", flush=True)  # noqa: T201
+    if addresses.beyond_this_machine:
+        print(f"warning: other machines reach it too, without a password ({arguments.host})", file=sys.stderr)  # noqa: T201
+    if not arguments.no_browser:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()

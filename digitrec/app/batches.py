@@ -1,0 +1,55 @@
+"""One thread for the network: what arrives while it works is read together afterwards."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.exceptions import HTTPException
+
+from digitrec.inference.recognizer import Ink, Reading
+
+LARGEST = 32  # drawings read together
+WAITING = 256  # drawings; more would wait too long to be of use
+
+
+class Batches:
+    """Reads drawings of many clients in few calls.
+
+    Args:
+        read: inks (H, W) in [0, 1] -> their readings; called in a thread of its own.
+    """
+
+    def __init__(self, read: Callable[[list[Ink]], list[Reading]]) -> None:
+        self._read = read
+        self._thread = ThreadPoolExecutor(1, "network")
+        self._waiting: list[tuple[Ink, asyncio.Future[Reading]]] = []
+        self._working: asyncio.Task[None] | None = None
+
+    async def read(self, ink: Ink) -> Reading:
+        """What is read of ink (H, W) in [0, 1].
+
+        Raises:
+            HTTPException: too many are waiting.
+        """
+        if len(self._waiting) >= WAITING:
+            raise HTTPException(503, "too many drawings at once, wait a moment", {"Retry-After": "1"})
+        future: asyncio.Future[Reading] = asyncio.get_running_loop().create_future()
+        self._waiting.append((ink, future))
+        if self._working is None or self._working.done():
+            self._working = asyncio.create_task(self._work())
+        return await future
+
+    async def _work(self) -> None:
+        while self._waiting:
+            batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
+            inks = [ink for ink, _ in batch]
+            try:
+                readings = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, inks)
+            except Exception as error:  # whoever waits shall hear of it
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for (_, future), reading in zip(batch, readings, strict=True):
+                    if not future.done():  # its client may have left
+                        future.set_result(reading)

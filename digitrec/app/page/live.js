@@ -1,0 +1,64 @@
+// Keeps the answer up with the pen: one question at a time, always about the newest ink, and again when the reader is back.
+
+const PAUSE = 25; // milliseconds from one question to the next at least
+const RETRIES = [500, 1000, 2000, 4000]; // milliseconds; the last one again and again
+
+export class Live {
+  #newest = null;
+  #asked = null;
+  #busy = false;
+  #hooks;
+
+  /** Hooks: open() and read(ink) ask, show(answer, ink) takes the answer, lost(error) and back(about) tell of the reader. */
+  constructor(hooks) {
+    this.#hooks = hooks;
+  }
+
+  /** Have this ink read as soon as may be; null drops what was asked before. */
+  ask(ink) {
+    this.#newest = ink;
+    if (!this.#busy) this.#run();
+  }
+
+  /** Wait for a reader that did not answer when the page was opened. */
+  async restore() {
+    this.#busy = true;
+    await this.#return();
+    this.#run();
+  }
+
+  async #run() {
+    this.#busy = true;
+    while (this.#newest !== this.#asked) {
+      const ink = (this.#asked = this.#newest);
+      if (ink === null) continue;
+      const pause = wait(PAUSE);
+      try {
+        const answer = await this.#hooks.read(ink);
+        if (this.#newest !== null) this.#hooks.show(answer, ink);
+      } catch (error) {
+        this.#hooks.lost(error);
+        if (error.passing) await this.#return();
+      }
+      await pause;
+    }
+    this.#busy = false;
+  }
+
+  async #return() {
+    for (let trial = 0; ; trial++) {
+      await wait(RETRIES[Math.min(trial, RETRIES.length - 1)]);
+      try {
+        this.#hooks.back(await this.#hooks.open());
+        this.#asked = null; // has to be asked again
+        return;
+      } catch {
+        // still away
+      }
+    }
+  }
+}
+
+function wait(milliseconds) {
+  return new Promise((done) => setTimeout(done, milliseconds));
+}

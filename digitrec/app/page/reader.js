@@ -1,0 +1,69 @@
+// Recognition, asked of the server that this page came from. The page knows no more of it than these functions.
+
+const QUICK = 5_000, PATIENT = 60_000; // milliseconds
+const BUSY = [408, 429, 503];
+
+/** What there is to read with: {classes, name, can: {pictures, correct, peek}, folder}. */
+export function open() {
+  return ask("about");
+}
+
+/**
+ * Read one digit from ink = {width, height, data}: one byte per pixel, 0 paper .. 255 full ink.
+ * Returns {label, problem, probabilities, image}, the probabilities in the order of the classes.
+ */
+export async function read(ink) {
+  return withImage(await ask(`read?${sizeOf(ink)}`, ink.data));
+}
+
+/** Read all digits of a picture's file: {width, height, text, digits: [{label, problem, probabilities, image, box}]}. */
+export async function readPicture(blob) {
+  const page = await ask("picture", blob, PATIENT);
+  return { ...page, digits: page.digits.map(withImage) };
+}
+
+/** Keep ink as a sample of a label: {file, counts}, how many there are of each label. */
+export function save(ink, label) {
+  return ask(`save?${sizeOf(ink)}&label=${encodeURIComponent(label)}`, ink.data);
+}
+
+/** What each layer makes of ink: [{name, width, height, maps: [Uint8Array]}]. */
+export async function peek(ink) {
+  const { layers } = await ask(`peek?${sizeOf(ink)}`, ink.data);
+  return layers.map((layer) => ({ ...layer, maps: layer.maps.map(bytes) }));
+}
+
+async function ask(what, body, patience = QUICK) {
+  const options = { signal: AbortSignal.timeout(patience), cache: "no-store" };
+  if (body !== undefined) {
+    Object.assign(options, { method: "POST", body, headers: { "Content-Type": "application/octet-stream" } });
+  }
+  let response;
+  try {
+    response = await fetch(`api/${what}`, options);
+  } catch {
+    throw passing("the server does not answer");
+  }
+  const answer = await response.json().catch(() => ({}));
+  const said = answer.error ?? `the server answered ${response.status}`;
+  if (BUSY.includes(response.status)) throw passing(said);
+  if (!response.ok) throw new Error(said);
+  return answer;
+}
+
+/** An error that may be gone a moment later. */
+function passing(message) {
+  return Object.assign(new Error(message), { passing: true });
+}
+
+function sizeOf(ink) {
+  return `width=${ink.width}&height=${ink.height}`;
+}
+
+function withImage(reading) {
+  return { ...reading, image: bytes(reading.image) };
+}
+
+function bytes(base64) {
+  return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+}

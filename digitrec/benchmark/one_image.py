@@ -1,0 +1,28 @@
+"""How long one image takes a network: python -m digitrec.benchmark.one_image FILE prints milliseconds, the median."""
+
+import json
+import sys
+import time
+from statistics import median
+
+import numpy as np
+
+from digitrec.inference.networks import open_network
+
+WARM, TIMES = 50, 1000
+
+
+def main() -> None:
+    """Time the network of a file."""
+    network = open_network(sys.argv[1])
+    image = np.random.default_rng(0).integers(0, 256, (1, 28, 28), np.uint8)
+    seconds = []
+    for _ in range(WARM + TIMES):
+        start = time.perf_counter()
+        network(image)
+        seconds.append(time.perf_counter() - start)
+    print(json.dumps([1000 * median(seconds[WARM:])]))  # noqa: T201 - for `digitrec.benchmark.measures`
+
+
+if __name__ == "__main__":
+    main()

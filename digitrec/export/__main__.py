@@ -1,0 +1,93 @@
+"""Write a trained network for use elsewhere: python -m digitrec.export --format onnx -o digits.onnx."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digitrec.errors import DigitrecError, UsageError
+from digitrec.wording import shown
+
+if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
+    from digitrec.export.check import Agreement
+    from digitrec.export.trained import Trained
+
+FORMATS = ("onnx", "torch", "web")
+SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+INPUTS = ("uint8", "float")
+
+
+def main() -> None:
+    """Entry point of the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m digitrec.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
+    parser.add_argument(
+        "--format", required=True, choices=FORMATS, help="a .onnx file, a torch.export program (.pt2), a folder to host"
+    )
+    parser.add_argument(
+        "--input", choices=INPUTS, help="images as bytes, or as float32 in [0, 1] (default: uint8); not for web"
+    )
+    parser.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="file or folder to write")
+    arguments = parser.parse_args()
+    try:
+        _export(arguments)
+    except UsageError as error:
+        parser.exit(2, f"error: {error}\n")
+    except DigitrecError as error:
+        parser.exit(1, f"error: {error}\n")
+    except KeyboardInterrupt:
+        parser.exit(130)
+    sys.exit(0)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    _check(arguments.format, arguments.input, arguments.output)
+    from digitrec.export.trained import open_trained
+    from digitrec.inference.recognizer import WEIGHTS
+
+    trained = open_trained(arguments.checkpoint or WEIGHTS)
+    said = _write(arguments.format, arguments.input or INPUTS[0], arguments.output, trained)
+    classes = " ".join(trained.classifier.class_names)
+    print(f"{shown(arguments.output)}: {trained.name}, classes {classes}, {_size(arguments.output):,} bytes")  # noqa: T201
+    print(f"Checked against torch on {said}.")  # noqa: T201
+
+
+def _check(kind: str, input_type: str | None, output: Path) -> None:
+    if kind == "web":
+        if input_type is not None:
+            raise UsageError(f"--input {input_type}: the page draws its images itself; leave this out")
+        if output.is_file():
+            raise UsageError(f"{output} is a file, expected a folder to write")
+        return
+    suffix = SUFFIXES[kind]
+    if output.suffix != suffix or output.is_dir():
+        raise UsageError(f"{output}: expected the name of a file, {output.with_suffix(suffix).name} for example")
+
+
+def _write(kind: str, input_type: str, output: Path, trained: Trained) -> Agreement:
+    from digitrec.export.check import write_checked
+
+    if kind == "web":
+        from digitrec.export import web_page
+
+        return web_page.write(trained, output)
+    from digitrec.export import onnx_graph, torch_program
+
+    written = {"onnx": onnx_graph, "torch": torch_program}[kind]
+    write = partial(written.write, trained, input_type=input_type)
+    return write_checked(output, write, partial(written.opened, input_type=input_type), trained)
+
+
+def _size(output: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = [output] if output.is_file() else output.iterdir()
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""What is exported: a classifier that answers with probabilities, and what is known of it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from digitrec.errors import UsageError
+from digitrec.models.checkpoint import find_checkpoint, load_classifier, read_content
+from digitrec.models.classifier import DigitClassifier
+from digitrec.models.portable import description
+
+CHANNELS, SIDE = 1, 28
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained network.
+
+    Attributes:
+        classifier: in evaluation mode, on the CPU.
+        metadata: `digitrec`, what names the network and its classes, and `card`, facts for people; JSON both.
+        settings: the configuration it was trained with; empty if its file has none.
+    """
+
+    classifier: DigitClassifier
+    metadata: dict[str, str]
+    settings: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The network's kind, such as CNN."""
+        return type(self.classifier).__name__
+
+    @property
+    def data(self) -> tuple[str, str | None] | None:
+        """Name and folder of the data set that it was trained on, if they are known."""
+        data = self.settings.get("data") or {}
+        name = data.get("dataset") or json.loads(self.metadata["card"]).get("data")
+        return None if name is None else (str(name), data.get("root"))
+
+
+class Probabilities(nn.Module):
+    """A classifier with its softmax: images (N, 1, 28, 28), uint8 or float in [0, 1] -> probabilities (N, C)."""
+
+    def __init__(self, classifier: DigitClassifier) -> None:
+        super().__init__()
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, 1, 28, 28) -> (N, C)."""
+        probabilities: Tensor = self.classifier(images).softmax(dim=1)
+        return probabilities
+
+
+def open_trained(path: str | Path) -> Trained:
+    """A network with its description, from a run folder, a .ckpt or a .safetensors file.
+
+    Raises:
+        CheckpointError: it can't be read.
+        UsageError: it takes other images than grey ones of 28x28 pixels.
+    """
+    classifier = load_classifier(path)
+    channels, size = (classifier.hparams[name] for name in ("in_channels", "image_size"))
+    if (channels, size) != (CHANNELS, SIDE):
+        raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")
+    content = read_content(find_checkpoint(path))
+    return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)

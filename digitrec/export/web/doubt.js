@@ -1,0 +1,58 @@
+/**
+ * Whether what a network saw is a digit at all. The same as digitrec/inference/doubt.py.
+ */
+import { INK_SIDE, SIDE } from "./framing.js";
+
+const DIGITS = "0123456789";
+
+/**
+ * Say why an image shows no digit; null if it may show one.
+ * @param {{most_ink: number, finest: number, threshold: ?number}} limits the most ink, as a share of the digit's
+ *   20 x 20 pixels; the most strokes that an inked row or column crosses; the least certainty, null if there is none
+ * @param {Uint8Array} image the 784 pixels that the network saw
+ * @param {number[]} probabilities what it gave to each class
+ * @param {string[]} classes their names
+ */
+export function objection(limits, image, probabilities, classes) {
+  const ink = image.reduce((sum, byte) => sum + byte, 0) / 255 / INK_SIDE ** 2;
+  if (ink === 0) return "no ink found";
+  if (!classes.every((name) => name.length === 1 && DIGITS.includes(name))) return null;
+  if (ink > limits.most_ink) return `ink covers ${percent(ink)} of it, of a digit at most ${percent(limits.most_ink)}`;
+  const strokes = Math.max(crossings(image, 1, SIDE), crossings(image, SIDE, 1));
+  if (strokes > limits.finest) {
+    return `too fine a texture, ${strokes.toFixed(1)} strokes side by side, in a digit at most ${limits.finest}`;
+  }
+  const certainty = certaintyOf(probabilities);
+  if (limits.threshold !== null && certainty < limits.threshold) {
+    return `it looks like none (certainty ${certainty.toFixed(2)}, of digits at least ${limits.threshold.toFixed(2)})`;
+  }
+  return null;
+}
+
+/** The two most probable classes together: what may be a 4 or a 9 is a digit. */
+function certaintyOf(probabilities) {
+  const [first, second] = [...probabilities].sort((one, other) => other - one);
+  return first + second;
+}
+
+/** Strokes side by side in an inked line, a mean; `along` and `across` are steps in the image. */
+function crossings(image, along, across) {
+  let lines = 0;
+  let strokes = 0;
+  for (let line = 0; line < SIDE; line++) {
+    let begun = 0;
+    let before = false;
+    for (let place = 0; place < SIDE; place++) {
+      const inked = image[line * across + place * along] >= 128;
+      if (inked && !before) begun++;
+      before = inked;
+    }
+    strokes += begun;
+    lines += begun > 0;
+  }
+  return lines ? strokes / lines : 0;
+}
+
+function percent(share) {
+  return `${Math.round(100 * share)}%`;
+}

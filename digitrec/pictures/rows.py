@@ -1,0 +1,144 @@
+"""Which marks of a page form a line of writing, and where its words end."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+TALL = 0.5  # of the usual height: what is lower is a piece of something, or punctuation
+ASIDE = 0.5  # of the usual height, from the line's course to the middle of a mark that belongs to it
+RECALLED = 6  # marks that say how a line goes on
+STEEP = 0.5  # of a line, at most: about 27 degrees
+WORD = 0.6  # of the usual height: less is no space between words
+WIDER = 2.2  # times the usual space between digits
+
+
+class Box(NamedTuple):
+    """A rectangle in pixels; `x` and `y` of its upper left corner."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Its middle, (x, y)."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+    @property
+    def right(self) -> float:
+        """End of its last column."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> float:
+        """End of its last row."""
+        return self.y + self.height
+
+
+class Boxed(NamedTuple):
+    """Anything with a place: its box, and the number that it is known by."""
+
+    box: Box
+    number: int
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box that holds all of them."""
+    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
+    return Box(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
+
+
+def usual_height(boxes: Sequence[Box], areas: Sequence[int]) -> float:
+    """Median of the boxes' heights, each counted by the root of its ink's area: neither dust nor a frame decides."""
+    heights, weights = np.array([box.height for box in boxes]), np.sqrt(areas)
+    order = np.argsort(heights)
+    return float(heights[order][np.searchsorted(weights[order].cumsum(), weights.sum() / 2)])
+
+
+def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Numbers of the boxes of each line, lines from top to bottom and boxes from left to right.
+
+    Lines may be askew by up to 27 degrees, each in its own way. Low boxes go to the line that they stand in,
+    or to none.
+
+    Args:
+        boxes: of marks.
+        height: usual height of a digit.
+    """
+    tall = sorted((Boxed(box, n) for n, box in enumerate(boxes) if box.height >= TALL * height), key=_left)
+    slope = _slope([mark.box for mark in tall], height)
+    rows: list[list[Boxed]] = []
+    for mark in tall:
+        row = min(rows, key=lambda row: _aside(row, mark.box, slope), default=None)
+        if row is None or _aside(row, mark.box, slope) > ASIDE * height:
+            rows.append([mark])
+        else:
+            row.append(mark)
+    whole = [tuple(row) for row in rows]
+    for number, box in enumerate(boxes):
+        if box.height < TALL * height:
+            home = _home(whole, box, slope, height)
+            if home is not None:
+                rows[home].append(Boxed(box, number))
+    rows.sort(key=lambda row: np.median([mark.box.centre[1] - slope * mark.box.centre[0] for mark in row]))
+    return [[mark.number for mark in sorted(row, key=lambda mark: mark.box.centre[0])] for row in rows]
+
+
+def _left(mark: Boxed) -> float:
+    return mark.box.x
+
+
+def _slope(boxes: Sequence[Box], height: float) -> float:
+    """How much lines sink from left to right: the median over neighbours."""
+    if len(boxes) < 2:
+        return 0.0
+    xs, ys = np.array([box.centre for box in boxes]).T
+    across, down = xs[None] - xs[:, None], ys[None] - ys[:, None]
+    near = (across > 0.2 * height) & (across < 4 * height) & (np.abs(down) < STEEP * across)
+    nearest = np.where(near, across, np.inf).argmin(axis=1)
+    rows = np.flatnonzero(near.any(axis=1))
+    slopes = down[rows, nearest[rows]] / across[rows, nearest[rows]]
+    return float(np.median(slopes)) if rows.size else 0.0
+
+
+def _aside(row: Sequence[Boxed], box: Box, slope: float) -> float:
+    """How far the middle of a box lies above or below where the row goes."""
+    last = [mark.box.centre for mark in row[-RECALLED:]]
+    xs, ys = np.array(last).T
+    if len(last) >= 4 and np.ptp(xs) > 0:
+        own = float(np.polyfit(xs, ys, 1)[0])
+        slope = (own + slope) / 2 if abs(own - slope) < 0.2 else slope
+    x, y = box.centre
+    return float(abs(np.mean(ys - slope * xs) + slope * x - y))
+
+
+def _home(rows: Sequence[Sequence[Boxed]], box: Box, slope: float, height: float) -> int | None:
+    """The row whose digits a low box stands between, or touches."""
+    found = []
+    for number, row in enumerate(rows):
+        nearest = min(row, key=lambda mark: abs(mark.box.centre[0] - box.centre[0]))
+        down = abs(nearest.box.centre[1] + slope * (box.centre[0] - nearest.box.centre[0]) - box.centre[1])
+        gap = max(nearest.box.x - box.right, box.x - nearest.box.right)
+        if down <= 0.7 * height and gap <= 0.6 * height:
+            found.append((down, number))
+    return min(found)[1] if found else None
+
+
+def words_of(rows: Sequence[Sequence[Box]], height: float) -> list[list[int]]:
+    """Of each row, numbers of the boxes that begin a word; boxes from left to right.
+
+    Args:
+        rows: boxes of digits.
+        height: usual height of a digit.
+    """
+    gaps = [[after.x - before.right for before, after in pairwise(row)] for row in rows]
+    pooled = [gap for row in gaps for gap in row]
+    usual = max(float(np.median(pooled)) if pooled else 0.0, 0.0)
+    least = max(WORD * height, WIDER * usual)
+    return [
+        [0] * bool(row) + [n for n, gap in enumerate(of_row, start=1) if gap > least]
+        for row, of_row in zip(rows, gaps, strict=True)
+    ]

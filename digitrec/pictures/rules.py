@@ -1,0 +1,164 @@
+"""Printed lines: those that run through the whole picture, and those of tables and forms."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+SLOPES = np.linspace(-0.16, 0.16, 33)  # about 9 degrees
+FINER = np.linspace(-0.008, 0.008, 9)
+ENDS = 16  # lines are seen in this part of the picture's width at both ends
+BLOCKS = 64  # of columns, each averaged: enough to tell what a row has in common
+THICKEST, THINNEST = 0.03, 6  # of the picture's height, and pixels: what is thicker than both is no line
+FAINT = 0.06  # contrast below is paper
+BLOCK = 8  # columns that are averaged when the slope of such lines is looked for
+LINE = 0.5  # ink of a line's pixel, at least
+LONG = 2.5  # usual heights of a digit: straight strokes that are longer are lines of a table
+
+
+def without_rules(contrast: Plane) -> Plane:
+    """Contrast (H, W) without the lines that run from end to end, level or upright; crossing strokes are mended."""
+    for _ in range(2):
+        contrast = _without_level_rules(contrast).T
+    return contrast
+
+
+def _without_level_rules(contrast: Plane) -> Plane:
+    """What is clearly darker than the lines stays."""
+    if min(contrast.shape) < ENDS * 2:
+        return contrast
+    slope = _slope_of_rules(contrast)
+    if slope is None:
+        return contrast
+    straight = shear(contrast, slope)
+    ruled, thickest = _thin(ndimage.maximum_filter1d(_rules(_blocks(straight)), 3) >= FAINT)
+    if not ruled.any():
+        return contrast
+    level = _quantile(straight[ruled], 0.7)[:, None]
+    covered = np.zeros(straight.shape, bool)
+    covered[ruled] = straight[ruled] < level + 0.35 * (ink_level(contrast) - level).clip(0.05)
+    return shear(mended(straight, covered, thickest), -slope)
+
+
+def _thin(ruled: Mask) -> tuple[Mask, int]:
+    """Those rows (H,) that are not part of something thicker than a line, and how thick the thickest line is."""
+    limit = max(THINNEST, round(THICKEST * len(ruled)))
+    edges = np.flatnonzero(np.diff(np.r_[0, ruled, 0])).reshape(-1, 2)
+    lines = [(start, end) for start, end in edges if end - start <= limit]
+    kept = np.zeros_like(ruled)
+    for start, end in lines:
+        kept[start:end] = True
+    return kept, max((int(end - start) for start, end in lines), default=0)
+
+
+def mended(plane: Plane, covered: Mask, gap: int) -> Plane:
+    """Paper where a level line covered it, or the stroke that goes on above and below, `gap` pixels away."""
+    kept = np.where(covered, 0, plane)
+    below, above = np.zeros_like(kept), np.zeros_like(kept)
+    below[gap:], above[:-gap] = kept[:-gap], kept[gap:]
+    return np.where(covered, np.minimum(below, above), plane)
+
+
+def _slope_of_rules(contrast: Plane) -> float | None:
+    """The slope at which rows differ most in what they have in common from end to end; None if nowhere."""
+    blocks = _blocks(contrast)
+    width = max(1, contrast.shape[1] // BLOCKS)
+
+    def spread(slope: float) -> float:
+        return float(np.square(_rules(shear(blocks, slope * width))).sum())
+
+    best = max(SLOPES, key=spread)
+    best = max(best + FINER, key=spread)
+    return float(best) if spread(best) > (FAINT / 4) ** 2 else None
+
+
+def _rules(blocks: Plane) -> Plane:
+    """Contrast that each row has over most of its length and at both ends: (H,)."""
+    end = max(2, blocks.shape[1] // ENDS)
+    parts = blocks, blocks[:, :end], blocks[:, -end:]
+    common = np.minimum.reduce([_quantile(part, 0.4) for part in parts])
+    rules: Plane = (common - np.median(common)).clip(0).astype(np.float32)
+    return rules
+
+
+def _quantile(rows: Plane, share: float) -> Plane:
+    """Of each row; without interpolation, which takes most of numpy's time."""
+    place = round(share * (rows.shape[1] - 1))
+    quantiles: Plane = np.partition(rows, place, axis=1)[:, place]
+    return quantiles
+
+
+def _blocks(plane: Plane) -> Plane:
+    """Means of up to 64 equal parts of each row: (H, W) -> (H, n)."""
+    width = plane.shape[1] // BLOCKS
+    if width < 2:
+        return plane
+    start = (plane.shape[1] - width * BLOCKS) // 2
+    even = plane[:, start : start + width * BLOCKS]
+    blocks: Plane = even.reshape(len(plane), BLOCKS, width).mean(axis=2)
+    return blocks
+
+
+def shear(plane: Plane, slope: float) -> Plane:
+    """Moves each column down by the slope times its distance from the middle; the border is repeated."""
+    height, width = plane.shape
+    rows = np.arange(height)[:, None] - np.rint(slope * (np.arange(width) - width / 2)).astype(int)
+    sheared: Plane = plane[rows.clip(0, height - 1), np.arange(width)]
+    return sheared
+
+
+def ink_level(contrast: Plane) -> float:
+    """Contrast of the ink where it is dark: a high quantile of what stands out, whatever share that has."""
+    strongest = float(contrast.max())
+    marked = contrast[contrast > strongest / 2]
+    return float(np.quantile(marked, 0.7)) if marked.size else 0.0
+
+
+def without_table(ink: Plane, height: float) -> Plane:
+    """Ink (H, W) in [0, 1] without lines that are far longer than digits are high.
+
+    Args:
+        ink: of a page.
+        height: usual height of a digit, in pixels.
+    """
+    level = _without_long_lines(ink, height)
+    return _without_long_lines(np.ascontiguousarray(level.T), height).T
+
+
+def _without_long_lines(ink: Plane, height: float) -> Plane:
+    length = round(LONG * height)
+    for _ in range(2):  # both pairs of sides of a sheet seen from an angle
+        slope = _slope_of_long_lines(ink, length)
+        if slope is None:
+            break
+        straight = shear(ink, slope)
+        lines = _long(straight, length, LINE)
+        ink = shear(
+            mended(straight, ndimage.binary_dilation(lines, np.ones((3, 1), bool)), _thickness(lines) + 2), -slope
+        )
+    return ink
+
+
+def _slope_of_long_lines(ink: Plane, length: int) -> float | None:
+    """The slope at which most pixels lie on runs of such a length; None if there are none."""
+    width = ink.shape[1] // BLOCK * BLOCK
+    if width < length:
+        return None
+    blocks = ink[:, :width].reshape(len(ink), -1, BLOCK).mean(axis=2)
+    found = [int(_long(shear(blocks, slope * BLOCK), length // BLOCK, 0.7 * LINE).sum()) for slope in SLOPES]
+    return float(SLOPES[int(np.argmax(found))]) if max(found) else None
+
+
+def _long(ink: Plane, length: int, least: float) -> Mask:
+    """Pixels that lie on a level run of so many inked ones; it may waver by a pixel."""
+    inked = ndimage.maximum_filter1d(ink >= least, 2, axis=0)
+    runs = ndimage.minimum_filter1d(inked, length, axis=1, mode="constant")
+    return np.asarray(ndimage.maximum_filter1d(runs, length, axis=1, mode="constant"))
+
+
+def _thickness(lines: Mask) -> int:
+    """Rows of the thickest line."""
+    numbers, _ = ndimage.label(lines)
+    return max((box[0].stop - box[0].start for box in ndimage.find_objects(numbers)), default=0)

@@ -1,0 +1,305 @@
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor
+
+from digitrec import Recognizer
+from digitrec.errors import CheckpointError, DigitrecError, UsageError
+from digitrec.export import check, onnx_graph
+from digitrec.export.trained import Probabilities, Trained, open_trained
+from digitrec.inference.networks import open_network
+from digitrec.inference.onnx_network import OnnxNetwork
+from digitrec.inference.recognizer import WEIGHTS
+from digitrec.models.portable import read_portable
+from tests.command import Command
+from tests.export.networks import made, saved
+from tests.handwriting.situations import file
+
+Read = Callable[[Tensor], Tensor]
+ROOT = Path(check.__file__).parents[2]
+IMAGES = torch.randint(256, (257, 1, 28, 28), generator=torch.Generator().manual_seed(1)).byte()
+
+
+def expected(trained: Trained, images: Tensor) -> Tensor:
+    with torch.inference_mode():
+        probabilities: Tensor = Probabilities(trained.classifier)(images)
+    return probabilities
+
+
+def assert_same(read: Read, checkpoint: Path) -> None:
+    """Batches of any size give what the network gives."""
+    trained = open_trained(checkpoint)
+    for count in (1, 2, 3, 257):
+        assert torch.allclose(read(IMAGES[:count]), expected(trained, IMAGES[:count]), atol=1e-5)
+
+
+def run_onnx(file: Path, input_type: str) -> Read:
+    """The file as others read it: onnxruntime's own defaults, nothing of ours."""
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+
+    def read(images: Tensor) -> Tensor:
+        given = images if input_type == "uint8" else images / 255
+        return torch.from_numpy(session.run(["probabilities"], {"images": given.numpy()})[0])
+
+    return read
+
+
+@pytest.mark.parametrize(("kind", "input_type"), [("mlp", "float"), ("residual", "uint8")])
+def test_an_onnx_file_answers_as_the_network_does(
+    kind: str, input_type: str, run_export: Command, tmp_path: Path
+) -> None:
+    checkpoint = saved(made(kind), tmp_path / "network.ckpt")
+    outcome = run_export("--checkpoint", "network.ckpt", "--format=onnx", f"--input={input_type}", "-o", "new/it.onnx")
+    assert outcome.code == 0, outcome.err
+    assert "300 digits written by rule: 0 changed predictions" in outcome.out
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["it.onnx"]
+    assert_same(run_onnx(tmp_path / "new" / "it.onnx", input_type), checkpoint)
+    network = open_network(tmp_path / "new" / "it.onnx")
+    assert_same(lambda images: torch.from_numpy(network(images[:, 0].numpy())), checkpoint)
+
+
+@pytest.mark.parametrize(("kind", "input_type"), [("cnn_unpooled", "uint8"), ("residual_places", "float")])
+def test_a_torch_program_answers_as_the_network_does(
+    kind: str, input_type: str, run_export: Command, tmp_path: Path
+) -> None:
+    checkpoint = saved(made(kind), tmp_path / "network.ckpt")
+    outcome = run_export("--checkpoint", "network.ckpt", "--format=torch", f"--input={input_type}", "-o", "it.pt2")
+    assert outcome.code == 0, outcome.err
+    assert "0 changed predictions" in outcome.out
+    extra = {"digitrec": "", "card": ""}
+    program = torch.export.load(tmp_path / "it.pt2", extra_files=extra).module()
+    assert json.loads(extra["digitrec"])["class_names"] == list("0123456789")
+    assert_same(lambda images: program(images if input_type == "uint8" else images / 255), checkpoint)
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The weights in the box as ONNX."""
+    path = tmp_path_factory.mktemp("shipped") / "digits.onnx"
+    onnx_graph.write(open_trained(WEIGHTS), path, "uint8")
+    return path
+
+
+@pytest.mark.slow
+def test_the_weights_in_the_box_are_exported_by_default(tmp_path: Path) -> None:
+    """As a person does it, on MNIST's test images where they are at hand."""
+    for kind, name in (("onnx", "digits.onnx"), ("torch", "digits.pt2"), ("web", "page")):
+        command = [sys.executable, "-m", "digitrec.export", f"--format={kind}", "-o", name]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith(f"{name}: CNN, classes 0 1 2 3 4 5 6 7 8 9")
+        assert "0 changed predictions" in done.stdout
+        assert "on 10,000 test images of mnist" in done.stdout or "on 5,000 digits written by rule" in done.stdout
+
+
+def test_all_that_is_known_of_the_network_is_in_the_file(shipped: Path) -> None:
+    metadata = {item.key: json.loads(item.value) for item in onnx.load(shipped).metadata_props}
+    weights = read_portable(WEIGHTS)
+    assert metadata == {"digitrec": weights["digitrec"], "card": weights["card"]}
+    assert metadata["digitrec"]["class_names"] == list("0123456789")
+
+
+def test_the_file_says_nothing_of_where_it_was_made(shipped: Path) -> None:
+    content = shipped.read_bytes()
+    for trace in (ROOT, Path(torch.__file__).parents[1], Path.home(), ".py"):
+        assert str(trace).encode() not in content
+
+
+def test_the_file_is_read_like_the_weights(shipped: Path) -> None:
+    ours, theirs = Recognizer(), Recognizer(shipped)
+    for label in (2, 5, 8):
+        readings = [recognizer.read(file(label, "mouse", 7)) for recognizer in (ours, theirs)]
+        assert [reading.label for reading in readings] == [str(label)] * 2
+        assert readings[0].probabilities == pytest.approx(readings[1].probabilities, abs=1e-5)
+
+
+def test_the_documented_way_without_digitrec_works(shipped: Path, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "EXPORT.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    shutil.copy(shipped, tmp_path / "digits.onnx")
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout == "['1', '7']\n"
+
+
+def test_torch_is_not_imported_for_it(shipped: Path, tmp_path: Path) -> None:
+    (tmp_path / "three.png").write_bytes(file(3, "mouse", 7))
+    program = (
+        "import sys; from digitrec import predict\n"
+        "try: predict.main()\n"
+        "except SystemExit as stop: print(stop.code, [name for name in ('torch', 'lightning') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program, "three.png", "--checkpoint", str(shipped)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split()[:2] == ["3", "three.png"]
+    assert done.stdout.endswith("0 []\n")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("missing", ["onnx", "onnxruntime", "onnxscript"])
+def test_without_the_extra_there_is_one_line_of_help(
+    missing: str, run_export: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved(made("mlp"), tmp_path / "network.ckpt")
+    (tmp_path / "it.onnx").write_bytes(graph())
+    monkeypatch.setitem(sys.modules, missing, None)
+    outcome = run_export("--checkpoint=network.ckpt", "--format=onnx", "-o", "other.onnx")
+    assert outcome == (2, "", "error: --format onnx needs the extra onnx: python -m pip install 'digitrec[onnx]'\n")
+    assert not (tmp_path / "other.onnx").exists()
+    if missing != "onnxscript":  # only the exporter needs that
+        with pytest.raises(UsageError, match=r"it.onnx needs the extra onnx: .* 'digitrec\[onnx\]'$"):
+            Recognizer(tmp_path / "it.onnx")
+
+
+def test_as_many_threads_as_were_asked_for(shipped: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert OnnxNetwork(shipped)._session.get_session_options().intra_op_num_threads == 3
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert 1 <= OnnxNetwork(shipped)._session.get_session_options().intra_op_num_threads <= 4
+
+
+def test_a_file_that_reads_differently_is_not_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "_images", lambda data: (IMAGES, "noise"))
+    trained = open_trained(saved(made("mlp"), tmp_path / "network.ckpt"))
+    (tmp_path / "it.bin").write_text("an earlier one", encoding="utf-8")
+
+    def opened(by: Callable[[Tensor], Tensor]) -> Callable[[Path], Read]:
+        return lambda path: lambda images: by(expected(trained, images))
+
+    for wrong in (lambda found: found.roll(1, dims=1), lambda found: found * 0.999, lambda found: found * torch.nan):
+        with pytest.raises(DigitrecError, match="nothing was written"):
+            check.write_checked(tmp_path / "it.bin", Path.touch, opened(wrong), trained)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["it.bin", "network.ckpt"]
+    assert (tmp_path / "it.bin").read_text(encoding="utf-8") == "an earlier one"
+    agreed = check.write_checked(tmp_path / "it.bin", Path.touch, opened(lambda found: found + 1e-5), trained)
+    assert str(agreed) == "257 noise: 0 changed predictions, greatest difference 1.0e-05"
+    assert (tmp_path / "it.bin").read_bytes() == b""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--format=onnx", "-o", "it.pt2"), "it.pt2: expected the name of a file, it.onnx for example"),
+        (("--format=torch", "-o", "folder.pt2"), "folder.pt2: expected the name of a file"),
+        (("--format=web", "--input=float", "-o", "page"), "--input float: the page draws its images itself"),
+        (("--format=web", "-o", "taken"), "taken is a file, expected a folder"),
+    ],
+)
+def test_a_wrong_command_is_named(arguments: tuple[str, ...], said: str, run_export: Command, tmp_path: Path) -> None:
+    (tmp_path / "folder.pt2").mkdir()
+    (tmp_path / "taken").touch()
+    outcome = run_export(*arguments)
+    assert (outcome.code, outcome.err.count("\n")) == (2, 1)
+    assert said in outcome.err
+
+
+def test_a_place_that_cannot_be_written_is_named(run_export: Command, tmp_path: Path) -> None:
+    saved(made("mlp"), tmp_path / "network.ckpt")
+    (tmp_path / "taken").touch()
+    outcome = run_export("--checkpoint=network.ckpt", "--format=torch", "-o", "taken/it.pt2")
+    assert (outcome.code, outcome.err) == (1, "error: taken/it.pt2 cannot be written: File exists\n")
+
+
+def graph(
+    shape: list[Any] | None = None,
+    element: int = TensorProto.FLOAT,
+    classes: int = 10,
+    metadata: dict[str, str] | None = None,
+    activation: str = "Softmax",
+    change: Callable[[onnx.ModelProto], None] = lambda model: None,
+) -> bytes:
+    """A small network in ONNX, right but for what is asked for."""
+    weights = helper.make_tensor("weights", TensorProto.FLOAT, [784, classes], [0.01] * 784 * classes)
+    nodes = [
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Reshape", ["floats", "flat"], ["rows"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["logits"]),
+        helper.make_node(activation, ["logits"], ["probabilities"]),
+    ]
+    images = helper.make_tensor_value_info("images", element, shape or ["N", 1, 28, 28])
+    flat = helper.make_tensor("flat", TensorProto.INT64, [2], [-1, 784])
+    answer = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["M", classes])
+    made = helper.make_graph(nodes, "network", [images], [answer], [weights, flat])
+    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    about = json.dumps({"class_names": list("0123456789")})
+    helper.set_model_props(model, {"digitrec": about} if metadata is None else metadata)
+    change(model)
+    return bytes(model.SerializeToString())
+
+
+def external(location: str) -> Callable[[onnx.ModelProto], None]:
+    def change(model: onnx.ModelProto) -> None:
+        weights = model.graph.initializer[0]
+        weights.ClearField("float_data")
+        weights.data_location = TensorProto.EXTERNAL
+        weights.external_data.add(key="location", value=location)
+
+    return change
+
+
+def endless(model: onnx.ModelProto) -> None:
+    """A loop of 2**62 rounds."""
+    flags = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("on", "still")]
+    turn = helper.make_tensor_value_info("turn", TensorProto.INT64, [])
+    body = helper.make_graph([helper.make_node("Identity", ["on"], ["still"])], "body", [turn, flags[0]], flags[1:])
+    rounds = numpy_helper.from_array(torch.tensor(2**62).numpy(), "rounds")
+    model.graph.initializer.append(rounds)
+    model.graph.node.insert(0, helper.make_node("Loop", ["rounds", ""], [], body=body))
+
+
+HOSTILE = {
+    "an empty file": (b"", "0 bytes"),
+    "another file": (b"<html>no network</html>", "not a network"),
+    "a file cut short": (graph()[:3000], "not a network"),
+    "no metadata": (graph(metadata={}), "what its classes are"),
+    "metadata that are no JSON": (graph(metadata={"digitrec": "{"}), "not a network"),
+    "too deep metadata": (graph(metadata={"digitrec": "[" * 100_000}), "not a network"),
+    "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "have no names"),
+    "a wrong threshold": (graph(metadata={"digitrec": '{"class_names": ["a"], "threshold": 7}'}), "threshold is 7"),
+    "another number of classes": (graph(classes=9), "expected (2, 10)"),
+    "larger images": (graph(shape=["N", 1, 64, 64]), "expected images of shape ['N', 1, 28, 28]"),
+    "coloured images": (graph(shape=["N", 3, 28, 28]), "expected images of shape ['N', 1, 28, 28]"),
+    "one image at a time": (graph(shape=[1, 1, 28, 28]), "expected images of shape ['N', 1, 28, 28]"),
+    "images of doubles": (graph(element=TensorProto.DOUBLE), "images of tensor(double)"),
+    "no probabilities": (graph(activation="Identity"), "no probabilities"),
+    "weights in a file outside": (graph(change=external("../outside")), "weights in other files"),
+    "weights in a file beside": (graph(change=external("outside")), "weights in other files"),
+    "weights in a file of the system": (graph(change=external("/etc/passwd")), "weights in other files"),
+    "a loop without end": (graph(change=endless), "Loop has a graph of its own"),
+}
+
+
+def test_the_made_graph_is_a_network_but_for_what_is_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "it.onnx").write_bytes(graph())
+    assert open_network(tmp_path / "it.onnx")(IMAGES[:3, 0].numpy()).shape == (3, 10)
+
+
+@pytest.mark.parametrize("fault", HOSTILE)
+def test_a_file_of_unknown_origin_gives_one_line(fault: str, tmp_path: Path) -> None:
+    content, said = HOSTILE[fault]
+    for place in (tmp_path / "outside", tmp_path / "folder" / "outside"):
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(bytes(4 * 7840))
+    path = tmp_path / "folder" / "it.onnx"
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError) as stop:
+        Recognizer(path)
+    assert said in str(stop.value)
+    assert str(stop.value).startswith(str(path))
+    assert "\n" not in str(stop.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="no such file"):
+        Recognizer(tmp_path / "it.onnx")

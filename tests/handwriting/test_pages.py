@@ -1,0 +1,134 @@
+"""Several digits in one picture: found, parted, put in order, with boxes in the picture's own pixels."""
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from digitrec import Recognizer
+from digitrec.inference.drawing import draw_page
+from digitrec.inference.page import Page
+from digitrec.pictures.cuts import find_cuts
+from digitrec.pictures.rows import Box, rows_of, words_of
+from tests.handwriting.benchmark import changes, measure
+from tests.handwriting.pages import EFFECTS, Source, page
+from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
+
+MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"), "MNIST", "raw", "t10k-images-idx3-ubyte")
+SOURCE = Source("mnist" if MNIST.exists() else "digits")
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer()
+
+
+def overlap(one: Box, other: Box) -> float:
+    """Intersection over union."""
+    across = min(one.right, other.right) - max(one.x, other.x)
+    down = min(one.bottom, other.bottom) - max(one.y, other.y)
+    shared = max(0.0, across) * max(0.0, down)
+    return shared / (one.width * one.height + other.width * other.height - shared)
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_a_page_of_one_digit_reads_what_a_picture_of_it_does(label: int, recognizer: Recognizer) -> None:
+    picture = file(label, "mouse", seed=3)
+    found = recognizer.read_page(picture)
+    assert found.text == recognizer.read(picture).label == str(label)
+    assert found.digits[0].reading.confidence == pytest.approx(recognizer.read(picture).confidence, abs=0.1)
+
+
+def test_a_postcode_and_a_number_below_it(recognizer: Recognizer) -> None:
+    made = page("clean", 1, SOURCE)
+    found = recognizer.read_page(made.picture)
+    assert found.text == made.text
+    assert min(overlap(digit.box, box) for digit, box in zip(found.digits, made.boxes, strict=True)) > 0.8
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_boxes_are_in_pixels_of_the_upright_picture(times: int, recognizer: Recognizer) -> None:
+    made = page("clean", 1, SOURCE)
+    upright = made.picture.resize((made.picture.width * times, made.picture.height * times))
+    turned = upright.transpose(TURNS[6])
+    turned.getexif()[EXIF_ORIENTATION] = 6
+    stream = io.BytesIO()
+    turned.save(stream, "JPEG", exif=turned.getexif(), quality=95)
+    found = recognizer.read_page(stream.getvalue())
+    assert (found.width, found.height) == upright.size
+    for digit, box in zip(found.digits, made.boxes, strict=True):
+        assert overlap(digit.box, Box(*(times * side for side in box))) > 0.75
+
+
+def test_empty_paper_holds_no_line(recognizer: Recognizer) -> None:
+    found = recognizer.read_page(Image.new("RGB", (400, 300), "beige"))
+    assert (found.lines, found.text, found.problem) == ((), "", "no digit: no ink found")
+
+
+def test_what_cannot_be_read_does_not_stop_the_others(recognizer: Recognizer) -> None:
+    made = page("clean", 1, SOURCE)
+    pages = list(recognizer.read_pages([b"", made.picture]))
+    assert [found.text for found in pages] == ["", made.text]
+    assert (pages[0].problem, pages[0].width) == ("cannot be read as a picture: no known image format.", 0)
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_pages_are_read_under_every_effect(effect: str, recognizer: Recognizer) -> None:
+    """Of 100 pages docs/HANDWRITING.md tells; an effect as such must not fail."""
+    assert measure(recognizer, effect, 3, SOURCE).digits >= FLOOR.get(effect, 0.9)
+
+
+FLOOR = {"all": 0.6, "touching digits": 0.75, "crowded digits": 0.6}
+
+
+def test_a_line_askew_is_one_line() -> None:
+    boxes = [Box(40 * n, 12 * n + 3 * (-1) ** n, 30, 50) for n in range(8)]
+    below = [Box(40 * n, 90 + 12 * n, 30, 50) for n in range(8)]
+    assert rows_of([*below, *boxes], 50) == [list(range(8, 16)), list(range(8))]
+
+
+def test_a_low_mark_goes_to_the_line_it_stands_in() -> None:
+    boxes = [Box(0, 0, 30, 50), Box(32, 20, 12, 6), Box(50, 0, 30, 50), Box(0, 300, 5, 5)]
+    assert rows_of(boxes, 50) == [[0, 1, 2]]
+
+
+def test_a_wide_space_ends_a_word() -> None:
+    row = [Box(x, 0, 30, 50) for x in (0, 40, 80, 180, 220)]
+    assert words_of([row, row[:2]], 50) == [[0, 3], [0]]
+
+
+def test_a_cut_follows_the_gap_between_leaning_strokes() -> None:
+    drawn = Image.new("L", (120, 80))
+    pencil = ImageDraw.Draw(drawn)
+    pencil.line([(40, 2), (20, 78)], 255, 6)
+    pencil.line([(80, 2), (60, 78)], 255, 6)
+    pencil.line([(30, 40), (70, 40)], 255, 4)  # the touch
+    ink = np.asarray(drawn, np.float32)[:, 15:85] / np.float32(255)
+    cuts = find_cuts(ink, height=76, pen=5)
+    best = min(cuts, key=lambda cut: cut.ink)
+    assert best.ink == pytest.approx(4 / 5, abs=0.4)
+    left, right = ink.copy(), ink.copy()
+    right[np.arange(70) < best.columns[:, None]] = 0
+    left[np.arange(70) >= best.columns[:, None]] = 0
+    assert left[:4].sum() > 10
+    assert right[-4:].sum() > 10
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "least"), [("", "123", 3), ("123", "123", 0), ("1923", "123", 1), ("1", "2", 1)]
+)
+def test_least_changes(one: str, other: str, least: int) -> None:
+    assert changes(one, other) == changes(other, one) == least
+
+
+def test_boxes_are_drawn_over_the_picture(recognizer: Recognizer) -> None:
+    made = page("clean", 1, SOURCE)
+    found = recognizer.read_page(made.picture)
+    drawn = np.asarray(draw_page(made.picture, found)).astype(int)
+    green = (drawn[..., 1] - drawn[..., 0] > 60).sum()
+    assert green > sum(2 * (digit.box.width + digit.box.height) for digit in found.digits)
+    plain = np.asarray(draw_page(made.picture, Page((), *made.picture.size)))
+    assert np.array_equal(plain[..., 0], np.asarray(made.picture))
