@@ -32,6 +32,14 @@ def as_path(text: str) -> Path:
     return Path(text.strip("'\""))
 
 
+def spelled_path(path: Path) -> str:
+    """A path as an override takes it, in quotes where it needs some."""
+    text = str(path)
+    if re.fullmatch(r"[\w./-]+", text, re.ASCII):
+        return text
+    return f'"{text}"' if "'" in text else f"'{text}'"
+
+
 def names_same(override: str, folder: str) -> bool:
     """Whether an override gives this very folder, as Lightning does when it starts further processes."""
     return as_path(override.partition("=")[2]).resolve() == as_path(folder).resolve()

@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import shlex
 import signal
 import sys
 import traceback
@@ -26,7 +27,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.bounds import bound_configurations
-from digitrec.commandline import as_path, quote_note, value
+from digitrec.commandline import as_path, quote_note, spelled_path, value
 from digitrec.composition import CHOSEN, CONFIG, SAID, read_composition
 from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
@@ -202,7 +203,8 @@ def _end_sweep(folder: Path, code: int, config_name: str) -> int:
         failed += 1
     code = code or (FAILED if failed else DONE)
     if code and config_name == "train":
-        print(f"to do what is left: the same command with hydra.sweep.dir={folder} resume=auto", file=sys.stderr)  # noqa: T201
+        place = shlex.quote(f"hydra.sweep.dir={spelled_path(folder)}")
+        print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
     return code
 
 

@@ -1,9 +1,8 @@
 """Which run `rerun` repeats, how its circumstances differ from those of then, and whether the result does."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
@@ -11,6 +10,7 @@ from yaml import YAMLError
 from digitrec.commandline import NOTEBOOK, PLACE, SWEEP, as_path, is_override, key, value
 from digitrec.composition import CHOSEN, CONFIG, SAID, note_down, read_composition
 from digitrec.errors import DigitrecError, UsageError
+from digitrec.ledger.run import read_run
 from digitrec.training.repetition import circumstances, differing_metrics, differing_weights
 from digitrec.training.run_record import read_record
 
@@ -96,17 +96,17 @@ def judge(original: Path, run_dir: Path, metrics: Mapping[str, float], record: d
     return f"rerun: identical with {original}: {what}"
 
 
-def _metrics_of(original: Path) -> dict[str, Any]:
+def _metrics_of(original: Path) -> Mapping[str, float]:
     """What came out of the run then.
 
     Raises:
         DigitrecError: it has not finished, or its figures can't be read.
     """
-    status = read_record(original)["status"]
-    if status != "finished":
-        raise DigitrecError(f"{original} is {status}, not finished")
-    try:
-        content: dict[str, Any] = json.loads((original / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DigitrecError(f"{original / 'metrics.json'} cannot be read: {error}") from error
-    return content
+    run = read_run(original, _refuse)
+    if run.status != "finished":
+        raise DigitrecError(f"{original} is {run.status}, not finished")
+    return run.metrics
+
+
+def _refuse(line: str) -> NoReturn:
+    raise DigitrecError(line)

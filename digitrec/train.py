@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shlex
 import sys
 import warnings
@@ -16,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from digitrec.commandline import NOTEBOOK, as_path
+from digitrec.commandline import NOTEBOOK, as_path, spelled_path
 from digitrec.config import TrainConfig, check, check_path
 from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import keep_composition, launch
+from digitrec.ledger.run import read_run
 from digitrec.nodes import is_deserted, is_first_process
 from digitrec.rerun import judge, original_composition, warn_of_circumstances
 from digitrec.resume import earlier_composition, warn_of_changes
@@ -109,15 +108,13 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
 
 def _tell_how_to_go_on(run_dir: Path) -> None:
     if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
-        plain = re.fullmatch(r"[\w./-]+", place := str(shown(run_dir)), re.ASCII)
-        resume = f"resume={place}" if plain else shlex.quote(f"resume='{place}'")
+        resume = shlex.quote(f"resume={spelled_path(shown(run_dir))}")
         print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
 
 
 def _already_finished(run_dir: Path, objective: str) -> float | None:
-    metrics: dict[str, float] = json.loads((run_dir / "metrics.json").read_text(encoding="utf-8"))
     print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
-    return metrics.get(objective)
+    return read_run(run_dir, warnings.warn).metrics.get(objective)
 
 
 def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_on: bool) -> dict[str, float]:

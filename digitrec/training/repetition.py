@@ -26,7 +26,7 @@ DIRTY = "-dirty"  # at the end of a revision: files differ from it
 def circumstances(then: Record, now: Record) -> list[str]:
     """One line for each circumstance in which two records of runs differ; what one does not say is passed over."""
     lines = [*_code(then.get("git_revision"), now.get("git_revision"))]
-    before, today = then.get("versions") or {}, now.get("versions") or {}
+    before, today = (found if isinstance(found := of.get("versions"), Mapping) else {} for of in (then, now))
     if changed := [name for name in today if before.get(name, today[name]) != today[name]]:
         lines.append(_line("versions", *(", ".join(f"{n} {of[n]}" for n in changed) for of in (before, today))))
     lines += [

@@ -1,6 +1,7 @@
 """What a run was and what came out of it: for run.json, for TensorBoard, for the terminal."""
 
 import platform
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -142,7 +143,7 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
         console.print(f"checkpoint:     {shown(Path(checkpoint))}", soft_wrap=True)
     console.print(f"all figures:    {folder / 'metrics.json'}", soft_wrap=True)
     logdir = "outputs" if folder.parts[:1] == ("outputs",) else folder
-    console.print(f"curves:         tensorboard --logdir {logdir}", soft_wrap=True)
+    console.print(f"curves:         tensorboard --logdir {shlex.quote(str(logdir))}", soft_wrap=True)
 
 
 def _cell(value: float | None, style: str) -> str:
