@@ -12,6 +12,7 @@ from digitrec.data import datasets
 from digitrec.data.written import written_digits
 from digitrec.errors import DigitrecError
 from digitrec.export.trained import Probabilities, Trained
+from digitrec.wording import first_line
 
 MADE = 5_000  # digits written by rule, where no test images are at hand
 SEED = 0
@@ -58,7 +59,7 @@ def write_checked(
         file.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch()  # of what hinders it the system tells more shortly than the writers of formats
         try:
-            write(temporary)
+            _attempt(write, temporary, trained)
             agreed = agreement(opened(temporary), trained)
             temporary.replace(file)
         finally:
@@ -66,6 +67,16 @@ def write_checked(
     except OSError as error:
         raise DigitrecError(f"{file} cannot be written: {error.strerror}") from error
     return agreed
+
+
+def _attempt(write: Callable[[Path], None], file: Path, trained: Trained) -> None:
+    try:
+        write(file)
+    except (DigitrecError, OSError):
+        raise
+    except Exception as error:  # torch's exporters raise whatever a network of another's making makes them trip over
+        said = first_line(error)
+        raise DigitrecError(f"{trained.name} cannot be written in this format: {said:.200}") from error
 
 
 def agreement(read: Reader, trained: Trained) -> Agreement:

@@ -14,7 +14,7 @@ from digitrec.export.trained import CHANNELS, SIDE, Probabilities, Trained
 from digitrec.inference.onnx_network import HINT, OnnxNetwork
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
-OPSET = 18  # onnxruntime has read it since 1.14, of February 2023
+OPSET, IR_VERSION = 18, 8  # of ONNX 1.13, which onnxruntime has read since 1.14, of February 2023
 
 
 def write(trained: Trained, file: Path, input_type: str) -> None:
@@ -47,6 +47,7 @@ def write(trained: Trained, file: Path, input_type: str) -> None:
     model = program.model_proto
     _forget_where_it_was_made(model)
     onnx.helper.set_model_props(model, trained.metadata)
+    model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "digitrec", __version__
     model.doc_string = _usage(input_type)
     onnx.checker.check_model(model, full_check=True)

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,12 @@ from torch import Tensor
 
 from digitrec import Recognizer
 from digitrec.errors import CheckpointError, DigitrecError, UsageError
-from digitrec.export import check, onnx_graph
+from digitrec.export import check, onnx_graph, torch_program
 from digitrec.export.trained import Probabilities, Trained, open_trained
 from digitrec.inference.networks import open_network
 from digitrec.inference.onnx_network import OnnxNetwork
 from digitrec.inference.recognizer import WEIGHTS
+from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import read_portable
 from tests.command import Command
 from tests.export.networks import made, saved
@@ -185,6 +187,21 @@ def test_a_file_that_reads_differently_is_not_left_behind(tmp_path: Path, monkey
     agreed = check.write_checked(tmp_path / "it.bin", Path.touch, opened(lambda found: found + 1e-5), trained)
     assert str(agreed) == "257 noise: 0 changed predictions, greatest difference 1.0e-05"
     assert (tmp_path / "it.bin").read_bytes() == b""
+
+
+class Fickle(DigitClassifier):
+    """Computes what no graph can hold."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)[:, :10].float() * (1 if images.sum() > 7 else -1)
+
+
+@pytest.mark.parametrize("write", [onnx_graph.write, torch_program.write])
+def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], tmp_path: Path) -> None:
+    trained = Trained(Fickle().eval(), {"digitrec": "{}", "card": "{}"}, {})
+    with pytest.raises(DigitrecError, match=r"^Fickle cannot be written in this format: .+$"):
+        check.write_checked(tmp_path / "it", partial(write, trained, input_type="uint8"), Path, trained)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
