@@ -14,6 +14,7 @@ Plane = NDArray[np.float32]
 SMALL = 96  # pixels of the longer side when light is estimated
 WIDEST = 3  # strokes are thinner than this part of the longer side
 NARROW = 14  # so are strokes thinner and what they enclose is wider, where an unclear light leaves it open which is ink
+CLEAR = 0.1  # contrast that all but a 200th of the pixels shows at both ends
 UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest and brightest, at which light is clear
 BOX, BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
@@ -38,6 +39,8 @@ def _dark_on_bright(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     grey = colours @ BRIGHTNESS
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     low, high = np.quantile(grey, [0.005, 0.995])
+    if high - low < CLEAR:  # so thin a pen, or so small a digit
+        low, high = grey.min(), grey.max()
     brightness = (np.median(border) - low) / max(high - low, 1e-6)
     is_dark_on_bright = _has_dark_strokes(grey) if abs(brightness - 0.5) < UNCLEAR else brightness >= 0.5
     return colours if is_dark_on_bright else 1 - colours
