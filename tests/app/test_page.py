@@ -124,7 +124,7 @@ def test_undo_takes_back_a_stroke_and_clear_all(visitor: Visitor) -> None:
 
 def test_only_the_newest_drawing_is_asked_about(visitor: Visitor) -> None:
     """However fast the pen is, questions don't pile up."""
-    asked: set["Request"] = set()
+    asked: set[Request] = set()
     most = 0
 
     def ask(request: "Request") -> None:
@@ -133,7 +133,7 @@ def test_only_the_newest_drawing_is_asked_about(visitor: Visitor) -> None:
         most = max(most, len(asked))
 
     visitor.page.on("request", ask)
-    visitor.page.on("requestfinished", asked.discard)
+    visitor.page.on("requestfinished", lambda request: asked.discard(request))
     points = sum(len(stroke) for label in range(4) for stroke in strokes_of(label, 1))
     before = len(visitor.asked)
     for label in range(4):
