@@ -7,7 +7,6 @@ from digitrec import Recognizer
 from tests.handwriting.situations import file
 from tests.handwriting.strange import STRANGE, sketch
 
-
 MOST_TAKEN = {"clothes": 9, "drawings": 7, "textures": 7, "written_letters": 6}  # of 20; of other kinds 4
 
 
