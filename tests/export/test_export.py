@@ -94,15 +94,15 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_weights_in_the_box_are_exported_by_default(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "name"), [("onnx", "digits.onnx"), ("torch", "digits.pt2"), ("web", "page")])
+def test_the_weights_in_the_box_are_exported_by_default(kind: str, name: str, tmp_path: Path) -> None:
     """As a person does it, on MNIST's test images where they are at hand."""
-    for kind, name in (("onnx", "digits.onnx"), ("torch", "digits.pt2"), ("web", "page")):
-        command = [sys.executable, "-m", "digitrec.export", f"--format={kind}", "-o", name]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert done.stdout.startswith(f"{name}: CNN, classes 0 1 2 3 4 5 6 7 8 9")
-        assert "0 changed predictions" in done.stdout
-        assert "on 10,000 test images of mnist" in done.stdout or "on 5,000 digits written by rule" in done.stdout
+    command = [sys.executable, "-m", "digitrec.export", f"--format={kind}", "-o", name]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{name}: CNN, classes 0 1 2 3 4 5 6 7 8 9")
+    assert "0 changed predictions" in done.stdout
+    assert "on 10,000 test images of mnist" in done.stdout or "on 5,000 digits written by rule" in done.stdout
 
 
 def test_all_that_is_known_of_the_network_is_in_the_file(shipped: Path) -> None:
