@@ -121,7 +121,7 @@ def test_boxes_are_drawn_on_demand(run_predict: Command, postcode: Page, tmp_pat
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_ten_thousand_files_stream_in_bounded_memory(tmp_path: Path) -> None:
-    """Memory after 10,000 files is what it was after 100; docs/HANDWRITING.md tells how quick it was."""
+    """Memory after 10,000 files is what it was after 100, but for 50 MB."""
     for number in range(100):
         (tmp_path / f"{number:03}.png").write_bytes(file(number % 10, "tiny", number))
     program = (

@@ -13,7 +13,7 @@ Plane = NDArray[np.float32]
 
 SMALL = 96  # pixels of the longer side when light is estimated
 WIDEST = 3  # strokes are thinner than this part of the longer side
-NARROW = 14  # so are strokes thinner and what they enclose is wider, where an unclear light leaves it open which is ink
+NARROW = 1.5  # strokes are narrower than what they enclose: than the longer side divided by this and by widest squared
 CLEAR = 0.1  # contrast that all but a 200th of the pixels shows at both ends
 UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest and brightest, at which light is clear
 BOX, BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
@@ -27,14 +27,14 @@ def find_ink(colours: NDArray[np.float32], widest: int = WIDEST) -> Plane:
         colours: (H, W, 3) in [0, 1].
         widest: strokes are thinner than the longer side divided by this.
     """
-    contrast = _contrast(_dark_on_bright(only_paper(colours)), widest)
+    contrast = _contrast(_dark_on_bright(only_paper(colours), widest), widest)
     contrast = without_rules(without_frame(contrast, ink_level(contrast)))
     level = ink_level(contrast)
     strongest = 1.0 if level > FULL else level
     return (contrast / strongest).clip(0, 1) if strongest > FAINT else np.zeros_like(contrast)
 
 
-def _dark_on_bright(colours: NDArray[np.float32]) -> NDArray[np.float32]:
+def _dark_on_bright(colours: NDArray[np.float32], widest: int) -> NDArray[np.float32]:
     """The picture, or its negative where the surroundings are darker than what is drawn."""
     grey = colours @ BRIGHTNESS
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
@@ -42,15 +42,15 @@ def _dark_on_bright(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     if high - low < CLEAR:  # so thin a pen, or so small a digit
         low, high = grey.min(), grey.max()
     brightness = (np.median(border) - low) / max(high - low, 1e-6)
-    is_dark_on_bright = _has_dark_strokes(grey) if abs(brightness - 0.5) < UNCLEAR else brightness >= 0.5
+    is_dark_on_bright = _has_dark_strokes(grey, widest) if abs(brightness - 0.5) < UNCLEAR else brightness >= 0.5
     return colours if is_dark_on_bright else 1 - colours
 
 
-def _has_dark_strokes(grey: Plane) -> bool:
+def _has_dark_strokes(grey: Plane, widest: int) -> bool:
     """Is more dark than bright of what is narrow? Shadows are wide."""
-    scale = min(1.0, SMALL / max(grey.shape))
+    scale = min(1.0, SMALL * widest / WIDEST / max(grey.shape))
     small = _resize(grey, (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))), BOX)
-    size = max(small.shape) // NARROW | 1
+    size = int(max(small.shape) / (NARROW * widest**2)) | 1
     dark = ndimage.grey_closing(small, size=(size, size), mode="nearest") - small
     bright = small - ndimage.grey_opening(small, size=(size, size), mode="nearest")
     return bool(np.square(dark).sum() >= np.square(bright).sum())
