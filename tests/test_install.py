@@ -30,6 +30,12 @@ def test_the_wheel_holds_every_configuration(wheel: Path) -> None:
     assert not any(name.startswith(("tests", "outputs")) for name in inside)
 
 
+def test_the_wheel_holds_the_page_to_draw_on(wheel: Path) -> None:
+    inside = set(zipfile.ZipFile(wheel).namelist())
+    page = ROOT / "digitrec" / "app" / "page"
+    assert {str(file.relative_to(ROOT)) for file in page.iterdir()} <= inside
+
+
 @pytest.mark.slow
 def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
     uv = str(Path(sys.executable).with_name("uv"))

@@ -65,13 +65,13 @@ def _serve(arguments: argparse.Namespace) -> None:
         from digitrec.app.server import build
         from digitrec.inference.recognizer import Recognizer
 
-        sys.setswitchinterval(SWITCH)
         addresses = Addresses(listening.getsockname()[1], arguments.host)
         recognizer = Recognizer(arguments.checkpoint)
         name = (
             "the network that comes with digitrec" if arguments.checkpoint is None else Path(arguments.checkpoint).name
         )
         app = build(recognizer, name, Samples(arguments.save, recognizer.class_names), addresses)
+        sys.setswitchinterval(SWITCH)
         _welcome(addresses, name, arguments)
         config = uvicorn.Config(
             app,

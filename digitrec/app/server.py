@@ -152,13 +152,12 @@ async def _ink(request: Request) -> Ink:
     return np.frombuffer(body, np.uint8).reshape(height, width).astype(np.float32) / np.float32(255)
 
 
-def _left(digit: Digit) -> int:
+def _left(digit: Digit) -> float:
     return digit.box.x
 
 
 def _corner_and_size(digit: Digit) -> list[int]:
-    box = digit.box
-    return [box.x, box.y, box.width, box.height]
+    return [round(pixels) for pixels in digit.box]
 
 
 def _text(image: NDArray[np.uint8]) -> str:

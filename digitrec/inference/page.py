@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from digitrec.inference.lines import Read, split
@@ -102,7 +103,7 @@ def _upright(box: Box, writing: Writing) -> Box:
 
 
 def _words(row: Sequence[Digit], begins: Sequence[int]) -> tuple[tuple[Digit, ...], ...]:
-    return tuple(tuple(row[start:end]) for start, end in zip(begins, [*begins[1:], len(row)], strict=True))
+    return tuple(tuple(row[start:end]) for start, end in pairwise([*begins, len(row)]))
 
 
 def _why_none(rows: Sequence[Sequence[Digit]]) -> str:

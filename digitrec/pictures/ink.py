@@ -13,6 +13,9 @@ Plane = NDArray[np.float32]
 
 SMALL = 96  # pixels of the longer side when light is estimated
 WIDEST = 3  # strokes are thinner than this part of the longer side
+NARROW = 14  # so are strokes thinner and what they enclose is wider, where an unclear light leaves it open which is ink
+UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest and brightest, at which light is clear
+BOX, BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
@@ -34,9 +37,20 @@ def _dark_on_bright(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     """The picture, or its negative where the surroundings are darker than what is drawn."""
     grey = colours @ BRIGHTNESS
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    paper = np.median(border)
     low, high = np.quantile(grey, [0.005, 0.995])
-    return colours if paper - low >= high - paper else 1 - colours
+    brightness = (np.median(border) - low) / max(high - low, 1e-6)
+    is_dark_on_bright = _has_dark_strokes(grey) if abs(brightness - 0.5) < UNCLEAR else brightness >= 0.5
+    return colours if is_dark_on_bright else 1 - colours
+
+
+def _has_dark_strokes(grey: Plane) -> bool:
+    """Is more dark than bright of what is narrow? Shadows are wide."""
+    scale = min(1.0, SMALL / max(grey.shape))
+    small = _resize(grey, (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))), BOX)
+    size = max(small.shape) // NARROW | 1
+    dark = ndimage.grey_closing(small, size=(size, size), mode="nearest") - small
+    bright = small - ndimage.grey_opening(small, size=(size, size), mode="nearest")
+    return bool(np.square(dark).sum() >= np.square(bright).sum())
 
 
 def _contrast(colours: NDArray[np.float32], widest: int) -> Plane:
@@ -58,10 +72,10 @@ def _light(colours: NDArray[np.float32], widest: int) -> NDArray[np.float32]:
     size = max(small) // widest | 1
     planes = []
     for channel in range(3):
-        reduced = _resize(colours[..., channel], small, Image.Resampling.BOX)
+        reduced = _resize(colours[..., channel], small, BOX)
         filled = ndimage.grey_closing(reduced, size=(size, size), mode="nearest")
         smooth = ndimage.gaussian_filter(filled, size / 8, mode="nearest")
-        planes.append(_resize(smooth, (width, height), Image.Resampling.BILINEAR))
+        planes.append(_resize(smooth, (width, height), BILINEAR))
     return np.stack(planes, axis=2)
 
 

@@ -19,7 +19,7 @@ from tests.app.serving import Served, serve
 from tests.handwriting.situations import file
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Request
 
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
@@ -124,22 +124,23 @@ def test_undo_takes_back_a_stroke_and_clear_all(visitor: Visitor) -> None:
 
 def test_only_the_newest_drawing_is_asked_about(visitor: Visitor) -> None:
     """However fast the pen is, questions don't pile up."""
-    open_questions, most = 0, 0
+    asked: set[Request] = set()
+    most = 0
 
-    def count(change: int) -> None:
-        nonlocal open_questions, most
-        open_questions += change
-        most = max(most, open_questions)
+    def ask(request: "Request") -> None:
+        nonlocal most
+        asked.add(request)
+        most = max(most, len(asked))
 
-    visitor.page.on("request", lambda _: count(1))
-    visitor.page.on("requestfinished", lambda _: count(-1))
-    points = sum(len(stroke) for label in range(10) for stroke in strokes_of(label, 1))
+    visitor.page.on("request", ask)
+    visitor.page.on("requestfinished", lambda request: asked.discard(request))
+    points = sum(len(stroke) for label in range(4) for stroke in strokes_of(label, 1))
     before = len(visitor.asked)
-    for label in range(10):
+    for label in range(4):
         visitor.draw(strokes_of(label, 1))
     visitor.page.wait_for_timeout(300)
     assert most == 1
-    assert 10 <= len(visitor.asked) - before < points
+    assert 4 <= len(visitor.asked) - before < points
 
 
 # Pictures
@@ -287,6 +288,18 @@ def test_the_page_says_that_nothing_answers_and_goes_on_later(browser: "Browser"
         visitor.page.context.set_offline(False)
         visitor.hears("8, ")
         expect(visitor.page.get_by_role("alert")).to_be_hidden()
+
+
+def test_the_page_waits_for_an_answer_from_its_start(browser: "Browser", served: Served) -> None:
+    context = browser.new_context()
+    context.route("**/api/*", lambda route: route.abort())
+    page = context.new_page()
+    page.goto(served.url)
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer")
+    context.unroute("**/api/*")
+    expect(page.locator("#bars li")).to_have_count(10)
+    expect(page.get_by_role("alert")).to_be_hidden()
+    context.close()
 
 
 @pytest.mark.slow

@@ -141,6 +141,11 @@ def _rgb(sheet: Array) -> Image.Image:
     return Image.fromarray(e.to_bytes(sheet))
 
 
+def _with_room(ink: Array, share: float) -> Array:
+    """Paper around it, so that no digit leaves the picture when it is taken from an angle."""
+    return np.pad(ink, [(round(share * side), round(share * side)) for side in ink.shape])
+
+
 def _sheet(ink: Array, rng: Generator) -> Array:
     return e.paper(e.size_of(ink), PAPER, rng)
 
@@ -152,6 +157,7 @@ def clean(ink: Array, rng: Generator, height: int) -> Image.Image:
 
 def ruled(ink: Array, rng: Generator, height: int) -> Image.Image:
     """Yellow paper, blue lines and a red margin."""
+    ink = _with_room(ink, 0.03)
     sheet = e.paper(e.size_of(ink), (0.99, 0.94, 0.65), rng, 0.03)
     sheet = e.ruled(sheet, rng.uniform(0.9, 1.6) * height, (0.55, 0.68, 0.8), rng)
     sheet = e.margin(sheet, rng.uniform(0.01, 0.05), 3, (0.9, 0.45, 0.45))
@@ -172,6 +178,7 @@ def noise(ink: Array, rng: Generator, height: int) -> Image.Image:
 
 def perspective(ink: Array, rng: Generator, height: int) -> Image.Image:
     """Taken from an angle."""
+    ink = _with_room(ink, 0.16)
     sheet = e.written(_sheet(ink, rng), ink, PEN)
     return _rgb(e.blurred(e.tilted(sheet, rng, 5, perspective=0.22), 0.7))
 
@@ -186,6 +193,7 @@ def cells(ink: Array, rng: Generator, height: int) -> Image.Image:
 
 def all_at_once(ink: Array, rng: Generator, height: int) -> Image.Image:
     """Ruled yellow paper, a shadow, noise, and taken from an angle."""
+    ink = _with_room(ink, 0.08)
     sheet = e.paper(e.size_of(ink), (0.99, 0.94, 0.65), rng, 0.03)
     sheet = e.ruled(sheet, rng.uniform(0.9, 1.6) * height, (0.55, 0.68, 0.8), rng)
     sheet = e.tilted(e.written(sheet, ink, PEN), rng, 3, perspective=0.1)

@@ -10,8 +10,11 @@ from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
 from digitrec.inference.drawing import draw_page
-from digitrec.inference.page import Page
+from digitrec.inference.page import Page, page_of
+from digitrec.inference.recognizer import Reading
 from digitrec.pictures.cuts import find_cuts
+from digitrec.pictures.page import Piece, Writing
+from digitrec.pictures.reading import Size
 from digitrec.pictures.rows import Box, rows_of, words_of
 from tests.handwriting.benchmark import changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
@@ -66,6 +69,15 @@ def test_boxes_are_in_pixels_of_the_upright_picture(times: int, recognizer: Reco
 def test_empty_paper_holds_no_line(recognizer: Recognizer) -> None:
     found = recognizer.read_page(Image.new("RGB", (400, 300), "beige"))
     assert (found.lines, found.text, found.problem) == ((), "", "no digit: no ink found")
+
+
+def test_a_line_of_what_is_no_digit_has_no_words() -> None:
+    piece = Piece(np.ones((20, 30), np.float32), Box(10, 40, 30, 20), None)
+    writing = Writing([[piece]], height=20, reduced=2.0, size=Size(200, 300))
+    found = page_of(writing, lambda images: [Reading(None, {}, image, "not a digit: a block") for image in images])
+    assert (found.text, found.digits, found.problem) == ("", (), "not a digit: a block")
+    (line,) = found.lines
+    assert (line.words, [digit.box for digit in line.others]) == ((), [Box(20, 80, 60, 40)])
 
 
 def test_what_cannot_be_read_does_not_stop_the_others(recognizer: Recognizer) -> None:

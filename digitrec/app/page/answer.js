@@ -2,7 +2,7 @@
 
 const SPOKEN_AFTER = 500; // milliseconds without a change: who listens wants the result, not its way there
 const WORTH_SAYING = 0.001; // probability of the second choice
-const WORTH_DRAWING = 0.005; // less is no more than the bar's edge
+const WORTH_DRAWING = 0.01; // less is no more than the bar's edge
 
 export class Answer {
   #classes = [];

@@ -17,15 +17,10 @@ export class Drawing {
     this.#ink = plane.getContext("2d", { willReadFrequently: true });
   }
 
-  get empty() {
-    return this.#strokes.length === 0;
-  }
-
   /** Put the pen down. */
   begin(x, y, width) {
     this.#down = true;
     this.#strokes.push([{ x, y, width }]);
-    this.#piece(this.#strokes.at(-1), 0);
   }
 
   /** Move the pen that is down; false where that changes nothing. */
@@ -35,30 +30,33 @@ export class Drawing {
     const last = stroke.at(-1);
     if (Math.hypot(x - last.x, y - last.y) < NEAREST) return false;
     stroke.push({ x, y, width });
-    this.#piece(stroke, stroke.length - 1);
     return true;
   }
 
   undo() {
     this.#down = false;
     this.#strokes.pop();
-    this.redraw();
   }
 
   clear() {
     this.#down = false;
     this.#strokes = [];
-    this.redraw();
+  }
+
+  /** Draw all strokes, on the sheet and as ink. All of them: where a stroke ends for now, it may bend in the next moment. */
+  paint() {
+    for (const context of [this.#shown, this.#ink]) {
+      context.clearRect(0, 0, context.canvas.width, context.canvas.height);
+      for (const stroke of this.#strokes) draw(context, stroke);
+    }
   }
 
   /** Fit the sheet to its place on the screen, in its colours of now. */
-  redraw() {
+  fit() {
     const canvas = this.#shown.canvas;
-    const side = Math.max(1, Math.round(canvas.clientWidth * window.devicePixelRatio));
-    canvas.width = canvas.height = side;
-    this.#ink.clearRect(0, 0, INK_SIDE, INK_SIDE);
+    canvas.width = canvas.height = Math.max(1, Math.round(canvas.clientWidth * window.devicePixelRatio));
     this.#shown.strokeStyle = this.#shown.fillStyle = getComputedStyle(canvas).color;
-    for (const stroke of this.#strokes) stroke.forEach((_, index) => this.#piece(stroke, index));
+    this.paint();
   }
 
   /** The inked part of the sheet, {width, height, data}, one byte per pixel; null where there is none. */
@@ -81,35 +79,25 @@ export class Drawing {
     }
     return { width, height, data: ink };
   }
-
-  /** Draw what a stroke's point adds, so that a stroke looks the same drawn at once and bit by bit. */
-  #piece(stroke, index) {
-    for (const context of [this.#shown, this.#ink]) {
-      const side = context.canvas.width;
-      const at = (point) => [point.x * side, point.y * side];
-      const { x, y, width } = stroke[index];
-      context.beginPath();
-      if (index === 0) {
-        context.arc(x * side, y * side, (width * side) / 2, 0, 2 * Math.PI);
-        context.fill();
-        continue;
-      }
-      context.lineCap = context.lineJoin = "round";
-      context.lineWidth = width * side;
-      const before = stroke[index - 1];
-      const half = middle(before, stroke[index]);
-      if (index === 1) {
-        context.moveTo(...at(before));
-      } else {
-        context.moveTo(...at(middle(stroke[index - 2], before)));
-        context.quadraticCurveTo(...at(before), ...at(half));
-      }
-      context.lineTo(x * side, y * side);
-      context.stroke();
-    }
-  }
 }
 
-function middle(one, other) {
-  return { x: (one.x + other.x) / 2, y: (one.y + other.y) / 2 };
+/** Draw a stroke through the middles between its points, bent towards the points. */
+function draw(context, stroke) {
+  const side = context.canvas.width;
+  const [first, last] = [stroke[0], stroke.at(-1)];
+  context.lineCap = context.lineJoin = "round";
+  context.beginPath();
+  context.arc(first.x * side, first.y * side, (first.width * side) / 2, 0, 2 * Math.PI);
+  context.fill();
+  let from = first;
+  for (let index = 1; index < stroke.length; index++) {
+    const [before, here] = [stroke[index - 1], stroke[index]];
+    const to = here === last ? last : { x: (before.x + here.x) / 2, y: (before.y + here.y) / 2 };
+    context.lineWidth = here.width * side;
+    context.beginPath();
+    context.moveTo(from.x * side, from.y * side);
+    context.quadraticCurveTo(before.x * side, before.y * side, to.x * side, to.y * side);
+    context.stroke();
+    from = to;
+  }
 }

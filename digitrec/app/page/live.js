@@ -1,7 +1,7 @@
 // Keeps the answer up with the pen: one question at a time, always about the newest ink, and again when the reader is back.
 
 const PAUSE = 25; // milliseconds from one question to the next at least
-const RETRIES = [500, 1000, 2000, 4000]; // milliseconds; the last one again and again
+const RETRIES = [500, 1000, 2000]; // milliseconds; the last one again and again
 
 export class Live {
   #newest = null;

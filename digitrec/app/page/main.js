@@ -32,6 +32,7 @@ drawByPointer(part("sheet"), drawing, width, changed);
 
 /** New ink, or less of it. */
 function changed() {
+  drawing.paint();
   const ink = drawing.ink();
   part("invitation").hidden = ink !== null;
   part("undo").disabled = part("clear").disabled = ink === null;
@@ -181,8 +182,8 @@ document.addEventListener("drop", (event) => {
   part("stage").classList.remove("over");
   takePicture(event.dataTransfer.files[0]);
 });
-new ResizeObserver(() => drawing.redraw()).observe(part("sheet"));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawing.redraw());
+new ResizeObserver(() => drawing.fit()).observe(part("sheet"));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => drawing.fit());
 
 nothing(NOTHING);
 reader.open().then(welcome, (error) => {
