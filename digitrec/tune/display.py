@@ -22,6 +22,11 @@ COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow
 REDRAWN = 0.5  # seconds
 
 
+def plain_console() -> Console:
+    """A terminal that shows words as they are; settings may look like rich's markup."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
 class Display:
     """Shows a search; a `with` block long.
 
@@ -35,7 +40,7 @@ class Display:
         self._study, self._metric, self._planned = study, settings["objective"], settings["trials"]
         self._seeds, self._folder = settings["seeds"], folder
         self._heads = short(list(study.space))
-        self._console = Console(highlight=False, markup=False, emoji=False)  # settings may look like either
+        self._console = plain_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._going_on: dict[int, tuple[Trial, str, float]] = {}
         self._drawn, self._start, self._before = 0.0, time.monotonic(), 0

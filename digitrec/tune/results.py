@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from digitrec.ledger.settings import spelled
 from digitrec.ledger.words import duration, figure
 from digitrec.tune.begun import Begun
+from digitrec.tune.display import plain_console
 from digitrec.tune.recipe import FOLDER, NAME, write_recipe
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, WORDS, Study, Trial
@@ -80,7 +80,7 @@ def publish(
     """
     from digitrec.tune.page import write_pictures_and_page  # matplotlib and torch take seconds to import
 
-    console = Console(highlight=False, markup=False, emoji=False)  # settings may look like either
+    console = plain_console()
     if (best := study.best) is None:
         console.print("no trial has come to a value yet")
         return None
