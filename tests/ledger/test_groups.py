@@ -28,7 +28,8 @@ def test_seeds_are_taken_together_and_recipes_are_not() -> None:
 
 def test_a_seed_counts_once_by_its_newest_finished_run() -> None:
     again = replace(run(0.1, 1, 0.7), folder=Path("again"), record={"seed": 1, "start": "2026-11-22"})
-    failed = replace(run(0.1, 1, 0.1), folder=Path("failed"), status="failed", record={"seed": 1, "start": "2026-11-23"})
+    later = {"seed": 1, "start": "2026-11-23"}
+    failed = replace(run(0.1, 1, 0.1), folder=Path("failed"), status="failed", record=later)
     (group,) = grouped([again, failed, run(0.1, 1, 0.8), run(0.1, 2, 0.9)], "val/accuracy")
     assert group.metrics["val/accuracy"].mean == pytest.approx(fmean([0.7, 0.9]))
     assert (group.metrics["val/accuracy"].n, len(group.runs)) == (2, 4)

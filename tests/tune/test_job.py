@@ -23,7 +23,7 @@ SECONDS = 20.0  # far more than anything here takes, far less than what is left 
 @pytest.fixture
 def have_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[..., None]], None]]:
     """Say what a run's process does."""
-    running: Any = forkserver._forkserver  # type: ignore[attr-defined]
+    running: Any = forkserver._forkserver
     before = running._forkserver_pid
     monkeypatch.setattr(job, "PRELOADED", [])
     yield lambda target: monkeypatch.setattr(job, "_train", target)
