@@ -1,9 +1,9 @@
 """A run's metrics epoch by epoch, out of its TensorBoard events; read without torch and TensorFlow."""
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 
+from digitrec.ledger.records import read_records
 from digitrec.ledger.run import Run
 
 Row = dict[str, float]
@@ -14,7 +14,7 @@ def read_epochs(folder: Path) -> list[Row]:
     """One row of metrics per epoch, `epoch` counted from 1; empty for a run that wrote no events.
 
     What a run wrote again after it was cut off counts in its last form. A file that breaks off, as that of a run
-    which is still going on may, is read up to there.
+    which is still going on may, is read up to there, and so is one that is damaged.
     """
     steps: dict[int, Row] = {}
     for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda file: file.stat().st_mtime):
@@ -39,20 +39,8 @@ def _scalars(file: Path) -> Iterator[tuple[int, str, float]]:
     """Step, name and value of each scalar in an events file."""
     from tensorboard.compat.proto.event_pb2 import Event  # a tenth of a second, and few commands need it
 
-    for record in _records(file.read_bytes()):
+    for record in read_records(file.read_bytes()):
         event = Event.FromString(record)
         for value in event.summary.value:
             if value.HasField("simple_value"):
                 yield event.step, value.tag, value.simple_value
-
-
-def _records(content: bytes) -> Iterator[bytes]:
-    """Records of a TFRecord file: a length, its checksum, the content, its checksum."""
-    place = 0
-    while place + 12 <= len(content):
-        (length,) = struct.unpack_from("<Q", content, place)
-        record = content[place + 12 : place + 12 + length]
-        if len(record) < length:
-            return
-        yield record
-        place += length + 16

@@ -87,6 +87,8 @@ def _condition(text: str, known: Sequence[str]) -> Condition:
         raise UsageError(f"{text}: expected a name, a sign (= != < <= > >=) and a value, {EXAMPLE}")
     name, sign, value = text[: found.start()], found.group(1).replace("==", "="), text[found.end() :]
     name = _known_name(name, known, text)
+    if sign in ORDERS and name == "tag":
+        raise UsageError(f"{text}: tags have no order; expected tag=... or tag!=...")
     if sign in ORDERS and name != "start":
         try:
             _number(value)

@@ -4,6 +4,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,8 +79,9 @@ def _search(folder: Path, note: Note) -> list[Path]:
 
 
 def _holds_files(folder: Path) -> bool:
-    with os.scandir(folder) as listed:
+    with suppress(OSError), os.scandir(folder) as listed:
         return any(entry.is_file() or entry.name.startswith(".") for entry in listed)
+    return False  # _search has noted that it cannot be read
 
 
 def _named(runs: Sequence[Run]) -> list[Run]:

@@ -11,7 +11,7 @@ from digitrec.ledger.run import Run
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over seeds: mean, sample standard deviation (None of a single run), number of runs."""
+    """A metric over seeds: mean, sample standard deviation (None of a single seed), number of seeds."""
 
     mean: float
     std: float | None
@@ -24,7 +24,7 @@ class Group:
 
     Attributes:
         runs: all of them, the oldest first, those that failed too.
-        metrics: of those that have them, by name.
+        metrics: by name, of one run per seed, the newest finished one.
     """
 
     runs: tuple[Run, ...]
@@ -37,12 +37,21 @@ class Group:
 
 
 def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
-    """Runs by all their settings but the seed, the group with the best mean of a metric first."""
-    same: dict[tuple[tuple[str, str], ...], list[Run]] = {}
+    """Runs by all their settings but the seed, the group with the best mean of a metric first.
+
+    A run whose settings can't be read is alone.
+    """
+    same: dict[object, list[Run]] = {}
     for run in runs:
-        same.setdefault(recipe(run), []).append(run)
-    groups = [Group(tuple(members), _spreads(members)) for members in same.values()]
+        same.setdefault(recipe(run) or run.folder, []).append(run)
+    groups = [Group(tuple(members), _spreads(_one_per_seed(members))) for members in same.values()]
     return sorted(groups, key=lambda group: order(group.means, metric))
+
+
+def _one_per_seed(runs: Sequence[Run]) -> list[Run]:
+    """The run that counts of each seed; a run of an unknown seed counts by itself."""
+    last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
+    return list({run.folder if run.seed is None else run.seed: run for run in last}.values())
 
 
 def _spreads(runs: Sequence[Run]) -> dict[str, Spread]:

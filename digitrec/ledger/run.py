@@ -93,7 +93,7 @@ def read_run(folder: Path, note: Note = lambda line: None) -> Run:
     status = str(record["status"])
     if status == "running" and not is_held(folder):
         status = "killed"
-    metrics = _read_metrics(folder / "metrics.json", status, note)
+    metrics = read_metrics(folder, note, due=status == "finished")
     try:
         return Run(folder, status, record, metrics, read_settings(folder), said=frozenset(read_overrides(folder)))
     except ValueError as error:
@@ -122,12 +122,20 @@ def is_held(folder: Path) -> bool:
     return False
 
 
-def _read_metrics(file: Path, status: str, note: Note) -> dict[str, float]:
+def read_metrics(folder: Path, note: Note = lambda line: None, *, due: bool = False) -> dict[str, float]:
+    """Metrics of a run by their names, those that are finite numbers; empty if it left none.
+
+    Args:
+        folder: of the run.
+        note: gets a line if they can't be read.
+        due: whether that also holds if there are none.
+    """
+    file = folder / "metrics.json"
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         return {name: value for name, value in content.items() if isinstance(value, int | float) and isfinite(value)}
     except FileNotFoundError:
-        if status == "finished":
+        if due:
             note(f"{file}: missing, though the run is finished")
     except (OSError, ValueError, AttributeError) as error:
         note(f"{file}: cannot be read: {error}")

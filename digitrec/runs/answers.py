@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,18 +45,23 @@ def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
 
 
 def _is_of(evaluation: Run, run: Run) -> bool:
-    """Whether an evaluation asked this run alone, after it had ended, on the test images of its own data."""
-    record = evaluation.record
+    """Whether an evaluation asked this run alone, by its best checkpoint of now, on the test images of its own data."""
+    record, checkpoint = evaluation.record, run.folder / "checkpoints" / "best.ckpt"
     places = [Path(path).resolve() for path in record.get("checkpoints", [])]
-    folder = run.folder.resolve()
     return (
-        places in ([folder], [folder / "checkpoints" / "best.ckpt"])
+        places in ([run.folder.resolve()], [checkpoint.resolve()])
         and (record.get("split"), record.get("tta")) == ("test", "none")
         and all(record.get(name) == run.record.get(name) for name in ("data", "data_checksum"))
         and evaluation.status == run.status == "finished"
-        and evaluation.start > run.start
+        and checkpoint.is_file()
+        and evaluation.start > _written(checkpoint)
         and evaluation.settings.get("data.limit") == run.settings.get("data.limit")
     )
+
+
+def _written(file: Path) -> str:
+    """When a file was written, as a record says it: ISO 8601 in UTC, whole milliseconds."""
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
 
 
 def _read(a: Path, b: Path) -> Answers | None:

@@ -64,7 +64,7 @@ def _prepared(cfg: DictConfig, folder: Path, begun: Begun) -> float | None:
     settings = check(cfg, TuneConfig)
     space = read_space(settings["tune"], _of_a_run(settings), begun.groups)
     check_values(space, partial(_check_setting, cfg, begun.groups))
-    _check_search(settings)
+    _check_search(settings, begun)
     if find_spec("optuna") is None:
         raise UsageError("digitrec.tune needs Optuna, the extra tune: python -m pip install 'optuna>=4.9'")
     if cfg.resume is None:
@@ -139,8 +139,13 @@ def _with_todays(earlier: DictConfig, cfg: DictConfig) -> DictConfig:
     return earlier
 
 
-def _check_search(settings: Mapping[str, Any]) -> None:
+def _check_search(settings: Mapping[str, Any], begun: Begun) -> None:
     objective, devices = settings["objective"], settings["trainer"].get("devices", 1)
+    taken_out = [text for text in begun.fixed(OURS) if text.startswith("~")]
+    if taken_out:
+        raise UsageError(f"{taken_out[0]}: the experiment that a search leaves can take nothing out; give it a value")
+    if settings["rerun"] is not None:
+        raise UsageError(f"rerun={settings['rerun']}: a search starts new runs; leave this out")
     if not objective.startswith("val/"):
         raise UsageError(f"objective={objective}: a search goes by images that are held out, such as val/accuracy")
     if settings["test"]:

@@ -14,13 +14,17 @@ from rich.text import Text
 from digitrec.ledger.settings import spelled
 from digitrec.ledger.words import duration, figure, short
 from digitrec.tune.job import Point
-from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Study, Trial
 from digitrec.wording import shown
 
 BEST = 3  # trials kept in sight
 COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow"}
-WORDS = {PRUNED: "ended early", FAILED: "failed"}
 REDRAWN = 0.5  # seconds
+
+
+def plain_console() -> Console:
+    """A terminal that shows words as they are; settings may look like rich's markup."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 class Display:
@@ -36,7 +40,7 @@ class Display:
         self._study, self._metric, self._planned = study, settings["objective"], settings["trials"]
         self._seeds, self._folder = settings["seeds"], folder
         self._heads = short(list(study.space))
-        self._console = Console(highlight=False)
+        self._console = plain_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._going_on: dict[int, tuple[Trial, str, float]] = {}
         self._drawn, self._start, self._before = 0.0, time.monotonic(), 0
@@ -73,14 +77,19 @@ class Display:
 
     def ended(self, trial: Trial) -> None:
         """Print the line of a trial."""
-        begun = self._going_on.pop(trial.number, None)
-        settings = begun[0].settings if begun else trial.settings
+        self._going_on.pop(trial.number, None)
         value = WORDS.get(trial.status) or figure(self._metric, trial.value)
         best = self._study.best
         mark = "best so far" if best is not None and best.number == trial.number else ""
-        words = f"{value:>11}  {duration(trial.seconds):>6}  {self._spelled(settings)}"
+        words = f"{value:>11}  {duration(trial.seconds):>6}  {self._spelled(trial)}"
         reason = f"\n           {trial.error}" if trial.error else f"  {mark}".rstrip()
         self._say(f"trial {trial.number:>3}  {words}{reason}", COLOURS[trial.status] if mark or trial.error else "")
+        self._draw()
+
+    def left(self, trial: Trial) -> None:
+        """Print that a trial is another program's now."""
+        self._going_on.pop(trial.number, None)
+        self._say(f"trial {trial.number:>3}  was taken over by another program, which thought this one gone")
         self._draw()
 
     def tick(self) -> None:
@@ -106,15 +115,15 @@ class Display:
         trials = self._study.trials
         complete = [trial for trial in trials if trial.status == COMPLETE]
         for trial in sorted(complete, key=lambda trial: self._study.rank(trial.value))[:BEST]:
-            self._row(table, trial, figure(self._metric, trial.value), trial.settings, COLOURS[COMPLETE])
+            self._row(table, trial, figure(self._metric, trial.value), COLOURS[COMPLETE])
         for trial, words, since in self._going_on.values():
             elapsed = duration(time.monotonic() - since)
-            self._row(table, trial, f"{words}, {elapsed}", trial.settings, COLOURS[RUNNING])
+            self._row(table, trial, f"{words}, {elapsed}", COLOURS[RUNNING])
         return table
 
-    def _row(self, table: Table, trial: Trial, words: str, settings: Mapping[str, Any], style: str) -> None:
-        values = (spelled(self._study.space[name].tidy(settings[name])) for name in self._heads)
-        table.add_row(str(trial.number), words, *values, style=style)
+    def _row(self, table: Table, trial: Trial, words: str, style: str) -> None:
+        settings = self._study.tidied(trial).settings
+        table.add_row(str(trial.number), words, *(spelled(settings[name]) for name in self._heads), style=style)
 
     def _summary(self) -> str:
         """How far the search is, in one line."""
@@ -132,9 +141,9 @@ class Display:
         best = self._study.best
         return "" if best is None else f", best {figure(self._metric, best.value)} (trial {best.number})"
 
-    def _spelled(self, settings: Mapping[str, Any]) -> str:
-        tidy = {name: self._study.space[name].tidy(value) for name, value in settings.items()}
-        return " ".join(f"{self._heads[name]}={spelled(value)}" for name, value in tidy.items())
+    def _spelled(self, trial: Trial) -> str:
+        settings = self._study.tidied(trial).settings
+        return " ".join(f"{self._heads[name]}={spelled(value)}" for name, value in settings.items())
 
 
 def _over(trials: list[Trial]) -> list[Trial]:

@@ -1,13 +1,13 @@
 """One run of digitrec.train in a process of its own, which tells how its validation goes."""
 
-import json
 import multiprocessing
 import os
 import runpy
 import signal
 import sys
 from collections.abc import Sequence
-from multiprocessing.connection import Connection
+from contextlib import suppress
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,10 +54,19 @@ class Job:
         self._process.start()
         theirs.close()
 
-    def point(self) -> Point | None:
-        """The next point of its curve, waited for; None once there will be no more."""
+    @property
+    def signs(self) -> tuple[Connection, int]:
+        """What `multiprocessing.connection.wait` finds ready when there is a point, or when the run has ended."""
+        return self.connection, self._process.sentinel
+
+    def point(self, seconds: float | None = None) -> Point | None:
+        """The next point of its curve, waited for; None once there will be no more, or when so much time has passed.
+
+        A process that the run left behind may hold the connection open, so that the run has ended counts as well.
+        """
+        wait(self.signs, seconds)
         try:
-            return Point(*self.connection.recv())
+            return Point(*self.connection.recv()) if self.connection.poll() else None
         except (EOFError, OSError):
             return None
 
@@ -71,6 +80,13 @@ class Job:
     def end(self) -> None:
         """Ask it to save a checkpoint and end."""
         self._process.terminate()
+
+    def kill(self) -> None:
+        """End it and the processes that it started, at once."""
+        self._process.kill()
+        if sys.platform != "win32" and self._process.pid is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until it has ended; whether it has."""
@@ -91,15 +107,6 @@ class Job:
         if record["status"] == "interrupted" or code in SIGNALLED:
             return "its process was told to end"
         return str(record.get("error", f"exit code {code}")).strip().partition("\n")[0]
-
-
-def metrics_of(folder: Path) -> dict[str, float]:
-    """Metrics of a finished run; empty if it left none."""
-    try:
-        found: dict[str, float] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return {name: value for name, value in found.items() if isinstance(value, int | float)}
 
 
 def _last_line(file: Path) -> str:

@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,8 @@ class Owner:
 
     def __init__(self, study: Path) -> None:
         self.host = re.sub(r"[^\w.-]", "-", platform.node()) or "host"
-        self.name = f"{self.host}_{os.getpid()}"
+        # A container that is started anew has the same name and numbers its processes alike.
+        self.name = f"{self.host}_{os.getpid()}-{secrets.token_hex(4)}"
         self._folder = study / FOLDER
         self._beaten = 0.0
 

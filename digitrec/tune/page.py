@@ -12,11 +12,10 @@ from digitrec.ledger.words import duration, figure, is_share, short
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.results import Outcome, confirmation
 from digitrec.tune.space import CHOICE, LOG_UNIFORM
-from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Trial
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Trial
 from digitrec.wording import shown
 
 TEMPLATE = Path(__file__).with_name("tune.html")
-WORDS = {COMPLETE: "", PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}
 EXPLAINED = {
     "history": (
         "How the search went",
@@ -109,7 +108,7 @@ def _row(outcome: Outcome, trial: Trial) -> tuple[str, str, str, str]:
     epochs = str(max(trial.curve)) if trial.curve else ""
     return (
         str(trial.number),
-        WORDS[trial.status] or figure(outcome.metric, trial.value),
+        WORDS.get(trial.status) or figure(outcome.metric, trial.value),
         epochs,
         duration(trial.seconds),
     )

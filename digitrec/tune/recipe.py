@@ -22,8 +22,8 @@ def write_recipe(
 
     Args:
         folder: of the study.
-        notes: lines of its comment.
-        fixed: arguments that every run had.
+        notes: paragraphs of its comment.
+        fixed: arguments that every run had, none of which takes a setting out.
         found: what the trial turned, values spelled as on the command line where they are lists.
         groups: names of groups of options.
 
@@ -38,10 +38,10 @@ def write_recipe(
         content["defaults"] = [*defaults, "_self_"]
     for one in [*said, *turned]:
         if not _is_choice(one, groups):
-            _put(content, one.key_or_group.split("."), None if one.is_delete() else _plain(one))
+            _put(content, one.key_or_group.split("."), _plain(one))
     file = folder / FOLDER / "experiment" / f"{NAME}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
-    comment = "".join(f"# {line}\n" for line in notes)
+    comment = "".join(f"# {line}\n" for note in notes for line in note.splitlines())
     text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
     file.write_text(f"# @package _global_\n{comment}{text}", encoding="utf-8")
     return file

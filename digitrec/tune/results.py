@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from digitrec.ledger.settings import spelled
 from digitrec.ledger.words import duration, figure
 from digitrec.tune.begun import Begun
+from digitrec.tune.display import plain_console
 from digitrec.tune.recipe import FOLDER, NAME, write_recipe
 from digitrec.tune.space import Value
-from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from digitrec.tune.study import COMPLETE, WORDS, Study, Trial
 from digitrec.wording import shown
 
 SEEDS = "1,2,3,4,5"  # to see whether it holds
@@ -53,8 +53,7 @@ class Outcome:
     def counts(self) -> str:
         """How many trials there are, and how they ended."""
         trials = self.study.trials
-        words = {PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}
-        numbers = {word: sum(trial.status == status for trial in trials) for status, word in words.items()}
+        numbers = {word: sum(trial.status == status for trial in trials) for status, word in WORDS.items()}
         parts = [f"{number} {word}" for word, number in numbers.items() if number]
         return f"{len(trials)} trials" + (f" ({', '.join(parts)})" if parts else "")
 
@@ -81,7 +80,7 @@ def publish(
     """
     from digitrec.tune.page import write_pictures_and_page  # matplotlib and torch take seconds to import
 
-    console = Console(highlight=False)
+    console = plain_console()
     if (best := study.best) is None:
         console.print("no trial has come to a value yet")
         return None

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from digitrec.errors import DigitrecError
-from digitrec.ledger.run import is_held
+from digitrec.ledger.run import is_held, read_metrics
 from digitrec.ledger.settings import spelled
 from digitrec.tune.failures import log_failure
-from digitrec.tune.job import Job, Point, metrics_of
+from digitrec.tune.job import Job, Point
 from digitrec.tune.owners import Owner
 from digitrec.tune.space import Value
-from digitrec.tune.study import COMPLETE, FAILED, Study, Trial
+from digitrec.tune.study import COMPLETE, FAILED, Study, Trial, TrialTakenError
 from digitrec.wording import shown
 
 PATIENCE = 60.0  # seconds that runs have to save and end
@@ -36,6 +36,9 @@ class Watcher(Protocol):
     def ended(self, trial: Trial) -> None:
         """A trial is over, however it ended."""
 
+    def left(self, trial: Trial) -> None:
+        """A trial is another program's now."""
+
     def tick(self) -> None:
         """Some time has passed."""
 
@@ -48,7 +51,8 @@ class _Attempt:
     job: Job
     seed: int
     values: list[float] = field(default_factory=list)
-    pruned: bool = False
+    stopped: bool = False
+    taken: bool = False
 
 
 class Search:
@@ -109,37 +113,51 @@ class Search:
     def _train(self, trial: Trial, seed: int, values: list[float]) -> None:
         folder = run_folder(self.study.folder, trial.number, seed)
         job = Job(_arguments(folder, self._fixed, trial, seed, self._metric), folder)
-        self._going_on.append(_Attempt(trial, job, seed, values))
+        self._going_on.append(_Attempt(trial, job, seed, values, trial.stopped))
 
     def _look(self) -> None:
         """Wait a little for runs to tell something, and act on it."""
-        by_connection = {attempt.job.connection: attempt for attempt in self._going_on}
-        for connection in wait(list(by_connection), BREATH):
-            attempt = by_connection[connection]  # type: ignore[index]
+        ready = set(wait([sign for attempt in self._going_on for sign in attempt.job.signs], BREATH))
+        for attempt in [attempt for attempt in self._going_on if ready.intersection(attempt.job.signs)]:
             if (point := attempt.job.point()) is None:
                 attempt.job.wait()
                 self._going_on.remove(attempt)
-                self._take(attempt)
-            else:
-                self._answer(attempt, point)
+            self._hear(attempt, point)
         self.owner.beat(time.monotonic())
         self.watcher.tick()
 
-    def _answer(self, attempt: _Attempt, point: Point) -> None:
+    def _hear(self, attempt: _Attempt, point: Point | None) -> None:
+        """Act on a point of a run, or on its end, unless the trial is no longer ours."""
+        try:
+            if attempt.taken:
+                pass
+            elif point is None:
+                self._take(attempt)
+            else:
+                self._keep(attempt, point)
+        except TrialTakenError:
+            attempt.taken = True
+            attempt.job.end()
+            self.watcher.left(attempt.trial)
+        if point is not None:
+            attempt.job.answer(go_on=not attempt.stopped)
+
+    def _keep(self, attempt: _Attempt, point: Point) -> None:
+        """Note a point of a run, and whether it is to end early."""
         number = attempt.trial.number
-        if attempt.seed == self._seeds[0]:
-            attempt.pruned = self.study.report(number, point.epoch, point.value) and not point.last
-        attempt.job.answer(go_on=not attempt.pruned)
+        if attempt.seed == self._seeds[0] and self.study.report(number, point.epoch, point.value) and not point.last:
+            self.study.stop(number)
+            attempt.stopped = True
         self.watcher.reached(number, attempt.seed, point)
 
     def _take(self, attempt: _Attempt) -> None:
         """Note what a run came to that has ended, and train the trial's next one if there is one."""
         number = attempt.trial.number
-        value = metrics_of(attempt.job.folder).get(self._metric)
+        value = read_metrics(attempt.job.folder).get(self._metric)
         if error := attempt.job.failure() or (None if value is not None else f"it came to no {self._metric}"):
             self.study.fail(number, error)
             log_failure(attempt.job.folder, attempt.trial.settings)
-        elif attempt.pruned:
+        elif attempt.stopped:
             self.study.prune(number)
         else:
             assert value is not None
@@ -157,9 +175,14 @@ class Search:
             attempt.job.end()
         patience = time.monotonic() + PATIENCE
         for attempt in self._going_on:
-            while (point := attempt.job.point()) is not None:  # it may wait for an answer
-                self._answer(attempt, point)
-            attempt.job.wait(max(0.0, patience - time.monotonic()))
+            while (point := attempt.job.point(_left(patience))) is not None:  # it may wait for an answer
+                self._hear(attempt, point)
+            if not attempt.job.wait(_left(patience)):
+                attempt.job.kill()
+
+
+def _left(until: float) -> float:
+    return max(0.0, until - time.monotonic())
 
 
 def run_folder(study: Path, number: int, seed: int) -> Path:

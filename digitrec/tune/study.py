@@ -36,6 +36,7 @@ CURVES = 5  # trials that must have ended before one is ended early
 ENOUGH = 4  # trials with a value that it takes to tell what matters
 
 RUNNING, COMPLETE, PRUNED, FAILED = "running", "complete", "pruned", "failed"
+WORDS = {PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}  # instead of a value
 STATES = {
     TrialState.RUNNING: RUNNING,
     TrialState.COMPLETE: COMPLETE,
@@ -44,13 +45,17 @@ STATES = {
 }
 
 
+class TrialTakenError(DigitrecError):
+    """A trial that another program has taken over, which thought this one gone."""
+
+
 @dataclass(frozen=True)
 class Trial:
     """Settings that were tried.
 
     Attributes:
         number: counted from 0, over all machines.
-        settings: what was proposed, by names.
+        settings: what was proposed or given, by names.
         status: running, complete, pruned (ended early) or failed.
         value: the metric, the mean over its runs; None of one that failed or still goes on.
         curve: metric by epoch of its first run.
@@ -58,6 +63,8 @@ class Trial:
         seconds: from its proposal to its end.
         error: why it failed.
         owner: the program that sees to it.
+        given: its settings are a person's own, not proposed.
+        stopped: it was told to end early, and may not have ended yet.
     """
 
     number: int
@@ -69,6 +76,8 @@ class Trial:
     seconds: float | None = None
     error: str = ""
     owner: str = ""
+    given: bool = False
+    stopped: bool = False
 
 
 class Study:
@@ -98,6 +107,7 @@ class Study:
             seed,
         )
         self.lower = lower_is_better(metric)
+        self._ours: dict[int, str] = {}  # trials proposed or adopted here, and for which program
         self._pruner: BasePruner = (
             MedianPruner(n_startup_trials=CURVES, n_warmup_steps=warmup_epochs + 1) if prune else NopPruner()
         )
@@ -132,7 +142,7 @@ class Study:
         """Have the first trial try these settings."""
         with self._alone():
             if not self._study.get_trials(deepcopy=False):
-                self._study.enqueue_trial(dict(settings))
+                self._study.enqueue_trial(dict(settings), user_attrs={"given": True})
 
     def propose(self, owner: str, most: int) -> Trial | None:
         """A new trial, for a program by its name; None when there are as many as there should be."""
@@ -141,6 +151,7 @@ class Study:
                 return None
             asked = self._study.ask({turned.name: _distribution(turned) for turned in self.space.values()})
             asked.set_user_attr("owner", owner)
+        self._ours[asked.number] = owner
         return self.tidied(next(trial for trial in self.trials if trial.number == asked.number))
 
     def adopt(self, owner: Owner) -> Trial | None:
@@ -148,29 +159,41 @@ class Study:
         with self._alone():
             for trial in self.trials:
                 if trial.status == RUNNING and trial.owner != owner.name and owner.is_gone(trial.owner):
-                    self._note(trial.number, "owner", owner.name)
+                    self._storage.set_trial_user_attr(self._key(trial.number), "owner", owner.name)
+                    self._ours[trial.number] = owner.name
                     return self.tidied(trial)
         return None
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        """Take in a point of a trial's curve; whether the trial is to end early."""
-        key = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-        self._storage.set_trial_intermediate_value(key, epoch, value)
-        return self._pruner.prune(self._study, self._storage.get_trial(key))
+        """Take in a point of a trial's curve; whether the trial is to end early.
+
+        This and whatever else is noted of a trial raises TrialTakenError if another program has it by now.
+        """
+        with self._own(number) as key:
+            self._storage.set_trial_intermediate_value(key, epoch, value)
+            return self._pruner.prune(self._study, self._storage.get_trial(key))
+
+    def stop(self, number: int) -> None:
+        """Note that a trial is to end early, before its run is told: a search that goes on then knows why it ended."""
+        with self._own(number) as key:
+            self._storage.set_trial_user_attr(key, "stopped", True)
 
     def complete(self, number: int, values: Sequence[float]) -> None:
         """Note what the runs of a trial came to."""
-        self._note(number, "values", list(values))
-        self._study.tell(number, sum(values) / len(values), skip_if_finished=True)
+        with self._own(number) as key:
+            self._storage.set_trial_user_attr(key, "values", list(values))
+            self._study.tell(number, sum(values) / len(values))
 
     def prune(self, number: int) -> None:
         """Note that a trial was ended early; the last point of its curve counts."""
-        self._study.tell(number, state=TrialState.PRUNED, skip_if_finished=True)
+        with self._own(number):
+            self._study.tell(number, state=TrialState.PRUNED)
 
     def fail(self, number: int, error: str) -> None:
         """Note why a trial failed."""
-        self._note(number, "error", error)
-        self._study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        with self._own(number) as key:
+            self._storage.set_trial_user_attr(key, "error", error)
+            self._study.tell(number, state=TrialState.FAIL)
 
     def importance(self) -> dict[str, float]:
         """Share of the spread of values that each setting accounts for, the greatest first; empty if it can't be told.
@@ -186,12 +209,22 @@ class Study:
         return get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=self.seed))
 
     def tidied(self, trial: Trial) -> Trial:
-        """A trial with its numbers as they are tried; the journal keeps all their digits."""
+        """A trial with its numbers as they are tried; the journal keeps all digits of a proposal."""
+        if trial.given:
+            return trial
         return replace(trial, settings={name: self.space[name].tidy(value) for name, value in trial.settings.items()})
 
-    def _note(self, number: int, name: str, value: Any) -> None:
-        key = self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
-        self._storage.set_trial_user_attr(key, name, value)
+    def _key(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
+
+    @contextmanager
+    def _own(self, number: int) -> Iterator[int]:
+        """The key of a trial, which nobody adopts until the end of the block."""
+        with self._alone():
+            trial = next(trial for trial in self.trials if trial.number == number)
+            if trial.status != RUNNING or trial.owner != self._ours.get(number):
+                raise TrialTakenError(f"trial {number} was taken over by {trial.owner}")
+            yield self._key(number)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -278,4 +311,6 @@ def _trial(found: FrozenTrial) -> Trial:
         seconds=((ended or datetime.now()) - began).total_seconds() if began else None,
         error=noted.get("error", ""),
         owner=noted.get("owner", ""),
+        given=noted.get("given", False),
+        stopped=noted.get("stopped", False),
     )

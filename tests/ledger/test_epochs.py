@@ -1,10 +1,11 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from digitrec.ledger.epochs import progress, read_epochs
+from digitrec.ledger.epochs import Row, progress, read_epochs
 from digitrec.ledger.run import Run
 
 
@@ -16,6 +17,14 @@ def write(folder: Path, epochs: range, loss: float = 1.0) -> None:
             writer.add_scalar("epoch", epoch, 5 * epoch + 2)
             for name, value in {"train/loss": loss / (epoch + 1), "val/accuracy": epoch / 10, "epoch": epoch}.items():
                 writer.add_scalar(name, value, 5 * epoch + 4)
+
+
+def record_ends(content: bytes) -> list[int]:
+    """Where each record ends: behind its length, the length's checksum, its content and that one's checksum."""
+    ends = [0]
+    while ends[-1] < len(content):
+        ends.append(ends[-1] + 16 + int.from_bytes(content[ends[-1] : ends[-1] + 8], "little"))
+    return ends[1:]
 
 
 def test_epochs_are_what_tensorboard_shows(tmp_path: Path) -> None:
@@ -38,12 +47,32 @@ def test_what_was_written_again_counts_in_its_last_form(tmp_path: Path) -> None:
 def test_a_file_that_breaks_off_is_read_up_to_there(tmp_path: Path) -> None:
     write(tmp_path, range(4))
     (file,) = tmp_path.iterdir()
-    whole = file.read_bytes()
-    for length in (len(whole) - 1, len(whole) - 40, 3, 0):
+    whole, rows = file.read_bytes(), read_epochs(tmp_path)
+    ends = record_ends(whole)
+    assert len(ends) == 1 + 4 * 5  # the file's version, then five scalars an epoch
+
+    def read(length: int) -> list[Row]:
         file.write_bytes(whole[:length])
-        assert len(read_epochs(tmp_path)) <= 4
-    file.write_bytes(whole[:-1])
-    assert len(read_epochs(tmp_path)) == 4  # only the last scalar is lost, and the epoch has others
+        return read_epochs(tmp_path)
+
+    assert [read(ends[5 * epoch]) for epoch in range(5)] == [rows[:epoch] for epoch in range(5)]
+    for end, following in pairwise(ends):
+        assert read(end) == read(end + 1) == read(end + 11) == read(following - 1)
+    assert read(ends[0] - 1) == read(0) == []
+
+
+def test_a_file_with_a_flipped_bit_is_read_up_to_there(tmp_path: Path) -> None:
+    write(tmp_path, range(4))
+    (file,) = tmp_path.iterdir()
+    whole = file.read_bytes()
+    for start, end in pairwise([0, *record_ends(whole)]):
+        file.write_bytes(whole[:start])
+        before = read_epochs(tmp_path)
+        for place in range(start, end, 7):  # each part of a record, and each bit
+            damaged = bytearray(whole)
+            damaged[place] ^= 1 << place % 8
+            file.write_bytes(damaged)
+            assert read_epochs(tmp_path) == before
 
 
 def test_progress_is_epochs_of_epochs(tmp_path: Path) -> None:

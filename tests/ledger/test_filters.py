@@ -84,6 +84,8 @@ def test_several_expressions_all_hold() -> None:
         ("val/accuracy>good", "expected a number after >, got good"),
         ("val/accuracy>", "expected a number after >, got nothing"),
         ("model='cnn", "closing quotation"),
+        ("tag>5", "tags have no order; expected tag=... or tag!=..."),
+        ("tags<=x", "tags have no order"),
     ],
 )
 def test_a_wrong_expression_is_answered_in_one_line(expression: str, answer: str) -> None:

@@ -17,7 +17,7 @@ from tests.command import QUICK, Command, Outcome
 TRAININGS = {
     "one": ("model.hidden=[16]", "seed=1"),
     "two": ("model.hidden=[16]", "seed=2", "trainer.max_epochs=2"),
-    "lost": ("seed=1", "optimizer=sgd", "optimizer.lr=1e30"),
+    "lost": ("model.hidden=[16]", "data.limit=300", "seed=1", "optimizer=sgd", "optimizer.lr=1e30"),
 }
 
 

@@ -6,8 +6,8 @@ from tests.made_runs import make_run
 
 
 def test_only_the_path_is_printed_of_the_run_or_its_checkpoint(run_runs: Command, trained: Path) -> None:
-    accuracy = {name: read_json(trained / name / "metrics.json")["test/loss"] for name in ("one", "two")}
-    best = trained / min(accuracy, key=lambda name: accuracy[name])
+    loss = {name: read_json(trained / name / "metrics.json")["test/loss"] for name in ("one", "two")}
+    best = trained / min(loss, key=lambda name: loss[name])
     asked = ("best", str(trained), "--metric", "test/loss")
     assert run_runs(*asked, "--print-path").out == f"{best}\n"
     assert run_runs(*asked, "--checkpoint").out == f"{best / 'checkpoints' / 'best.ckpt'}\n"

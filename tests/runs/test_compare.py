@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -87,9 +88,15 @@ def test_an_evaluation_counts_only_if_it_is_of_this_run_on_its_test_images(train
         evaluation(6, data_checksum="0"),
         evaluation(7, status="failed"),
         evaluation(8, start="1999-01-01"),
+        evaluation(9, start=just_before(trained / "two" / "checkpoints" / "best.ckpt")),
     ]
     assert answers.written(run, wrong) is None
     assert answers.written(run, [*wrong, fits]) == fits.folder / "predictions.csv"
+
+
+def just_before(file: Path) -> str:
+    """Some time before a file was written, as records say it."""
+    return datetime.fromtimestamp(file.stat().st_mtime - 0.002, UTC).isoformat(timespec="milliseconds")
 
 
 def test_without_common_images_the_rest_is_compared(run_runs: Command, trained: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_real_runs_are_listed_with_what_differs_the_best_first(run_runs: Command
     assert outcome.code == 0, outcome.err
     assert not outcome.err
     head = outcome.out.splitlines()[1].split()
-    assert head[:6] == ["run", "status", "hidden", "optimizer", "lr", "max_epochs"]
+    assert head[:6] == ["run", "status", "optimizer", "lr", "limit", "max_epochs"]
     assert head[6:] == ["seed", "val/accuracy", "test/accuracy", "time", "started"]
     accuracy = {name: read_json(trained / name / "metrics.json")["val/accuracy"] for name in ("one", "two")}
     best_first = sorted(accuracy, key=lambda name: -accuracy[name])

@@ -78,6 +78,8 @@ def test_a_space_is_read_beside_the_settings_that_it_turns() -> None:
         ("tune=mpl", "tune=mpl: no such option, did you mean tune=mlp?"),
         ("resume=outputs/tune/none", "no study in this folder"),
         ("trainer.devices=2", "a run of a search has one process"),
+        ("rerun=outputs/train/x", "rerun=outputs/train/x: a search starts new runs"),
+        ("~optimizer.eps", "~optimizer.eps: the experiment that a search leaves can take nothing out"),
     ],
 )  # fmt: skip
 def test_a_wrong_command_is_told_in_a_line_and_leaves_nothing(

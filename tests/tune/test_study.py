@@ -1,5 +1,6 @@
 """The study without a training: what is proposed, what is kept, whose a trial is."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from digitrec.errors import DigitrecError
 from digitrec.tune.owners import Owner
 from digitrec.tune.space import Value
-from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial, TrialTakenError
 from tests.tune.conftest import SPACE
 
 MakeStudy = Callable[..., Study]
@@ -121,6 +122,60 @@ def test_only_a_trial_whose_program_is_gone_changes_hands(make_study: MakeStudy,
         assert adopted.number == gone.number
         assert study.adopt(here) is None
     assert study.trials[gone.number].owner == here.name
+
+
+def test_a_program_that_is_started_anew_under_the_same_name_and_number_takes_up_its_trials(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study, before, now = make_study(), Owner(tmp_path), Owner(tmp_path)
+    assert before.name.startswith(f"{before.host}_{os.getpid()}")
+    study.propose(before.name, 2)
+    with now.at_work():
+        adopted = study.adopt(now)
+    assert adopted is not None
+    assert adopted.number == 0
+
+
+def test_whoever_has_a_trial_by_now_notes_what_became_of_it_and_nobody_else(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    silent, other, owner = make_study(), make_study(), Owner(tmp_path)
+    silent.propose(f"{owner.host}_0", 1)
+    silent.report(0, 1, 0.4)
+    with owner.at_work():
+        assert other.adopt(owner)
+    for ended in (False, True):
+        if ended:
+            other.complete(0, [0.9])
+        refused: list[Callable[[], object]] = [
+            lambda: silent.report(0, 2, 0.1),
+            lambda: silent.stop(0),
+            lambda: silent.complete(0, [0.1]),
+            lambda: silent.prune(0),
+            lambda: silent.fail(0, "error"),
+        ]
+        for note in refused:
+            with pytest.raises(TrialTakenError, match=f"trial 0 was taken over by {owner.name}"):
+                note()
+    (trial,) = make_study().trials
+    assert (trial.status, trial.value, trial.curve, trial.error) == (COMPLETE, 0.9, {1: 0.4}, "")
+
+
+def test_settings_that_a_person_gave_keep_all_their_digits_and_proposals_have_few(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study, owner = make_study(), Owner(tmp_path)
+    given = {**AS_THEY_ARE, "optimizer.lr": 0.0015625}
+    study.begin_with(given)
+    first, second = (study.propose(f"{owner.host}_0", 2) for _ in range(2))
+    assert first is not None
+    assert first.settings == given
+    assert second is not None
+    assert len(f"{second.settings['optimizer.lr']:g}".lstrip("0.")) <= 3
+    with owner.at_work():
+        adopted = study.adopt(owner)
+    assert adopted is not None
+    assert adopted.settings == given
 
 
 def test_a_damaged_journal_is_told_in_a_line(make_study: MakeStudy, tmp_path: Path) -> None:
