@@ -17,7 +17,7 @@ def read_epochs(folder: Path) -> list[Row]:
     which is still going on may, is read up to there, and so is one that is damaged.
     """
     steps: dict[int, Row] = {}
-    for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda file: file.stat().st_mtime):
+    for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda file: file.lstat().st_mtime):
         for step, name, value in _scalars(file):
             steps.setdefault(step, {})[name] = value
     ends = [steps[step] for step in sorted(steps) if any(name in steps[step] for name in EPOCH_ENDS)]
@@ -39,7 +39,11 @@ def _scalars(file: Path) -> Iterator[tuple[int, str, float]]:
     """Step, name and value of each scalar in an events file."""
     from tensorboard.compat.proto.event_pb2 import Event  # a tenth of a second, and few commands need it
 
-    for record in read_records(file.read_bytes()):
+    try:
+        content = file.read_bytes()
+    except OSError:  # a link to nowhere, or closed to us
+        return
+    for record in read_records(content):
         event = Event.FromString(record)
         for value in event.summary.value:
             if value.HasField("simple_value"):

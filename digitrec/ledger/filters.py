@@ -1,5 +1,6 @@
 """Which runs are asked for: `model=cnn val/accuracy>0.99`."""
 
+import math
 import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
@@ -67,7 +68,8 @@ def parse(expressions: Iterable[str], runs: Sequence[Run]) -> list[Condition]:
 def value_of(run: Run, name: str) -> Any:
     """A field, setting, metric, or entry of run.json, by its name; None where a run has none."""
     if name in FIELDS:
-        return getattr(run, {"duration_s": "seconds", "tag": "tags"}.get(name, name))
+        found = getattr(run, {"duration_s": "seconds", "tag": "tags"}.get(name, name))
+        return None if found == "" else found
     for source in (run.settings, run.metrics, run.record):
         if name in source:
             return source[name]
@@ -76,24 +78,24 @@ def value_of(run: Run, name: str) -> Any:
 
 def _split(expression: str) -> list[str]:
     try:
-        return shlex.split(SIGNS.sub(r"\1", expression))
+        words = shlex.split(SIGNS.sub(r"\1", expression))
     except ValueError as error:
         raise UsageError(f"{expression}: {str(error).lower()}; expected expressions {EXAMPLE}") from None
+    if not words:  # as an unset variable of a shell gives; all runs would fit
+        raise UsageError(f"an empty expression; leave it out, or expected one {EXAMPLE}")
+    return words
 
 
 def _condition(text: str, known: Sequence[str]) -> Condition:
     found = SIGNS.search(text)
-    if found is None or not text[: found.start()]:
+    if found is None or not text[: found.start()] or text[found.end() :].startswith(tuple("=<>!")):
         raise UsageError(f"{text}: expected a name, a sign (= != < <= > >=) and a value, {EXAMPLE}")
     name, sign, value = text[: found.start()], found.group(1).replace("==", "="), text[found.end() :]
     name = _known_name(name, known, text)
     if sign in ORDERS and name == "tag":
         raise UsageError(f"{text}: tags have no order; expected tag=... or tag!=...")
-    if sign in ORDERS and name != "start":
-        try:
-            _number(value)
-        except ValueError:
-            raise UsageError(f"{text}: expected a number after {sign}, got {value or 'nothing'}") from None
+    if sign in ORDERS and name != "start" and not _is_figure(value):
+        raise UsageError(f"{text}: expected a number after {sign}, got {value or 'nothing'}")
     return Condition(name, sign, value)
 
 
@@ -118,6 +120,13 @@ def _known_name(name: str, known: Sequence[str], text: str) -> str:
 
 def _number(text: str) -> float:
     return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+
+
+def _is_figure(text: str) -> bool:
+    try:
+        return math.isfinite(_number(text))
+    except ValueError:
+        return False
 
 
 def _is_number(value: Any) -> bool:

@@ -60,7 +60,8 @@ class Run:
     @property
     def seconds(self) -> float | None:
         """How long it took, over all times it was taken up; unknown of one that was killed."""
-        return self.record.get("duration_s")
+        seconds = self.record.get("duration_s")
+        return seconds if isinstance(seconds, int | float) else None
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -137,7 +138,7 @@ def read_metrics(folder: Path, note: Note = lambda line: None, *, due: bool = Fa
     except FileNotFoundError:
         if due:
             note(f"{file}: missing, though the run is finished")
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         note(f"{file}: cannot be read: {error}")
     return {}
 

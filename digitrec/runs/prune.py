@@ -23,6 +23,8 @@ AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 RECORD = "run.json"
 
+OLDEST = timedelta(days=36_500)
+
 
 @dataclass(frozen=True)
 class Wish:
@@ -52,7 +54,13 @@ def parse_age(text: str) -> timedelta:
     found = AGE.fullmatch(text)
     if found is None:
         raise ValueError(f"expected a number of m(inutes), h(ours), d(ays) or w(eeks) such as 30d, got {text}")
-    return timedelta(**{UNITS[found.group(2)]: float(found.group(1))})
+    try:
+        age = timedelta(**{UNITS[found.group(2)]: float(found.group(1))})
+    except OverflowError:
+        age = timedelta.max
+    if age > OLDEST:
+        raise ValueError(f"expected at most {OLDEST.days}d, got {text}")
+    return age
 
 
 def doomed(runs: Sequence[Run], wish: Wish, now: datetime | None = None) -> list[Run]:

@@ -137,7 +137,7 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     """
     try:
         record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
         raise DigitrecError(f"{run_dir / 'run.json'}: not the record of a run; start the run anew")

@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from digitrec.commandline import AUTO
+from digitrec.commandline import AUTO, spelled_path
 from digitrec.config import TuneConfig, check
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.launch import keep_composition, launch
@@ -48,7 +48,8 @@ def _task(cfg: DictConfig, folder: Path) -> float | None:
         raise UsageError("--multirun: a search starts its runs itself; leave this out")
     if cfg.resume is None:
         if read_begun(folder) is not None:
-            raise FolderTakenError(f"{folder} holds a study already; go on with it: resume={shown(folder)}")
+            place = spelled_path(shown(folder))
+            raise FolderTakenError(f"{folder} holds a study already; go on with it: resume={place}")
         return _prepared(cfg, folder, Begun.now(_overrides(), _flags(), _groups()))
     try:
         begun = _check_same(cfg, folder)
@@ -102,7 +103,7 @@ def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Pat
                 watcher=display,
             ).run()
     except (KeyboardInterrupt, SystemExit):
-        place = shlex.quote(f"resume={shown(folder)}")
+        place = shlex.quote(f"resume={spelled_path(shown(folder))}")
         print(f"go on with: python -m digitrec.tune {place}", file=sys.stderr)  # noqa: T201
         raise
     return publish(study, settings, begun, before, without)

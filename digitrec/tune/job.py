@@ -106,7 +106,8 @@ class Job:
             return _last_line(self.folder / OUTPUT) or (death(code) if code < 0 else f"exit code {code}")
         if record["status"] == "interrupted" or code in SIGNALLED:
             return "its process was told to end"
-        return str(record.get("error", f"exit code {code}")).strip().partition("\n")[0]
+        last = _last_line(self.folder / OUTPUT) or f"exit code {code}"  # where a full disk kept the record as it was
+        return str(record.get("error", last)).strip().partition("\n")[0]
 
 
 def _last_line(file: Path) -> str:

@@ -91,7 +91,8 @@ def publish(
     console.print(_table(outcome))
     console.print(f"the same as an experiment: {shown(recipe)}", soft_wrap=True)
     console.print(f"what was tried:            {shown(page)}", soft_wrap=True)
-    console.print(f"all runs:                  python -m digitrec.runs {shown(study.folder)}", soft_wrap=True)
+    runs = shlex.quote(str(shown(study.folder)))
+    console.print(f"all runs:                  python -m digitrec.runs list {runs}", soft_wrap=True)
     console.print(f"does it hold?              {confirmation(study.folder, begun.flags)}", soft_wrap=True)
     return best.value
 

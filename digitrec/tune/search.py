@@ -1,6 +1,5 @@
 """The search itself: proposes settings, has them trained, learns what came of it."""
 
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
+from digitrec.commandline import spelled_path
 from digitrec.errors import DigitrecError
 from digitrec.ledger.run import is_held, read_metrics
 from digitrec.ledger.settings import spelled
@@ -195,7 +195,7 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
     if (folder / "run.json").is_file() and (folder / ".hydra" / "config.yaml").is_file():
         _wait_for(folder)
         flags = [argument for argument in fixed if argument.startswith("-")]
-        return [*flags, f"resume={_path(folder)}"]
+        return [*flags, f"resume={spelled_path(shown(folder))}"]
     turned = ",".join(f"{name}:{_quoted(value)}" for name, value in trial.settings.items())
     return [
         *fixed,
@@ -203,7 +203,7 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
         f"seed={seed}",
         "test=false",
         f"+callbacks.trial={{_target_:{TELLER},monitor:{metric},turned:{{{turned}}}}}",
-        f"hydra.run.dir={_path(folder)}",
+        f"hydra.run.dir={spelled_path(shown(folder))}",
     ]
 
 
@@ -216,12 +216,6 @@ def _wait_for(folder: Path) -> None:
 
 def _quoted(value: Value) -> str:
     return f'"{value}"' if isinstance(value, str) else spelled(value)
-
-
-def _path(folder: Path) -> str:
-    """A path as an override takes it."""
-    place = str(shown(folder))
-    return place if re.fullmatch(r"[\w./-]+", place, re.ASCII) else f'"{place}"'
 
 
 def _check_hope(trials: Sequence[Trial]) -> None:

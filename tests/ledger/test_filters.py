@@ -86,13 +86,18 @@ def test_several_expressions_all_hold() -> None:
         ("model='cnn", "closing quotation"),
         ("tag>5", "tags have no order; expected tag=... or tag!=..."),
         ("tags<=x", "tags have no order"),
+        ("", "an empty expression"),
+        (" ", "an empty expression"),
+        ("val/accuracy=>0.9", "expected a name, a sign"),
+        ("model===cnn", "expected a name, a sign"),
+        ("val/accuracy>nan", "expected a number after >, got nan"),
     ],
 )
 def test_a_wrong_expression_is_answered_in_one_line(expression: str, answer: str) -> None:
     with pytest.raises(UsageError, match=answer) as caught:
         chosen(RUNS, [expression])
     assert "\n" not in str(caught.value)
-    assert expression.split()[0] in str(caught.value)
+    assert expression.strip().partition(" ")[0] in str(caught.value)
 
 
 def test_of_no_runs_nothing_is_known_and_nothing_wrong() -> None:

@@ -91,3 +91,12 @@ def test_trainings_are_told_from_evaluations_and_benchmarks(tmp_path: Path) -> N
     benchmark = make_run(tmp_path / "c")
     (benchmark / "benchmark.json").write_text(json.dumps({}))
     assert read_run(benchmark).kind == OTHER
+
+
+@pytest.mark.parametrize("content", ["[1]", '{"val/loss": 1' + 400 * "0" + "}", 100_000 * "["])
+def test_figures_that_no_run_leaves_are_noted_and_passed_over(content: str, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", metrics={"val/loss": 1.0})
+    (run / "metrics.json").write_text(content)
+    noted: list[str] = []
+    assert read_run(run, noted.append).metrics == {}
+    assert "metrics.json: cannot be read" in noted[0]

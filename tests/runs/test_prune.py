@@ -135,6 +135,12 @@ def broken(path: str) -> None:
     raise OSError("the disk is on fire")
 
 
+@pytest.mark.parametrize("text", ["9999999999999d", "999999w", "soon"])
+def test_ages_beyond_all_runs_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        parse_age(text)
+
+
 @pytest.mark.parametrize(("text", "age"), [("30d", {"days": 30}), ("12h", {"hours": 12}), ("1.5w", {"weeks": 1.5})])
 def test_ages(text: str, age: dict[str, float]) -> None:
     assert parse_age(text) == timedelta(**age)
