@@ -46,6 +46,7 @@ class Job:
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.waits = False  # for an answer
         self.connection: Connection
         self.connection, theirs = CONTEXT.Pipe()
         if FORKSERVER:
@@ -66,7 +67,10 @@ class Job:
         """
         wait(self.signs, seconds)
         try:
-            return Point(*self.connection.recv()) if self.connection.poll() else None
+            if not self.connection.poll():
+                return None
+            self.waits = True
+            return Point(*self.connection.recv())
         except (EOFError, OSError):
             return None
 
@@ -74,6 +78,7 @@ class Job:
         """Let it go on after a point, or have it end."""
         try:
             self.connection.send(go_on)
+            self.waits = False
         except OSError:  # it has died meanwhile; `failure` will tell
             return
 

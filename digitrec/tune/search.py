@@ -173,6 +173,8 @@ class Search:
     def _end_jobs(self) -> None:
         for attempt in self._going_on:
             attempt.job.end()
+            if attempt.job.waits:  # a signal came between its point and the answer
+                attempt.job.answer(go_on=not attempt.stopped)
         patience = time.monotonic() + PATIENCE
         for attempt in self._going_on:
             while (point := attempt.job.point(_left(patience))) is not None:  # it may wait for an answer

@@ -23,6 +23,12 @@ def leave_a_child(arguments: list[str], folder: Path, search: Connection) -> Non
     come_to_half(arguments, folder, search)
 
 
+def end_between_points(arguments: list[str], folder: Path, search: Connection) -> None:
+    """The same as a training does when it is told to end: not while it waits for an answer."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    come_to_half(arguments, folder, search)
+
+
 def hear_no_signal(arguments: list[str], folder: Path, search: Connection) -> None:
     """Neither end when told to nor come to anything, nor let a child do."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

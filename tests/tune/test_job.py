@@ -99,6 +99,20 @@ def test_a_search_that_ends_waits_no_longer_than_its_patience(
     assert attempt.job.connection.poll(SECONDS)  # its child is gone, too
 
 
+def test_a_run_whose_point_was_heard_gets_its_answer_also_if_the_search_is_interrupted_then(
+    have_runs: Callable[..., None], make_study: MakeStudy, tmp_path: Path
+) -> None:
+    have_runs(made_jobs.end_between_points)
+    owner = Owner(tmp_path)
+    signals = iter([interrupt])
+    searching = begin(make_study(), owner, Told(at_point=lambda: next(signals, int)()))
+    before = time.monotonic()
+    with owner.at_work(), pytest.raises(KeyboardInterrupt):
+        searching.run()
+    assert time.monotonic() - before < SECONDS
+    assert (tmp_path / "trial-000_seed-1" / "metrics.json").exists()
+
+
 def test_a_trial_that_was_to_end_early_did_so_also_if_the_search_was_cut_off_then(
     have_runs: Callable[..., None], make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
