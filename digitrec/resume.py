@@ -80,7 +80,7 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
     if cfg.resume == AUTO and not same_settings(earlier, cfg):
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
-    record = read_record(run_dir)
+    record = read_record(run_dir) if (run_dir / "run.json").exists() else {}  # a study has none
     for name in record.keys() & set(NOTEBOOK):  # as they were last said
         earlier[name] = record[name]
     note_down(earlier, cfg)

@@ -1,6 +1,7 @@
 """Our own commands, in this process or in one of their own."""
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -14,6 +15,8 @@ import pytest
 
 from digitrec import evaluate, train
 from tests.command import Command, Outcome
+
+THREADS = "OMP_NUM_THREADS"
 
 
 def pytest_configure() -> None:
@@ -34,6 +37,10 @@ def run_main(
             for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
                 patch.setenv(name, "")
                 patch.delenv(name)
+            threads = os.environ.get(THREADS)
+            patch.setenv(THREADS, threads or "")  # what an entry point sets ends with it
+            if threads is None:
+                patch.delenv(THREADS)
             patch.setattr(sys, "argv", ["digitrec", *arguments])
             patch.chdir(tmp_path)
             with pytest.raises(SystemExit) as stop:

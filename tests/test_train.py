@@ -224,7 +224,7 @@ def test_debug_options_run(debug: str, run_train: Command) -> None:
 
 @pytest.mark.parametrize("experiment", sorted(file.stem for file in CONF_DIR.glob("experiment/*.yaml")))
 def test_every_experiment_runs(experiment: str, run_train: Command) -> None:
-    quick = ("data=digits", "trainer.accelerator=cpu", "debug=fast_dev_run", "init_from=null")
+    quick = ("data=digits", "data.val_size=100", "trainer.accelerator=cpu", "debug=fast_dev_run", "init_from=null")
     outcome = run_train(f"experiment={experiment}", *quick)
     assert outcome.code == 0, outcome.err
 
