@@ -16,6 +16,7 @@ from digitrec.process import death, die_with_parent
 from digitrec.training.run_record import SIGNALLED, close_record, read_record
 
 OUTPUT = "terminal.log"
+ERROR = "error: "  # how a command begins what it says to a person
 # A server imports torch once, and each job is a copy of it; where systems have none, a job imports for itself.
 FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
 PRELOADED = [
@@ -108,10 +109,13 @@ class Job:
         try:
             record = read_record(self.folder)
         except DigitrecError:
-            return _last_line(self.folder / OUTPUT) or (death(code) if code < 0 else f"exit code {code}")
+            return _last_line(self.folder / OUTPUT).removeprefix(ERROR) or (
+                death(code) if code < 0 else f"exit code {code}"
+            )
         if record["status"] == "interrupted" or code in SIGNALLED:
             return "its process was told to end"
-        last = _last_line(self.folder / OUTPUT) or f"exit code {code}"  # where a full disk kept the record as it was
+        said = _last_line(self.folder / OUTPUT)  # a full disk keeps the record as it was
+        last = said.removeprefix(ERROR) if said.startswith(ERROR) else f"exit code {code}"
         return str(record.get("error", last)).strip().partition("\n")[0]
 
 
@@ -120,7 +124,7 @@ def _last_line(file: Path) -> str:
         lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     except OSError:
         return ""
-    return lines[-1].removeprefix("error: ") if lines else ""
+    return lines[-1] if lines else ""
 
 
 def _train(arguments: list[str], folder: Path, search: Connection) -> None:
