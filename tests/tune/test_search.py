@@ -170,7 +170,7 @@ def test_a_search_that_was_cut_off_goes_on_with_its_numbers_intact(
     number: signal.Signals, start_tune: Start, run_tune: Command, tmp_path: Path
 ) -> None:
     with start_tune(*QUICK, "trainer.max_epochs=30", "prune=false", "trials=3", "workers=2") as search:
-        wait_for(lambda: len(list(tmp_path.glob("outputs/tune/*/trial-*/checkpoints/last.ckpt"))) == 2)
+        wait_for(lambda: len(list(tmp_path.glob("outputs/tune/*/trial-*/checkpoints/last.ckpt"))) >= 2)
         if number == signal.SIGINT:
             os.killpg(search.pid, number)  # as a terminal does
         else:
