@@ -23,7 +23,7 @@ from digitrec.export.trained import open_trained
 from digitrec.inference.doubt import objection
 from digitrec.inference.recognizer import WEIGHTS, Recognizer
 from digitrec.pictures.digit import as_mnist
-from tests.app.drawn import ink_of, strokes_of
+from tests.app.drawn import strokes_of
 from tests.app.hands import visit
 from tests.export.hosting import hosted
 from tests.export.networks import NETWORKS, made, saved
