@@ -87,6 +87,7 @@ def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool 
         optimizer=_build("optimizer", settings["optimizer"], _partial_=True),
         scheduler=_build("scheduler", settings["scheduler"], _partial_=True),
         label_smoothing=settings["label_smoothing"],
+        outliers=datamodule.non_digits > 0,
     )
     if settings.get("compile"):
         _compile(model)

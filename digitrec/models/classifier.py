@@ -28,11 +28,13 @@ class Recipe:
         optimizer: model -> optimizer.
         scheduler: optimizer, total number of steps -> schedule, stepped once per optimizer step.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1); training loss only.
+        outliers: some training images show no digit and are labelled `NO_DIGIT`.
     """
 
     optimizer: Callable[[nn.Module], Optimizer]
     scheduler: Callable[[Optimizer, int], LRScheduler]
     label_smoothing: float = 0.0
+    outliers: bool = False
 
 
 class DigitClassifier(LightningModule):
@@ -117,7 +119,9 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         images, labels = batch
         logits = self(images).float()
-        loss = training_loss(logits, labels, self.recipe.label_smoothing)
+        # Told beforehand, since looking at the labels would wait for the device, and the other loss takes longer.
+        loss_of = cross_entropy_with_outliers if self.recipe.outliers else F.cross_entropy
+        loss = loss_of(logits, labels, label_smoothing=self.recipe.label_smoothing)
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
         self._seen.append((loss.detach(), logits.detach().argmax(dim=1), labels))
         if (self.global_step + 1) % self._log_interval == 0:
@@ -234,10 +238,10 @@ class DigitClassifier(LightningModule):
         return int(steps)
 
 
-def training_loss(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
+def cross_entropy_with_outliers(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
     """Mean cross-entropy of logits (B, C) with smoothed labels (B,), with an even target where the label is `NO_DIGIT`.
 
-    The latter teaches a network to doubt what it never saw (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
+    That teaches a network to doubt what it never saw (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
     """
     logs = logits.log_softmax(dim=1)
     told = logs.gather(1, labels.clamp(min=0)[:, None])[:, 0]

@@ -27,10 +27,10 @@ def data() -> Data:
 def mlp() -> Callable[..., MLP]:
     """Make a tiny network, ready to be trained; its weights stay as they are with lr=0."""
 
-    def make(lr: float = 0.1, label_smoothing: float = 0.0, **settings: Any) -> MLP:
+    def make(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = False, **settings: Any) -> MLP:
         torch.manual_seed(0)
         model = MLP(**{"hidden": [8], "dropout": 0.0, "num_classes": 3, "image_size": 6, **settings})
-        model.recipe = Recipe(partial(sgd, lr=lr), constant, label_smoothing)
+        model.recipe = Recipe(partial(sgd, lr=lr), constant, label_smoothing, outliers)
         return model
 
     return make
