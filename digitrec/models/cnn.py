@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, Len, Lt
 from torch import Tensor, nn
 
 from digitrec.models.classifier import DigitClassifier
+from digitrec.models.pooling import MaxPool2d
 
 Positive = Annotated[int, Gt(0)]
 
@@ -52,7 +53,7 @@ class CNN(DigitClassifier):
             size = size - kernel + 1
             if block < len(filters) - unpooled:
                 # Before ReLU, which keeps the order of values: the result is the same for a quarter of the work.
-                blocks.append(nn.MaxPool2d(2))
+                blocks.append(MaxPool2d(2))
                 size //= 2
             blocks.append(nn.ReLU())
         if size < 1:

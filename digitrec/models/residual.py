@@ -10,6 +10,7 @@ from annotated_types import Ge, Gt, Len, Lt
 from torch import Tensor, nn
 
 from digitrec.models.classifier import DigitClassifier
+from digitrec.models.pooling import MaxPool2d
 
 Positive = Annotated[int, Gt(0)]
 
@@ -52,7 +53,7 @@ class ResidualCNN(DigitClassifier):
         layers: list[nn.Module] = []
         for channels, width in pairwise([in_channels, *stem]):
             layers += [*_convolution(channels, width, 3), nn.ReLU()]
-        layers.insert(-1, nn.MaxPool2d(2))  # before the ReLU it gives the same for a quarter of the work
+        layers.insert(-1, MaxPool2d(2))  # before the ReLU it gives the same for a quarter of the work
         for stage, ((channels, width), count) in enumerate(zip(pairwise([stem[-1], *filters]), blocks, strict=True)):
             layers += [ResidualBlock(channels, width, stride=2 if stage else 1)]
             layers += [ResidualBlock(width, width) for _ in range(count - 1)]
