@@ -1,3 +1,4 @@
+import io
 import json
 import os
 import sys
@@ -6,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from digitrec.benchmark import __main__ as benchmark
-from digitrec.benchmark.contenders import EPOCHS, ours
-from digitrec.benchmark.measures import EVERY_ROUND, ONCE, SIZES
+from digitrec.benchmark.contenders import ours
+from digitrec.benchmark.laps import Contender, Laps
+from digitrec.benchmark.measures import NAMES, SIZES
 from digitrec.benchmark.rows import ROWS
 from tests.command import read_json
 
@@ -23,7 +25,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
 
 
 def test_every_row_is_measured_and_every_measurement_is_shown() -> None:
-    assert ONES.keys() == EVERY_ROUND.keys() | ONCE.keys() | {"keras"}
+    assert ONES.keys() == {*NAMES, "keras"}
 
 
 @pytest.mark.parametrize(
@@ -54,9 +56,24 @@ def test_rows_without_their_measurements_are_left_out() -> None:
 
 
 def test_an_epoch_may_have_any_number_of_images() -> None:
-    rates = ours("data=digits", "data.val_size=0", size=3000)
-    assert len(rates) == EPOCHS - 1
+    answers = io.StringIO()
+    ours(Laps(2, io.StringIO("\n\n"), answers), ["data=digits", "data.val_size=0"], size=3000)
+    rates = [float(line) for line in answers.getvalue().splitlines()]
+    assert len(rates) == 2
     assert min(rates) > 0
+
+
+def test_a_contender_nobody_asks_any_more_ends() -> None:
+    with pytest.raises(SystemExit, match="nobody asks"):
+        ours(Laps(2, io.StringIO("\n"), io.StringIO()), ["data=digits", "data.val_size=0"])
+
+
+def test_a_contender_that_fails_says_why() -> None:
+    with (
+        pytest.raises(ChildProcessError, match=r"sprinter: exit status 1(.|\n)*KeyError"),
+        Contender("sprinter", 1) as it,
+    ):
+        it.lap()
 
 
 def test_the_command_measures_and_leaves_its_figures(
@@ -64,7 +81,7 @@ def test_the_command_measures_and_leaves_its_figures(
 ) -> None:
     run(monkeypatch, "--rounds", "2", "--only", "wrong_key", "--folder", str(tmp_path))
     left = read_json(tmp_path / "benchmark.json")
-    assert len(left["measured"]["wrong_key"]) == 2
+    assert len(left["measured"]["wrong_key"]) == 1
     assert left["rows"][0]["title"] == "error for a mistyped key"
     assert read_json(tmp_path / "run.json")["status"] == "finished"
     assert "mistyped key" in capsys.readouterr().out
@@ -76,6 +93,9 @@ def test_an_unknown_measurement_gets_one_line(
     with pytest.raises(SystemExit, match="2"):
         run(monkeypatch, "--only", "sped")
     assert "no measurement sped; there are digitrec, " in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        run(monkeypatch, "--rounds", "0")
+    assert "--rounds 0: expected at least 1" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -84,5 +104,5 @@ def test_contenders_train_and_are_drawn(tmp_path: Path, monkeypatch: pytest.Monk
     names = ("digitrec", "bare_loop_affine", "usual_network", "tutorial", "evaluation")
     run(monkeypatch, "--rounds", "1", "--only", *names, "--folder", str(tmp_path))
     measured = json.loads((tmp_path / "benchmark.json").read_text(encoding="utf-8"))["measured"]
-    assert all(len(measured[name]) == EPOCHS - 1 and min(measured[name]) > 0 for name in names)
+    assert all(len(measured[name]) == 1 and min(measured[name]) > 0 for name in names)
     assert (tmp_path / "speed.png").stat().st_size > 5000

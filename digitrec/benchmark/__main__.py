@@ -1,11 +1,11 @@
 """Time digitrec beside what people would use instead: python -m digitrec.benchmark.
 
-Everything is measured in processes of its own, one after the other, for several rounds; a figure is the median. On a
-machine with other work to do only the ratios mean something.
+Everything is measured in processes of its own. What trains does so in turn, an epoch each, for several rounds; a figure
+is the median. On a machine with other work to do only the ratios mean something.
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from digitrec.benchmark.measures import EVERY_ROUND, ONCE
+from digitrec.benchmark.measures import NAMES, measurements
 from digitrec.benchmark.rows import ROWS, Measured
 from digitrec.evaluation.figures.speed import speeds
 from digitrec.evaluation.figures.style import LIGHT
@@ -34,12 +34,14 @@ CHART = {
 def main() -> None:
     """Entry point of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2, help="how often most is measured (default: %(default)s)")
-    parser.add_argument("--only", nargs="+", default=[*EVERY_ROUND, *ONCE], metavar="NAME", help="some measurements")
+    parser.add_argument("--rounds", type=int, default=4, help="how often most is measured (default: %(default)s)")
+    parser.add_argument("--only", nargs="+", default=NAMES, metavar="NAME", help="some measurements")
     parser.add_argument("--folder", type=Path, help="for benchmark.json (default: below outputs/benchmark)")
     arguments = parser.parse_args()
-    if unknown := set(arguments.only) - EVERY_ROUND.keys() - ONCE.keys():
-        parser.error(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join([*EVERY_ROUND, *ONCE])}")
+    if unknown := set(arguments.only).difference(NAMES):
+        parser.error(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if arguments.rounds < 1:
+        parser.error(f"--rounds {arguments.rounds}: expected at least 1")
     folder = arguments.folder or Path("outputs/benchmark") / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}"
     folder.mkdir(parents=True, exist_ok=True)
     with run_record(folder) as record:
@@ -65,13 +67,13 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def measure(names: list[str], rounds: int) -> dict[str, list[float]]:
+def measure(names: Collection[str], rounds: int) -> dict[str, list[float]]:
     """Values of each measurement over all rounds, in its own unit."""
-    repeated = [name for name in EVERY_ROUND if name in names]
-    plan = repeated * rounds + [name for name in ONCE if name in names]
+    steps, values = measurements(names, rounds)
     measured: dict[str, list[float]] = {}
-    for name in track(plan, "Measuring"):
-        measured.setdefault(name, []).extend((EVERY_ROUND | ONCE)[name]())
+    for name, value in track(values, "Measuring", total=steps):
+        if value is not None:
+            measured.setdefault(name, []).append(value)
     return measured
 
 

@@ -1,20 +1,21 @@
 """What is timed against what: ways to train the 32/64 network on MNIST, batches of 128, each in a process of its own.
 
-`python -m digitrec.benchmark.contenders NAME` runs one and prints images per second of each epoch, as JSON. Those of
-ours start as `digitrec.train` does; the others are what a competent person following the official tutorials writes.
+`python -m digitrec.benchmark.contenders NAME LAPS` does so many epochs, each when a line on its standard input asks for
+it, and prints its images per second (`laps.py`). Those of ours start as `digitrec.train` does; the others are what a
+competent person following the official tutorials writes.
 """
 
 from __future__ import annotations
 
-import json
 import multiprocessing
+import os
 import sys
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from digitrec.benchmark.laps import Laps
 from digitrec.benchmark.measures import SIZES
 from digitrec.process import prepare_process
 
@@ -23,17 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
-Rates = list[float]
-
-EPOCHS = 2  # the first, in which kernels are being chosen, is not counted
 BATCH = 128
 FEW = 15_000  # images of an epoch of the slow ones; their rate does not depend on it
 
 
-def ours(*overrides: str, size: int | None = None) -> Rates:
+def ours(laps: Laps, overrides: Sequence[str] = (), size: int | None = None) -> None:
     """`digitrec.train` with all that comes with it: progress bar, TensorBoard, metrics, checkpoints.
 
     Args:
+        laps: epochs to do.
         overrides: of its configuration.
         size: images to train on, MNIST's cut off or repeated; None takes them as they are.
     """
@@ -47,12 +46,11 @@ def ours(*overrides: str, size: int | None = None) -> Rates:
     from digitrec.training.console import quiet_libraries
 
     quiet_libraries()
-    clock = Clock()
     with tempfile.TemporaryDirectory() as folder:
-        given = ["model=cnn", "trainer.accelerator=cpu", f"trainer.max_epochs={EPOCHS}", *overrides]
+        given = ["model=cnn", "trainer.accelerator=cpu", f"trainer.max_epochs={laps.number}", *overrides]
         settings = compose("train", given, folder)
         datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
-        trainer.callbacks.append(clock)  # type: ignore[attr-defined]  # Lightning adds it at run time
+        trainer.callbacks.append(Clock(laps))  # type: ignore[attr-defined]  # Lightning adds it at run time
         model = build.build_model(settings, datamodule)
         datamodule.prepare_data()
         datamodule.setup("fit")
@@ -61,11 +59,11 @@ def ours(*overrides: str, size: int | None = None) -> Rates:
             chosen = torch.arange(size) % len(labels)
             datamodule.splits["train"] = Split(images[chosen], labels[chosen])
         model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+        laps.images = len(datamodule.splits["train"].labels)
         trainer.fit(model, datamodule)
-    return clock.rates(len(datamodule.splits["train"].labels))
 
 
-def bare_loop(augmentation: str = "none") -> Rates:
+def bare_loop(laps: Laps, augmentation: str = "none") -> None:
     """The same computation in a plain loop over tensors in memory: same network, optimizer, schedule, precision."""
     prepare_process()
     import torch
@@ -85,7 +83,7 @@ def bare_loop(augmentation: str = "none") -> Rates:
     model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
     assert model.recipe is not None
     optimizer = model.recipe.optimizer(model)
-    scheduler = model.recipe.scheduler(optimizer, EPOCHS * -(-len(images) // BATCH))
+    scheduler = model.recipe.scheduler(optimizer, laps.number * -(-len(images) // BATCH))
     mixed = native_precision(torch.device("cpu")) == "bf16-mixed"
 
     def epoch() -> None:
@@ -98,10 +96,10 @@ def bare_loop(augmentation: str = "none") -> Rates:
             optimizer.step()
             scheduler.step()
 
-    return _timed(epoch, len(images))
+    _run(laps, epoch, len(images))
 
 
-def usual_network() -> Rates:
+def usual_network(laps: Laps) -> None:
     """A plain loop with the network as everyone writes it, ReLU before pooling, and every tuning guide's advice."""
     import torch
     import torch.nn.functional as F
@@ -123,10 +121,10 @@ def usual_network() -> Rates:
             loss.backward()
             optimizer.step()
 
-    return _timed(epoch, len(images))
+    _run(laps, epoch, len(images))
 
 
-def tutorial(workers: int = 0) -> Rates:
+def tutorial(laps: Laps, workers: int = 0) -> None:
     """The usual LightningModule: torchvision's MNIST and transforms, a DataLoader, `self.log` each step, float32."""
     import torch
     import torch.nn.functional as F
@@ -160,14 +158,14 @@ def tutorial(workers: int = 0) -> Rates:
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
     data = Subset(MNIST(str(data_root(None)), transform=transform), range(FEW))
     loader = DataLoader(data, BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0)
-    clock = Clock()
+    laps.images = FEW
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(accelerator="cpu", max_epochs=EPOCHS, callbacks=[clock], default_root_dir=folder)
+        clock = Clock(laps)
+        trainer = Trainer(accelerator="cpu", max_epochs=laps.number, callbacks=[clock], default_root_dir=folder)
         trainer.fit(Net(), loader)
-    return clock.rates(FEW)
 
 
-def keras() -> Rates:
+def keras(laps: Laps) -> None:
     """Keras' `fit` of the same network on arrays in memory."""
     import keras as k
     import numpy as np
@@ -190,15 +188,15 @@ def keras() -> Rates:
         ]
     )
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    starts: list[float] = []
-    clock = k.callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: starts.append(time.perf_counter()))
+    clock = k.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: laps.begin(), on_train_end=lambda logs: laps.end()
+    )
     inputs = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255
-    model.fit(inputs, labels, batch_size=BATCH, epochs=EPOCHS, callbacks=[clock], verbose=0)
-    ends = [*starts[1:], time.perf_counter()]
-    return [len(inputs) / (end - start) for start, end in zip(starts, ends, strict=True)][1:]
+    laps.images = len(inputs)
+    model.fit(inputs, labels, batch_size=BATCH, epochs=laps.number, callbacks=[clock], verbose=0)
 
 
-def evaluation() -> Rates:
+def evaluation(laps: Laps) -> None:
     """Test images a second, read by the trained kind of network as `digitrec.evaluate` reads them."""
     prepare_process()
     import torch
@@ -210,34 +208,40 @@ def evaluation() -> Rates:
 
     split, model = datasets.load("mnist", "test"), CNN().eval()
     precision = native_precision(torch.device("cpu"))
-    return _timed(lambda: predict([model], split, precision=precision), len(split.labels))
+    _run(laps, lambda: predict([model], split, precision=precision), len(split.labels))
 
 
-CONTENDERS: dict[str, Callable[[], Rates]] = {
-    "digitrec": partial(ours, "data.val_size=0"),
-    "digitrec_affine": partial(ours, "data.val_size=0", "augmentation=affine"),
+CONTENDERS: dict[str, Callable[[Laps], None]] = {
+    "digitrec": partial(ours, overrides=["data.val_size=0"]),
+    "digitrec_affine": partial(ours, overrides=["data.val_size=0", "augmentation=affine"]),
     "digitrec_validated": ours,
-    "digitrec_float32": partial(ours, "data.val_size=0", "trainer.precision=32-true"),
-    "digitrec_compiled": partial(ours, "data.val_size=0", "compile=true"),
+    "digitrec_float32": partial(ours, overrides=["data.val_size=0", "trainer.precision=32-true"]),
+    "digitrec_compiled": partial(ours, overrides=["data.val_size=0", "compile=true"]),
     "bare_loop": bare_loop,
-    "bare_loop_affine": partial(bare_loop, "affine"),
+    "bare_loop_affine": partial(bare_loop, augmentation="affine"),
     "usual_network": usual_network,
     "tutorial": tutorial,
-    "tutorial_workers": partial(tutorial, 2),
+    "tutorial_workers": partial(tutorial, workers=2),
     "keras": keras,
     "evaluation": evaluation,
-    **{f"images_{size}": partial(ours, "data.val_size=0", size=size) for size in SIZES},
+    **{f"images_{size}": partial(ours, overrides=["data.val_size=0"], size=size) for size in SIZES},
 }
 
 
-def _timed(epoch: Callable[[], object], images: int) -> Rates:
-    epoch()
-    rates = []
-    for _ in range(EPOCHS - 1):
-        start = time.perf_counter()
+def main() -> None:
+    """Run the contender that the command line names; what else it prints goes to standard error."""
+    name, number = sys.argv[1:]
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    CONTENDERS[name](Laps(int(number), sys.stdin, answers))
+
+
+def _run(laps: Laps, epoch: Callable[[], object], images: int) -> None:
+    laps.images = images
+    for _ in range(laps.number):
+        laps.begin()
         epoch()
-        rates.append(images / (time.perf_counter() - start))
-    return rates
+    laps.end()
 
 
 def _mnist() -> tuple[Tensor, Tensor]:
@@ -262,4 +266,4 @@ def _usual_network() -> nn.Module:
 
 
 if __name__ == "__main__":
-    print(json.dumps(CONTENDERS[sys.argv[1]]()))  # noqa: T201
+    main()

@@ -1,4 +1,4 @@
-"""Everything that is measured, by its name: each in fresh processes, as a person would start it."""
+"""Everything that is measured, by its name: each in processes of its own, as a person would start it."""
 
 import json
 import os
@@ -6,11 +6,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
+from itertools import chain
+from math import ceil
 from pathlib import Path
 
+from digitrec.benchmark.laps import Contender
 from digitrec.inference.recognizer import WEIGHTS
 
 TRAIN = ("-m", "digitrec.train", "trainer.accelerator=cpu", "logger=tensorboard", "test=false")
@@ -28,45 +32,51 @@ train.main()
 """
 IMPORTS = "import torch, lightning, torchvision"
 
-Measure = Callable[[], list[float]]
+Measure = Callable[[], float]
 
 
-def rates(contender: str) -> list[float]:
-    """Images a second of each epoch of a contender."""
-    done = _python("-m", "digitrec.benchmark.contenders", contender)
-    found: list[float] = json.loads(done.splitlines()[-1])
-    return found
+def race(names: Sequence[str], rounds: int) -> Iterator[tuple[str, float | None]]:
+    """Images a second of contenders that do an epoch in turn, round by round.
+
+    Nothing comes from the first round, in which kernels are chosen.
+    """
+    with ExitStack() as stack:
+        racing = {name: stack.enter_context(Contender(name, rounds + 1)) for name in names}
+        for number in range(rounds + 1):
+            for name, contender in racing.items():
+                rate = contender.lap()
+                yield name, rate if number else None
 
 
-def two_processes() -> list[float]:
+def two_processes() -> float:
     """Images a second of training with two processes of one thread each, gradients averaged."""
     with tempfile.TemporaryDirectory() as folder:
         options = ("model=cnn", "trainer=ddp", "data.batch_size=64", "data.val_size=0", "trainer.max_epochs=3")
         _python(*TRAIN, *options, f"hydra.run.dir={folder}/run", OMP_NUM_THREADS="1")
         metrics = json.loads((Path(folder) / "run" / "metrics.json").read_text(encoding="utf-8"))
-    return [metrics["train/images_per_second"]]
+    rate: float = metrics["train/images_per_second"]
+    return rate
 
 
-def one_image(runtime: str) -> list[float]:
+def one_image(runtime: str) -> float:
     """Milliseconds that the network in the box takes for one image, by torch or onnxruntime."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(WEIGHTS)
         if runtime == "onnxruntime":
             file = f"{folder}/digits.onnx"
             _python("-m", "digitrec.export", "--format=onnx", "-o", file)
-        found: list[float] = json.loads(_python("-m", "digitrec.benchmark.one_image", file))
-    return found
+        return float(_python("-m", "digitrec.benchmark.one_image", file))
 
 
-def seconds(*arguments: str, fails: bool = False) -> list[float]:
+def seconds(*arguments: str, fails: bool = False) -> float:
     """Of a whole command."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
         _python(*(argument.format(folder=folder) for argument in arguments), fails=fails)
-        return [time.perf_counter() - start]
+        return time.perf_counter() - start
 
 
-def megabytes(*arguments: str) -> list[float]:
+def megabytes(*arguments: str) -> float:
     """Of memory, the most that a command held at once."""
     with tempfile.TemporaryDirectory() as folder:
         given = (argument.format(folder=folder) for argument in arguments)
@@ -76,7 +86,7 @@ def megabytes(*arguments: str) -> list[float]:
         _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise ChildProcessError(f"{' '.join(arguments)}: exit status {status}")
-    return [usage.ru_maxrss / 1024]
+    return usage.ru_maxrss / 1024
 
 
 def _python(*arguments: str, fails: bool = False, **environment: str) -> str:
@@ -88,24 +98,23 @@ def _python(*arguments: str, fails: bool = False, **environment: str) -> str:
     return done.stdout
 
 
-EVERY_ROUND: dict[str, Measure] = {
-    **{
-        name: partial(rates, name)
-        for name in (
-            "digitrec", "bare_loop", "digitrec_affine", "bare_loop_affine", "usual_network", "tutorial",
-            "tutorial_workers", "digitrec_validated", "evaluation",
-        )
-    },
-    **({"keras": partial(rates, "keras")} if find_spec("keras") and find_spec("tensorflow") else {}),
+KERAS = ("keras",) if find_spec("keras") and find_spec("tensorflow") else ()
+RACES = {  # contenders that take turns -> how many rounds they do of those asked for
+    (
+        "digitrec", "bare_loop", "usual_network", "digitrec_validated", "evaluation", "tutorial", "tutorial_workers",
+        *KERAS,
+    ): 1,
+    ("digitrec_affine", "bare_loop_affine"): 1,
+    tuple(f"images_{size}" for size in SIZES): 1 / 2,
+    ("digitrec_float32", "digitrec_compiled"): 1 / 4,
+}  # fmt: skip
+STARTS: dict[str, Measure] = {  # half as often as rounds are asked for
     "imports": partial(seconds, "-c", IMPORTS),
     "first_step": partial(seconds, "-c", FIRST_STEP, "{folder}"),
     "help": partial(seconds, "-m", "digitrec.train", "--help"),
     "wrong_key": partial(seconds, "-m", "digitrec.train", "model.dropot=0.1", fails=True),
-}  # fmt: skip
+}
 ONCE: dict[str, Measure] = {
-    **{f"images_{size}": partial(rates, f"images_{size}") for size in SIZES},
-    "digitrec_float32": partial(rates, "digitrec_float32"),
-    "digitrec_compiled": partial(rates, "digitrec_compiled"),
     "two_processes": two_processes,
     "imports_memory": partial(megabytes, "-c", IMPORTS),
     "training_memory": partial(megabytes, *TRAIN, "model=cnn", "trainer.max_epochs=1", "hydra.run.dir={folder}/run"),
@@ -117,3 +126,13 @@ ONCE: dict[str, Measure] = {
     "one_image_onnxruntime": partial(one_image, "onnxruntime"),
     "one_epoch": partial(seconds, *TRAIN[:-1], "experiment=one_epoch", "hydra.run.dir={folder}/run"),
 }
+NAMES = [*chain.from_iterable(RACES), *STARTS, *ONCE]
+
+
+def measurements(names: Collection[str], rounds: int) -> tuple[int, Iterator[tuple[str, float | None]]]:
+    """How many steps it takes to measure what is named, and the steps: a name, and its value if the step gives one."""
+    races = [([name for name in race if name in names], ceil(rounds * share)) for race, share in RACES.items()]
+    alone = [name for name in (*list(STARTS) * ceil(rounds / 2), *ONCE) if name in names]
+    steps = sum(len(racing) * (laps + 1) for racing, laps in races) + len(alone)
+    raced = chain.from_iterable(race(racing, laps) for racing, laps in races)
+    return steps, chain(raced, ((name, (STARTS | ONCE)[name]()) for name in alone))

@@ -1,6 +1,5 @@
 """How long one image takes a network: python -m digitrec.benchmark.one_image FILE prints milliseconds, the median."""
 
-import json
 import sys
 import time
 from statistics import median
@@ -21,7 +20,7 @@ def main() -> None:
         start = time.perf_counter()
         network(image)
         seconds.append(time.perf_counter() - start)
-    print(json.dumps([1000 * median(seconds[WARM:])]))  # noqa: T201 - for `digitrec.benchmark.measures`
+    print(1000 * median(seconds[WARM:]))  # noqa: T201  # for `digitrec.benchmark.measures`
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ class Row:
         needs: names of the measurements.
         target: the figure hoped for.
         at_most: whether less is better.
+        paired: compare within each round, since from one to the next a machine's speed drifts; else compare medians.
     """
 
     title: str
@@ -29,6 +30,7 @@ class Row:
     needs: tuple[str, ...]
     target: float | None = None
     at_most: bool = False
+    paired: bool = True
 
     @property
     def goal(self) -> str:
@@ -38,12 +40,9 @@ class Row:
         return ("at most " if self.at_most else "at least ") + self.style.format(self.target)
 
     def figure(self, measured: Measured) -> float:
-        """Median over rounds, each compared within itself: from one to the next a machine's speed drifts.
-
-        What was not measured in every round enters with its median.
-        """
+        """Median over rounds, of figures or of what they are made of; the latter also where rounds are missing."""
         values = [measured[name] for name in self.needs]
-        if len({len(rounds) for rounds in values}) > 1:
+        if not self.paired or len({len(rounds) for rounds in values}) > 1:
             values = [[median(rounds)] for rounds in values]
         return median(self.value(dict(zip(self.needs, one, strict=True))) for one in zip(*values, strict=True))
 
@@ -86,7 +85,7 @@ ROWS = (
     ),
     Row(
         "time per image at 15,000 to 240,000 images an epoch, largest deviation", _unevenness,
-        "{:.1%}", tuple(f"images_{size}" for size in SIZES), 0.05, at_most=True,
+        "{:.1%}", tuple(f"images_{size}" for size in SIZES), 0.05, at_most=True, paired=False,
     ),
     _ratio(
         "command to first step, beside importing torch, lightning, torchvision", "first_step", "imports", 1.25,

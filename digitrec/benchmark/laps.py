@@ -1,0 +1,91 @@
+"""Contenders take turns: each waits in a process of its own, and does an epoch when it is asked to.
+
+A machine's speed drifts within minutes. Epochs that follow each other within seconds can still be compared.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from typing import IO, Self
+
+
+class Laps:
+    """The contender's side: its epochs, each begun when a line asks for it and answered by its images per second.
+
+    Args:
+        number: of epochs.
+        asks: has a line for each.
+        answers: gets a line for each.
+
+    Attributes:
+        images: of an epoch, told by the contender.
+    """
+
+    def __init__(self, number: int, asks: IO[str], answers: IO[str]) -> None:
+        self.number = number
+        self.images = 0
+        self._asks = asks
+        self._answers = answers
+        self._start: float | None = None
+
+    def begin(self) -> None:
+        """End the lap before, if there was one, and wait until the next is asked for."""
+        self.end()
+        if not self._asks.readline():
+            raise SystemExit("nobody asks for another epoch")
+        self._start = time.perf_counter()
+
+    def end(self) -> None:
+        """Answer, unless no lap is being done."""
+        if self._start is not None:
+            print(self.images / (time.perf_counter() - self._start), file=self._answers, flush=True)
+            self._start = None
+
+
+class Contender:
+    """The benchmark's side: a contender in a process of its own, which starts at once.
+
+    Args:
+        name: one of `digitrec.benchmark.contenders.CONTENDERS`.
+        laps: epochs that it will be asked for, no more and no less.
+    """
+
+    def __init__(self, name: str, laps: int) -> None:
+        self._name = name
+        self._chatter = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115  # lives as long as the process
+        self._process = subprocess.Popen(  # noqa: S603  # our own command
+            [sys.executable, "-m", "digitrec.benchmark.contenders", name, str(laps)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._chatter, text=True,
+        )  # fmt: skip
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self._process.kill()
+        self._process.communicate()
+        if kind is None and self._process.returncode:
+            raise self._failure()
+        self._chatter.close()
+
+    def lap(self) -> float:
+        """Images per second of one epoch."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            return float(self._process.stdout.readline())
+        except (BrokenPipeError, ValueError):
+            self._process.wait()
+            raise self._failure() from None
+
+    def _failure(self) -> ChildProcessError:
+        self._chatter.seek(0)
+        return ChildProcessError(
+            f"{self._name}: exit status {self._process.returncode}\n{self._chatter.read()[-2000:]}"
+        )
