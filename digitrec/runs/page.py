@@ -39,7 +39,7 @@ def write_comparison(pair: Pair, entry: dict[str, object], folder: Path) -> Path
             (name, figure(name, x), figure(name, y), difference_text(name, x, y))
             for name, (x, y) in main_metrics(pair).items()
         ],
-        facts=list(zip(_facts(pair.a), _facts(pair.b), strict=True)),
+        facts=[(name, a, b) for (name, a), (_, b) in zip(_facts(pair.a), _facts(pair.b), strict=True)],
     )
 
 
