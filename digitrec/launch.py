@@ -4,7 +4,6 @@ import logging
 import os
 import re
 import shlex
-import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -34,13 +33,14 @@ from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.guard import guard_hydra
 from digitrec.naming import name_jobs, register_resolvers
 from digitrec.nodes import check_place
-from digitrec.process import leave, prepare_process
+from digitrec.process import prepare_process
 from digitrec.rerun import check_rerun, keep_original
 from digitrec.resume import point_to_run
 from digitrec.side_by_side import register_launcher
+from digitrec.signals import CODES, hear, leave, signal_exit_code
 from digitrec.sweep import Untold, print_sweep
 from digitrec.terminal import outlive_readers
-from digitrec.training.run_record import LOCK, signal_exit_code
+from digitrec.training.run_record import LOCK
 from digitrec.wording import first_line, near
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
@@ -55,13 +55,6 @@ EXTRAS = {
 WITH_NOTE = {"train", "tune"}
 SEARCH_PATH = "hydra.searchpath"
 DONE, FAILED, USAGE = 0, 1, 2
-HUNG_UP, INTERRUPTED, WARNED, TERMINATED = 129, 130, 140, 143
-SIGNALS = {
-    HUNG_UP: "hung up",
-    INTERRUPTED: "interrupted",
-    WARNED: "ended before its time limit",
-    TERMINATED: "terminated",
-}
 
 
 def launch(task: Task, config_name: str) -> NoReturn:
@@ -79,9 +72,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     outlive_readers()
     logging.raiseExceptions = False  # that a log can't be written is said once, not by each message to it
-    for number in (getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)):
-        if signal.getsignal(number) != signal.SIG_IGN:  # nohup, and a shell's background, have one ignored
-            signal.signal(number, leave)
+    hear(leave)
     register_resolvers()
     guard_hydra()
     bound_configurations()
@@ -99,8 +90,8 @@ def launch(task: Task, config_name: str) -> NoReturn:
         code = _exit_code(error)
         if asked != "0" and isinstance(error, Exception):
             traceback.print_exception(error)
-        elif code in SIGNALS:
-            print(SIGNALS[code], file=sys.stderr)  # noqa: T201
+        elif code in CODES:
+            print(CODES[code], file=sys.stderr)  # noqa: T201
         elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
             _print_error(error, config_name)
     sys.exit(code if SweepStart.folder is None else _end_sweep(SweepStart.folder, code, config_name))

@@ -5,7 +5,6 @@ import math
 import os
 import platform
 import shlex
-import signal
 import subprocess
 import sys
 import time
@@ -19,15 +18,10 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from digitrec.errors import DigitrecError, FolderTakenError
+from digitrec.signals import signal_exit_code
 
 LOCK = ".run.lock"
 LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
-SIGNALLED = {
-    129,
-    130,
-    140,
-    143,
-}  # by SIGHUP, SIGINT, SIGUSR2 and SIGTERM: 128 and its number, as shells have it
 BEGINNING = ("start", "command", "git_revision", "versions")
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
@@ -97,19 +91,6 @@ def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | N
         if isinstance(error, Exception):
             record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
         write_json(run_dir / "run.json", record)
-
-
-def signal_exit_code(error: BaseException) -> int | None:
-    """Exit code of a program that a signal ended; None for any other error."""
-    match error:
-        case KeyboardInterrupt():
-            return 128 + signal.SIGINT
-        case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
-            return 128 + signal.SIGINT
-        case SystemExit(code=int(code)) if code in SIGNALLED:
-            return code
-        case _:
-            return None
 
 
 @contextmanager
