@@ -11,7 +11,7 @@ from digitrec.commandline import NOTEBOOK
 CONFIG = Path(".hydra/config.yaml")
 CHOSEN = Path(".hydra/hydra.yaml")
 SAID = Path(".hydra/overrides.yaml")
-BESIDE = ("resume", "rerun", "hydra", *NOTEBOOK)  # says how to run it, or what a person thinks of it
+NO_SETTINGS = ("resume", "rerun", "hydra", *NOTEBOOK)  # says how to run it, or what a person thinks of it
 
 
 def read_composition(run_dir: Path) -> DictConfig | None:
@@ -39,4 +39,4 @@ def _plain(cfg: DictConfig) -> dict[str, Any]:
     """Settings as written."""
     plain = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key not in BESIDE}
+    return {str(key): value for key, value in plain.items() if key not in NO_SETTINGS}

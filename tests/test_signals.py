@@ -45,7 +45,6 @@ def test_a_warning_is_heard_only_where_somebody_waits_for_it() -> None:
 
 @pytest.mark.parametrize("number", ENDING)
 def test_whoever_leaves_tells_by_which_signal(number: signal.Signals) -> None:
-    hear(leave)
     signal.signal(number, leave)
     with pytest.raises((KeyboardInterrupt, SystemExit)) as left:
         os.kill(os.getpid(), number)

@@ -135,7 +135,7 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
     die_with_parent(signal.SIGTERM)
     _redirect(folder / OUTPUT)
 
-    from digitrec.training.trial import Search
+    from digitrec.training.trial import TrialCurve
 
     def ask(epoch: int, value: float, last: bool) -> bool:
         try:
@@ -145,7 +145,7 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             return True
 
-    Search.ask = ask
+    TrialCurve.ask = ask
     sys.argv = ["digitrec.train", *arguments]
     sys.orig_argv = [sys.executable, "-m", *sys.argv]  # for the record's command
     runpy.run_module("digitrec.train", run_name="__main__")
