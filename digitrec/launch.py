@@ -26,7 +26,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.bounds import bound_configurations
-from digitrec.commandline import as_path, quote_note, spelled_path, value
+from digitrec.commandline import as_path, key_of, quote_note, spelled_path, value
 from digitrec.composition import CHOSEN, CONFIG, SAID, read_composition
 from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
@@ -257,7 +257,7 @@ def _composition_error(error: Exception, config_name: str) -> str:
     hint = near(name, known, f"{parent}." if parent else "") or f"; known: {', '.join(known)}"
     if parent and not known:
         hint = f"; choose an option of {parent} first: {parent}=..."
-    given = [argument for argument in sys.argv[1:] if argument.lstrip("+~").partition("=")[0] == key]
+    given = [argument for argument in sys.argv[1:] if key_of(argument) == key]
     origin = f" (from the command line: {given[0]})" if given else ""
     return f"{key}: unknown key{hint}{origin}"
 

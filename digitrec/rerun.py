@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
-from digitrec.commandline import NOTEBOOK, PLACE, SWEEP, as_path, is_override, key, value
+from digitrec.commandline import NOTEBOOK, PLACE, SWEEP, as_path, beyond, value
 from digitrec.composition import CHOSEN, CONFIG, SAID, note_down, read_composition
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.ledger.run import read_run
@@ -34,7 +34,7 @@ def check_rerun(arguments: Sequence[str]) -> None:
     if not (place / "run.json").is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"rerun={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
-    others = [text for text in arguments if is_override(text) and key(text) not in (*BESIDE, *STARTED)]
+    others = beyond(arguments, (*BESIDE, *STARTED))
     if others:
         raise UsageError(
             f"{others[0]}: rerun={folder} takes every setting from that run; leave this out, or start a run of its own"

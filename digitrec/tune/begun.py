@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from digitrec.commandline import key_of
 from digitrec.errors import FolderTakenError
 from digitrec.training.run_record import PACKAGES, git_revision, write_json
 
@@ -80,5 +81,5 @@ def read_begun(folder: Path) -> Begun | None:
 
 
 def _names(override: str, names: Collection[str]) -> bool:
-    key = override.lstrip("+~").partition("=")[0]
+    key = key_of(override)
     return key in names or key.startswith("tune.")
