@@ -58,6 +58,7 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     settings = HParamsPluginData.FromString(content).session_start_info.hparams
     assert settings["optimizer"].string_value == "adamw"
+    assert settings["optimizer.lr"].number_value == 0.003
     assert events.Scalars("final/val_accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
