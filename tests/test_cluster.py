@@ -46,7 +46,7 @@ def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(
     assert f"{len(seeds)} jobs in sweep" in sweep.out
     records = {seed: read_json(tmp_path / "sweep" / f"seed-{seed}" / "run.json") for seed in seeds}
     assert records[1]["status"] == "finished"
-    ends = {2: "seed-2 killed", 3: "seed-3 failed: ZeroDiv"}
+    ends = {2: "seed-2  killed", 3: "seed-3 failed: ZeroDiv"}
     assert all(ends[seed] in sweep.out for seed in seeds[1:])
     assert sweep.err.count("was lost") == 1
     assert "Traceback" not in sweep.err
