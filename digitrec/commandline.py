@@ -8,6 +8,7 @@ SWEEP = {"-m", "--multirun"}
 AUTO = "auto"  # resume: whichever run has the same settings
 NOTEBOOK = ("tags", "note")  # what a person says about a run; it changes nothing in it
 PLACE = "hydra.run.dir"
+SEARCH_PATH = "hydra.searchpath"
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
@@ -63,6 +64,20 @@ def quote_note(word: str) -> str:
     literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # for OmegaConf, which resolves interpolations
     escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + (found[2] and "\\'"), literal)  # for Hydra's parser
     return f"{name}='{escaped}'"
+
+
+def search_path(overrides: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """What stands for `--config-dir`, which only Hydra's own command line knows, beside a search path that is given."""
+    folders = [f"'{Path(folder).resolve()}'" for folder in _config_folders(arguments)]
+    given = (value(overrides, SEARCH_PATH) or "").strip().removeprefix("[").removesuffix("]")
+    return [f"{SEARCH_PATH}=[{','.join(filter(None, [*folders, given]))}]"] if folders else []
+
+
+def _config_folders(arguments: Sequence[str]) -> list[str]:
+    """Folders given as `--config-dir F`, `--config-dir=F`, `-cd F` or `-cd=F`."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    given = [(flag, inline, after) for text, after in pairs for flag, _, inline in [text.partition("=")]]
+    return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
 
 
 def _sets(word: str) -> bool:

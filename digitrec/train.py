@@ -15,9 +15,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from digitrec.commandline import NOTEBOOK, as_path, spelled_path
+from digitrec.composition import keep_composition
 from digitrec.config import TrainConfig, check, check_path
 from digitrec.errors import DigitrecError, DivergedError, UsageError
-from digitrec.launch import keep_composition, launch
+from digitrec.launch import launch
 from digitrec.ledger.run import read_run
 from digitrec.nodes import is_deserted, is_first_process
 from digitrec.rerun import judge, original_composition, warn_of_circumstances

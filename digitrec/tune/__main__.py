@@ -19,9 +19,10 @@ from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from digitrec.commandline import AUTO, key_of, spelled_path
+from digitrec.composition import keep_composition
 from digitrec.config import TuneConfig, check
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.launch import keep_composition, launch
+from digitrec.launch import launch
 from digitrec.ledger.settings import spelled
 from digitrec.resume import earlier_composition
 from digitrec.tune.begun import Begun, read_begun, write_begun
