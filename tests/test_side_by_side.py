@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.command import Command, read_json
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux only")
 
@@ -117,18 +117,11 @@ def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
         [sys.executable, "-m", "digitrec.train", *command], cwd=tmp_path, env=environment, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as sweep:  # fmt: skip
-        for _ in range(600):
-            if len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2:
-                break
-            time.sleep(0.1)
+        wait_for(lambda: len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2)
         send(sweep.pid, number)
         said, _ = sweep.communicate(timeout=60)
     assert sweep.returncode == (-9 if end == "killed" else 128 + number), said
-    for _ in range(100):
-        if not processes_of(sweep.pid):
-            break
-        time.sleep(0.1)
-    assert not processes_of(sweep.pid)
+    wait_for(lambda: not processes_of(sweep.pid), 10)
     assert "Traceback" not in said
     assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"interrupted"}
     resumed = spawn_train(*command, env=environment)

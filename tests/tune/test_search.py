@@ -4,11 +4,9 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -20,6 +18,7 @@ from digitrec.ledger.find import find_runs
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
 from tests.command import Command, read_json
 from tests.tune.conftest import QUICK
+from tests.waiting import wait_for
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -219,10 +218,3 @@ def test_two_programs_share_a_study(start_tune: Start, tmp_path: Path) -> None:
     assert [(trial.number, trial.status) for trial in tried] == [(n, COMPLETE) for n in range(6)]
     assert len({trial.owner for trial in tried}) == 2
     assert len({str(trial.settings) for trial in tried}) == 6
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 90) -> None:
-    patience = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < patience, "nothing came of it"
-        time.sleep(0.05)
