@@ -1,4 +1,4 @@
-"""What an error means for the person who typed the command: a line that names what came, and what was probably meant."""
+"""What an error means for the person who typed the command: what came, and what was probably meant."""
 
 import re
 from collections.abc import Sequence

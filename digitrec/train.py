@@ -107,9 +107,7 @@ def _telling_what_next(run_dir: Path) -> Iterator[None]:
     except DivergedError as error:
         saved = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
         last = f"The last good checkpoint is {shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
-        raise DivergedError(
-            f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
-        ) from error
+        raise DivergedError(f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1") from error
     except RuntimeError as error:
         if not is_deserted(error):
             raise
