@@ -133,7 +133,7 @@ def _print(columns: Sequence[Column], title: str) -> None:
         styles = [COLOURED.get(cell.partition(" ")[0], plain) for cell in row]
         lines.append(_line(cells, styles, out))
     if left_out := [column.head for column in shown if column not in kept]:
-        lines.append(f"no room for {', '.join(left_out)}: make the terminal wider, or --csv")
+        lines.append(f"no room for {', '.join(left_out)}: make the terminal wider, or digitrec.runs list --csv")
     print("\n".join(lines))  # noqa: T201
 
 
