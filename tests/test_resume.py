@@ -141,9 +141,15 @@ CASES = [
         2 * STEPS,
         ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-12"),
         id="when it was to stop early",
+        marks=pytest.mark.slow,
     ),
-    pytest.param(6, ("trainer.max_steps=6",), id="on the last of a number of steps"),
-    pytest.param(2 * STEPS, ("trainer.check_val_every_n_epoch=2",), id="after an epoch without validation"),
+    pytest.param(6, ("trainer.max_steps=6",), id="on the last of a number of steps", marks=pytest.mark.slow),
+    pytest.param(
+        2 * STEPS,
+        ("trainer.check_val_every_n_epoch=2",),
+        id="after an epoch without validation",
+        marks=pytest.mark.slow,
+    ),
     *(
         pytest.param(STEPS + 1, (f"scheduler={name}",), id=name, marks=pytest.mark.slow)
         for name in ("constant", "cosine", "exponential", "step")
@@ -176,7 +182,7 @@ def test_a_run_that_was_stopped_by_a_signal_ends_as_one_that_was_not(
 def test_auto_finds_the_run_of_the_same_command_wherever_it_was_cut_off(
     run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
-    command = (*SETTINGS, "augmentation=[affine,erasing]", "resume=auto")
+    command = (*SETTINGS, "model=mlp", "augmentation=[affine,erasing]", "resume=auto")
     signal_at(signal.SIGHUP, STEPS + 1)
     assert run_train(*command).code == 129
     assert "goes on after step 5" in run_train(*command).out
@@ -332,7 +338,7 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
     assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     kills: int, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_search_leaves_runs_and_an_experiment_that_trains(
     assert outcome.out.count("\ntrial ") == 2
 
 
+@pytest.mark.slow
 def test_trials_that_are_killed_or_diverge_are_recorded_and_the_search_goes_on(
     run_tune: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_search_whose_every_trial_fails_stops(run_tune: Command, tmp_path: Pat
     assert "the first 5 trials have all failed; the last one: init_from: nothing" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_poor_trial_is_ended_early_and_is_no_failure(
     run_tune: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
