@@ -1,19 +1,20 @@
 """Words of a command line, told apart before Hydra reads them."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 SWEEP = {"-m", "--multirun"}
 AUTO = "auto"  # resume: whichever run has the same settings
 NOTEBOOK = ("tags", "note")  # what a person says about a run; it changes nothing in it
 PLACE = "hydra.run.dir"
+SEARCH_PATH = "hydra.searchpath"
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
-def key(word: str) -> str:
-    """The name that a word sets."""
-    return word.partition("=")[0].lstrip("+")
+def key_of(word: str) -> str:
+    """The name that an override sets, adds or takes out: `lr` of `lr=1`, `+lr=1`, `~lr` and `lr@package=1`."""
+    return word.partition("=")[0].lstrip("+~").partition("@")[0]
 
 
 def is_override(word: str) -> bool:
@@ -21,9 +22,19 @@ def is_override(word: str) -> bool:
     return not word.startswith("-") and ("=" in word or word.startswith("~"))
 
 
+def value_of(word: str) -> str:
+    """What an override sets its name to, as written; empty if it only takes it out."""
+    return word.partition("=")[2]
+
+
+def beyond(words: Sequence[str], allowed: Collection[str]) -> list[str]:
+    """Those overrides among the words that do anything but set one of the allowed names."""
+    return [word for word in words if is_override(word) and not (_sets(word) and key_of(word) in allowed)]
+
+
 def value(words: Sequence[str], name: str) -> str | None:
     """What the words set a name to, the last one deciding; None if none does or it is set to null."""
-    found = next((word.partition("=")[2] for word in reversed(words) if key(word) == name and "=" in word), "null")
+    found = next((value_of(word) for word in reversed(words) if _sets(word) and key_of(word) == name), "null")
     return None if found == "null" else found
 
 
@@ -42,14 +53,32 @@ def spelled_path(path: Path) -> str:
 
 def names_same(override: str, folder: str) -> bool:
     """Whether an override gives this very folder, as Lightning does when it starts further processes."""
-    return as_path(override.partition("=")[2]).resolve() == as_path(folder).resolve()
+    return as_path(value_of(override)).resolve() == as_path(folder).resolve()
 
 
 def quote_note(word: str) -> str:
     """The word, or for `note=any, text` one that Hydra reads as that text rather than as a sweep or a mapping."""
     name, sign, text = word.partition("=")
-    if key(word) != "note" or not sign or text == "null" or QUOTED.fullmatch(text):
+    if key_of(word) != "note" or not sign or text == "null" or QUOTED.fullmatch(text):
         return word
     literal = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)  # for OmegaConf, which resolves interpolations
     escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + (found[2] and "\\'"), literal)  # for Hydra's parser
     return f"{name}='{escaped}'"
+
+
+def search_path(overrides: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """What stands for `--config-dir`, which only Hydra's own command line knows, beside a search path that is given."""
+    folders = [f"'{Path(folder).resolve()}'" for folder in _config_folders(arguments)]
+    given = (value(overrides, SEARCH_PATH) or "").strip().removeprefix("[").removesuffix("]")
+    return [f"{SEARCH_PATH}=[{','.join(filter(None, [*folders, given]))}]"] if folders else []
+
+
+def _config_folders(arguments: Sequence[str]) -> list[str]:
+    """Folders given as `--config-dir F`, `--config-dir=F`, `-cd F` or `-cd=F`."""
+    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
+    given = [(flag, inline, after) for text, after in pairs for flag, _, inline in [text.partition("=")]]
+    return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
+
+
+def _sets(word: str) -> bool:
+    return "=" in word and not word.startswith("~")

@@ -18,6 +18,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from digitrec.allowlist import allowed, how_to_allow
+from digitrec.commandline import key_of
 from digitrec.errors import UsageError
 from digitrec.signatures import Signature, read_signature
 from digitrec.wording import first_line, near
@@ -379,7 +380,7 @@ def origin(path: str) -> str:
     hydra = HydraConfig.get()
     overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     for override in reversed([str(override) for override in overrides or []]):
-        if override.lstrip("+~").partition("=")[0] == path:
+        if key_of(override) == path:
             return f" (from the command line: {override})"
     for file, group in _chosen_files(hydra):
         line = _line_of(file, path) or _line_of(file, path.removeprefix(f"{group}."))

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
+from digitrec.composition import keep_composition
 from digitrec.config import EvaluateConfig, check, check_path
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.launch import keep_composition, launch
+from digitrec.launch import launch
 from digitrec.training.run_record import run_record, write_json
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from digitrec.commandline import AUTO, PLACE, SWEEP, is_override, key, value
+from digitrec.commandline import AUTO, PLACE, SWEEP, is_override, key_of, value
 from digitrec.errors import UsageError
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
@@ -44,7 +44,7 @@ def check_place(arguments: Sequence[str]) -> None:
     if SWEEP & set(arguments):
         raise UsageError(f"-m: {count} processes were started, and each would run the whole sweep; start one")
     resumed = value(arguments, "resume") not in (None, AUTO)
-    if not resumed and not any(is_override(text) and key(text) == PLACE for text in arguments):
+    if not resumed and not any(is_override(text) and key_of(text) == PLACE for text in arguments):
         raise UsageError(
             f"{count} processes were started, and each would choose a run folder of its own; "
             f"name one for all: {PLACE}=outputs/train/my-run"

@@ -5,8 +5,6 @@ import os
 import platform
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
 
 SPINS = "1000"  # rounds of a loop, some microseconds
 KEPT = 32 * 2**20  # bytes, the largest threshold that glibc takes
@@ -45,18 +43,3 @@ def die_with_parent(number: signal.Signals, parent: int | None = None) -> None:
         ctypes.CDLL(None).prctl(DIE_WITH_PARENT, number)
         if parent is not None and os.getppid() != parent:  # gone before it could be asked for
             os.kill(os.getpid(), number)
-
-
-def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End the program as a signal asks; a handler of signals."""
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
-    raise SystemExit(128 + number)
-
-
-def death(code: int) -> str:
-    """What became of a process that ended without a word, by its exit code, negative for a signal's number."""
-    if code >= 0:
-        return f"its process ended itself, with exit code {code}"
-    hint = "; the system does so when memory runs out" if code == -signal.SIGKILL else ""
-    return f"its process was killed by {signal.Signals(-code).name}{hint}"

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError
+from omegaconf import DictConfig
 
-from digitrec.commandline import NOTEBOOK, PLACE, SWEEP, as_path, is_override, key, value
-from digitrec.composition import CHOSEN, CONFIG, SAID, note_down, read_composition
+from digitrec.commandline import NOTEBOOK, PLACE, SWEEP, as_path, beyond, value
+from digitrec.composition import CONFIG, note_down, read_composition
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.ledger.run import read_run
 from digitrec.training.repetition import circumstances, differing_metrics, differing_weights
@@ -34,7 +33,7 @@ def check_rerun(arguments: Sequence[str]) -> None:
     if not (place / "run.json").is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"rerun={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
-    others = [text for text in arguments if is_override(text) and key(text) not in (*BESIDE, *STARTED)]
+    others = beyond(arguments, (*BESIDE, *STARTED))
     if others:
         raise UsageError(
             f"{others[0]}: rerun={folder} takes every setting from that run; leave this out, or start a run of its own"
@@ -53,18 +52,6 @@ def original_composition(cfg: DictConfig) -> DictConfig:
     original.resume = None
     note_down(original, cfg)
     return original
-
-
-def keep_original(original: Path, run_dir: Path) -> None:
-    """Write into a run folder what was once said and chosen for the composition that it repeats."""
-    try:
-        said, chosen = OmegaConf.load(original / SAID), OmegaConf.load(original / CHOSEN).hydra.runtime.choices
-    except (OSError, ValueError, AttributeError, YAMLError):
-        return  # it goes without: everything that counts is in the configuration
-    (run_dir / SAID).write_text(OmegaConf.to_yaml(said), encoding="utf-8")
-    today = OmegaConf.load(run_dir / CHOSEN)
-    today.hydra.runtime.choices = chosen
-    (run_dir / CHOSEN).write_text(OmegaConf.to_yaml(today), encoding="utf-8")
 
 
 def warn_of_circumstances(original: Path, record: dict[str, Any], warn: Callable[[str], object]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from digitrec.commandline import AUTO, NOTEBOOK, PLACE, SWEEP, as_path, is_override, key, names_same, value
+from digitrec.commandline import AUTO, NOTEBOOK, PLACE, SWEEP, as_path, beyond, is_override, key_of, names_same, value
 from digitrec.composition import CONFIG, note_down, read_composition, same_settings
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.training.repetition import circumstances
@@ -26,7 +26,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
         UsageError: the folder holds no run, or other settings are given besides.
     """
     wanted = value(arguments, "resume")
-    overrides = [text for text in arguments if is_override(text) and key(text) != "resume"]
+    overrides = [text for text in arguments if is_override(text) and key_of(text) != "resume"]
     if wanted is None:
         return list(arguments)
     if SWEEP & set(arguments):  # its jobs have folders of fixed names
@@ -36,10 +36,10 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     if wanted != AUTO:
         _check_alone(wanted, overrides)
         return list(arguments)
-    if any(key(text) == PLACE for text in overrides):  # the one folder to look at
+    if any(key_of(text) == PLACE for text in overrides):  # the one folder to look at
         return list(arguments)
     flags = [text for text in arguments if not is_override(text)]
-    noted = [text for text in overrides if key(text) in NOTEBOOK]
+    noted = [text for text in overrides if key_of(text) in NOTEBOOK]
     found = _newest_run(compose(overrides))
     return [*flags, *noted, f"resume='{found}'"] if found else [*flags, *overrides]
 
@@ -49,8 +49,8 @@ def _check_alone(folder: str, overrides: Sequence[str]) -> None:
     if not (place / "run.json").is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
-    other_place = [text for text in overrides if key(text) == PLACE and not names_same(text, folder)]
-    others = [text for text in overrides if not text.startswith("hydra.") and key(text) not in NOTEBOOK]
+    other_place = [text for text in overrides if key_of(text) == PLACE and not names_same(text, folder)]
+    others = [text for text in beyond(overrides, NOTEBOOK) if not text.startswith("hydra.")]
     for text in (*other_place, *others):
         raise UsageError(
             f"{text}: resume={folder} takes every setting from that run; leave this out, or start a run of its own"

@@ -26,11 +26,10 @@ from omegaconf import DictConfig, open_dict
 from digitrec.bounds import bound_configurations
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.guard import LAUNCHER
-from digitrec.process import death, die_with_parent, leave, prepare_process
+from digitrec.process import die_with_parent, prepare_process
+from digitrec.signals import CODES, ENDING, death, hear, leave, restore, signal_exit_code
 from digitrec.sweep import Untold
-from digitrec.training.run_record import SIGNALLED, close_record, read_record, signal_exit_code
-
-SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP} if sys.platform == "linux" else set()
+from digitrec.training.run_record import close_record, read_record
 
 
 class Job(NamedTuple):
@@ -75,12 +74,11 @@ class SideBySide(Launcher):
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         configs = [self._compose(index, list(given)) for index, given in enumerate(job_overrides, initial_job_idx)]
         importlib.import_module("digitrec.build")  # torch, once for all jobs
-        earlier = {number: signal.signal(number, self._end) for number in SIGNALS if _is_heard(number)}
+        earlier = hear(self._end)
         try:
             returned = self._run(configs)
         finally:
-            for number, handler in earlier.items():
-                signal.signal(number, handler)
+            restore(earlier)
         if self._signal is not None:
             leave(self._signal, None)
         return [returned[number] for number in sorted(returned)]
@@ -119,9 +117,8 @@ class SideBySide(Launcher):
         """In the job's process."""
         import torch
 
-        for number in SIGNALS:
-            signal.signal(number, leave)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        hear(leave)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         die_with_parent(signal.SIGTERM, parent)  # with time to save a checkpoint
         torch.set_num_threads(max(1, torch.get_num_threads() // self.n_jobs))
         Untold.messages.clear()
@@ -161,15 +158,11 @@ def register_launcher() -> None:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
-
-
-def _is_heard(number: signal.Signals) -> bool:
-    return signal.getsignal(number) != signal.SIG_IGN  # nohup, and a shell's background, have one ignored
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _folder(config: DictConfig) -> Path:
@@ -187,7 +180,7 @@ def _finish(job: Job) -> JobReturn:
             Untold.messages += messages
     job.results.close()
     code = job.process.exitcode or 0
-    if code and code not in SIGNALLED:
+    if code and code not in CODES:
         _note_death(job, code)
     return done
 

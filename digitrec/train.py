@@ -6,18 +6,20 @@ import os
 import shlex
 import sys
 import warnings
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from digitrec.commandline import NOTEBOOK, as_path, spelled_path
+from digitrec.composition import keep_composition
 from digitrec.config import TrainConfig, check, check_path
 from digitrec.errors import DigitrecError, DivergedError, UsageError
-from digitrec.launch import keep_composition, launch
+from digitrec.launch import launch
 from digitrec.ledger.run import read_run
 from digitrec.nodes import is_deserted, is_first_process
 from digitrec.rerun import judge, original_composition, warn_of_circumstances
@@ -32,6 +34,8 @@ if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key
 
     from digitrec.data.datamodule import DigitDataModule
     from digitrec.models.classifier import DigitClassifier
+
+Settings = dict[str, Any]
 
 
 def train(
@@ -81,35 +85,13 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if is_first_process():
         recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
-    with recording as record:
+    with recording as record, _telling_what_next(run_dir):
         settings = check(cfg, TrainConfig)
         record |= {name: settings[name] for name in NOTEBOOK}
         if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
-        try:
-            metrics = _run(settings, run_dir, record, go_on=go_on)
-        except DivergedError as error:
-            saved = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
-            last = f"The last good checkpoint is {shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
-            raise DivergedError(
-                f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
-            ) from error
-        except RuntimeError as error:
-            if not is_deserted(error):
-                raise
-            raise DigitrecError(
-                "another process of this training has ended, and this one waits for it in vain; its own words tell why"
-            ) from error
-        except (KeyboardInterrupt, SystemExit):
-            _tell_how_to_go_on(run_dir)
-            raise
+        metrics = _run(settings, run_dir, record, go_on=go_on)
     return metrics.get(settings["objective"])
-
-
-def _tell_how_to_go_on(run_dir: Path) -> None:
-    if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
-        resume = shlex.quote(f"resume={spelled_path(shown(run_dir))}")
-        print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
 
 
 def _already_finished(run_dir: Path, objective: str) -> float | None:
@@ -117,10 +99,31 @@ def _already_finished(run_dir: Path, objective: str) -> float | None:
     return read_run(run_dir, warnings.warn).metrics.get(objective)
 
 
-def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_on: bool) -> dict[str, float]:
+@contextmanager
+def _telling_what_next(run_dir: Path) -> Iterator[None]:
+    """Tell a person whose training ends before its time what to do next."""
+    try:
+        yield
+    except DivergedError as error:
+        saved = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
+        last = f"The last good checkpoint is {shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
+        raise DivergedError(f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1") from error
+    except RuntimeError as error:
+        if not is_deserted(error):
+            raise
+        raise DigitrecError(
+            "another process of this training has ended, and this one waits for it in vain; its own words tell why"
+        ) from error
+    except (KeyboardInterrupt, SystemExit):
+        if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
+            resume = shlex.quote(f"resume={spelled_path(shown(run_dir))}")
+            print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
+        raise
+
+
+def _run(settings: Settings, run_dir: Path, record: dict[str, Any], *, go_on: bool) -> dict[str, float]:
     from lightning import seed_everything
 
-    from digitrec import build
     from digitrec.training import results, tensorboard
     from digitrec.training.checkpoints import check_room
     from digitrec.training.console import quiet_libraries
@@ -128,14 +131,59 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
     quiet_libraries(every_warning=is_first_process())
     seed_everything(settings["seed"], verbose=False)
     checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
-    datamodule = build.build_datamodule(settings)
-    trainer = build.build_trainer(
-        {**settings, "logger": continue_events(settings["logger"], step)} if go_on else settings
-    )
-    _check_processes(trainer)
-    model = build.build_model(settings, datamodule, fresh=checkpoint is None)
+    loggers = continue_events(settings["logger"], step) if go_on else settings["logger"]
+    parts = _build({**settings, "logger": loggers}, fresh=checkpoint is None)
+    model, datamodule, trainer = parts
     check_room(run_dir, model, trainer)
+    _read_images(settings, run_dir, record, datamodule)
+    record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
+    if step == 0:
+        tensorboard.log_config(trainer.loggers, settings)
+    if trainer.is_global_zero:
+        if settings["rerun"] is not None:
+            warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
+        if go_on:
+            warn_of_changes(record, warnings.warn)
+        write_json(run_dir / "run.json", record)
+        continue_csv(trainer.loggers, step)
+        results.print_start(record, run_dir, checkpoint, step)
+    metrics = train(model, datamodule, trainer, test=settings["test"], resume=checkpoint)
+    return _leave(parts, settings, run_dir, record, metrics) if trainer.is_global_zero else metrics
 
+
+class _Parts(NamedTuple):
+    """What a training is made of."""
+
+    model: DigitClassifier
+    datamodule: DigitDataModule
+    trainer: Trainer
+
+
+def _build(settings: Settings, *, fresh: bool) -> _Parts:
+    from digitrec import build
+
+    datamodule = build.build_datamodule(settings)
+    trainer = build.build_trainer(settings)
+    _check_processes(trainer)
+    return _Parts(build.build_model(settings, datamodule, fresh=fresh), datamodule, trainer)
+
+
+def _check_processes(trainer: Trainer) -> None:
+    cores = os.cpu_count() or 1
+    if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > max(2, cores):
+        raise UsageError(
+            f"trainer.devices: {trainer.num_devices} processes, but this machine has {cores} cores; use fewer"
+        )
+    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
+    if trainer.world_size > 1 and _is_sweep():
+        raise UsageError(
+            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
+            "use trainer.devices=1"
+        )
+
+
+def _read_images(settings: Settings, run_dir: Path, record: Mapping[str, Any], datamodule: DigitDataModule) -> None:
+    """Read what is trained on; UsageError if it is not what the run began with, or can't be reported on."""
     datamodule.prepare_data()
     datamodule.setup("fit")
     if settings["report"] and _reported(settings) == "val" and not len(datamodule.splits["val"].labels):
@@ -143,51 +191,38 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any], *, go_
         raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")
     if (checksum := record.get("data_checksum", datamodule.checksum)) != datamodule.checksum:
         raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
-    record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
-    original = None if settings["rerun"] is None else as_path(settings["rerun"])
-    if trainer.is_global_zero:
-        if original is not None:
-            warn_of_circumstances(original, record, warnings.warn)
-        if go_on:
-            warn_of_changes(record, warnings.warn)
-        write_json(run_dir / "run.json", record)
-        continue_csv(trainer.loggers, step)
-    if step == 0:
-        tensorboard.log_config(trainer.loggers, settings)
-    if trainer.is_global_zero:
-        results.print_start(record, run_dir, checkpoint, step)
-    metrics = train(model, datamodule, trainer, test=settings["test"], resume=checkpoint)
-    if trainer.is_global_zero:
+
+
+def _leave(
+    parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], metrics: dict[str, float]
+) -> dict[str, float]:
+    """Write and print what came out; its numbers, with those of a report if there is one."""
+    from digitrec.training import results, tensorboard
+
+    write_json(run_dir / "metrics.json", metrics)
+    tensorboard.log_hyperparameters(parts.trainer, results.hyperparameters(settings), metrics)
+    results.print_end(metrics, run_dir, results.best_checkpoint(parts.trainer), brief=_is_sweep())
+    if settings["report"]:
+        metrics = _report(parts, record, run_dir, _reported(settings)) | metrics
         write_json(run_dir / "metrics.json", metrics)
-        tensorboard.log_hyperparameters(trainer, results.hyperparameters(settings), metrics)
-        results.print_end(metrics, run_dir, results.best_checkpoint(trainer), brief=_is_sweep())
-        if settings["report"]:
-            metrics = _report(model, datamodule, trainer, record, run_dir, _reported(settings)) | metrics
-            write_json(run_dir / "metrics.json", metrics)
-        if original is not None:
-            print(judge(original, run_dir, metrics, record))  # noqa: T201
+    if settings["rerun"] is not None:
+        print(judge(as_path(settings["rerun"]), run_dir, metrics, record))  # noqa: T201
     return metrics
 
 
-def _reported(settings: dict[str, Any]) -> str:
+def _reported(settings: Settings) -> str:
     """Split that a report is about."""
     return "test" if settings["test"] else "val"
 
 
-def _report(
-    model: DigitClassifier,
-    datamodule: DigitDataModule,
-    trainer: Trainer,
-    record: dict[str, Any],
-    run_dir: Path,
-    stage: str,
-) -> dict[str, float]:
+def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str) -> dict[str, float]:
     """The full report of the best checkpoint, into the run's own folder; its numbers."""
     from digitrec.evaluation.examine import describe, examine
     from digitrec.evaluation.publish import publish
     from digitrec.models.checkpoint import load_classifier
     from digitrec.training.results import best_checkpoint, history
 
+    model, datamodule, trainer = parts
     checkpoint = best_checkpoint(trainer)
     precision = "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true"
     datamodule.setup()
@@ -212,20 +247,6 @@ def _report(
 
 def _is_sweep() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
-
-
-def _check_processes(trainer: Trainer) -> None:
-    cores = os.cpu_count() or 1
-    if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > max(2, cores):
-        raise UsageError(
-            f"trainer.devices: {trainer.num_devices} processes, but this machine has {cores} cores; use fewer"
-        )
-    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
-    if trainer.world_size > 1 and _is_sweep():
-        raise UsageError(
-            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
-            "use trainer.devices=1"
-        )
 
 
 if __name__ == "__main__":

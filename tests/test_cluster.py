@@ -34,20 +34,17 @@ SWEEP = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("seeds", [(1, 2), pytest.param((1, 2, 3), marks=pytest.mark.slow)])
-def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(
-    seeds: tuple[int, ...], spawn_train: Command, tmp_path: Path
-) -> None:
+@pytest.mark.slow
+def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(spawn_train: Command, tmp_path: Path) -> None:
     (tmp_path / "faults.py").write_text(FAULTS)
     path = f"{tmp_path}{os.pathsep}{Path.cwd()}"
     environment = {**os.environ, "PYTHONPATH": path, "DIGITREC_ALLOW": "faults"}
-    sweep = spawn_train(*SWEEP, f"seed={','.join(map(str, seeds))}", env=environment)
+    sweep = spawn_train(*SWEEP, "seed=1,2,3", env=environment)
     assert sweep.code == 1
-    assert f"{len(seeds)} jobs in sweep" in sweep.out
-    records = {seed: read_json(tmp_path / "sweep" / f"seed-{seed}" / "run.json") for seed in seeds}
-    assert records[1]["status"] == "finished"
-    ends = {2: "seed-2 killed", 3: "seed-3 failed: ZeroDiv"}
-    assert all(ends[seed] in sweep.out for seed in seeds[1:])
+    assert "3 jobs in sweep" in sweep.out
+    assert read_json(tmp_path / "sweep" / "seed-1" / "run.json")["status"] == "finished"
+    assert "seed-2  killed" in sweep.out
+    assert "seed-3 failed: ZeroDiv" in sweep.out
     assert sweep.err.count("was lost") == 1
     assert "Traceback" not in sweep.err
     assert "resume=auto" in sweep.err

@@ -1,11 +1,10 @@
-"""One training over two nodes: here two torchrun on this machine, one process each, that meet by gloo."""
+"""One training over two processes, and over two nodes: here two torchrun on this machine, that meet by gloo."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import torch
 
 from digitrec.models.checkpoint import load_classifier
 from tests.command import Command, read_json
+from tests.waiting import wait_for
 
 OWN = ("train/images_per_second", "train/loss_step")  # the loss of the first process's share of a batch
 # 37 steps of 34 images are all 1,258 of training: no step is shorter than the others.
@@ -57,6 +57,18 @@ def said(node: Path) -> str:
     return "".join(file.read_text() for file in sorted(node.rglob("std*.log")))
 
 
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
+def test_two_processes_learn_what_one_does_and_count_every_image_once(
+    run_train: Command, spawn_train: Command, tmp_path: Path
+) -> None:
+    assert run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=1", "hydra.run.dir=one").code == 0
+    spread = ("trainer=ddp", "data.batch_size=17", "trainer.max_epochs=1", "hydra.run.dir=two")
+    two = spawn_train(*SETTINGS, *spread, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert two.code == 0, two.err
+    assert_learned_the_same(tmp_path)
+
+
+@pytest.mark.slow
 def test_two_nodes_learn_what_one_process_does_and_leave_one_folder(run_train: Command, tmp_path: Path) -> None:
     assert run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=2", "hydra.run.dir=one").code == 0
     with two_nodes(tmp_path, "trainer.max_epochs=2", "hydra.run.dir=two") as nodes:
@@ -64,19 +76,25 @@ def test_two_nodes_learn_what_one_process_does_and_leave_one_folder(run_train: C
     assert codes == [0, 0], said(tmp_path)
     assert "all figures:" in said(tmp_path / "node0")
     assert said(tmp_path / "node1") == ""
-    one, two = (read_json(tmp_path / name / "metrics.json") for name in ("one", "two"))
-    for name, value in one.items():
-        if name not in OWN:
-            assert two[name] == pytest.approx(value, rel=1e-4), name
-    weights, others = (load_classifier(tmp_path / name).state_dict() for name in ("one", "two"))
-    for name, values in weights.items():
-        torch.testing.assert_close(others[name], values, rtol=1e-3, atol=1e-4)
-    record = read_json(tmp_path / "two" / "run.json")
-    assert (record["status"], record["processes"]) == ("finished", 2)
+    assert_learned_the_same(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "node0", "node1"}
     left = [{path.name for path in (tmp_path / name).rglob("*")} for name in ("one", "two")]
     assert all("tfevents" in name for name in left[0] ^ left[1])
-    assert all(f".{record['pid']}." in path.name for path in (tmp_path / "two").glob("*tfevents*"))
+    process = read_json(tmp_path / "two" / "run.json")["pid"]
+    assert all(f".{process}." in path.name for path in (tmp_path / "two").glob("*tfevents*"))
+
+
+def assert_learned_the_same(folder: Path) -> None:
+    """What one process has learned and measured, and what two have."""
+    one, two = (read_json(folder / name / "metrics.json") for name in ("one", "two"))
+    for name, value in one.items():
+        if name not in OWN:
+            assert two[name] == pytest.approx(value, rel=1e-4), name
+    weights, others = (load_classifier(folder / name).state_dict() for name in ("one", "two"))
+    for name, values in weights.items():
+        torch.testing.assert_close(others[name], values, rtol=1e-3, atol=1e-4)
+    record = read_json(folder / "two" / "run.json")
+    assert (record["status"], record["processes"]) == ("finished", 2)
 
 
 @pytest.mark.slow
@@ -84,9 +102,7 @@ def test_two_nodes_learn_what_one_process_does_and_leave_one_folder(run_train: C
 @pytest.mark.parametrize("dead", [0, 1])
 def test_a_process_that_dies_ends_the_other_within_half_a_minute(dead: int, tmp_path: Path) -> None:
     with two_nodes(tmp_path, "trainer.max_epochs=5000", "hydra.run.dir=run") as nodes:
-        patience = time.monotonic() + 120
-        while not (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file() and time.monotonic() < patience:
-            time.sleep(0.1)
+        wait_for((tmp_path / "run" / "checkpoints" / "last.ckpt").is_file, 120)
         children = Path(f"/proc/{nodes[dead].pid}/task/{nodes[dead].pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
         assert [node.wait(timeout=30) for node in nodes] == [1, 1]

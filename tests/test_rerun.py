@@ -1,6 +1,7 @@
 """A run is repeated to the last bit, and where it is not, one is told."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,11 +25,21 @@ RECORD = {
 }
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run that is repeated is kept for all tests here; it is trained once."""
+    return tmp_path_factory.mktemp("kept") / "old"
+
+
 @pytest.fixture
-def old(run_train: Command, tmp_path: Path) -> Path:
+def old(run_train: Command, kept: Path, tmp_path: Path) -> Path:
     """A run with settings that are not the usual ones."""
     told = ("optimizer=sgd", "seed=7", "augmentation=strong", "callbacks=[default,ema]", "tags=[mine]")
-    assert run_train(*TINY, *told).code == 0
+    if not kept.exists():
+        assert run_train(*TINY, *told).code == 0
+        shutil.copytree(tmp_path / "old", kept)
+    else:
+        shutil.copytree(kept, tmp_path / "old")
     return tmp_path / "old"
 
 

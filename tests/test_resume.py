@@ -26,6 +26,7 @@ from tests.command import Command, read_json
 SETTINGS = ("data=digits", "trainer.accelerator=cpu", "data.batch_size=360", "trainer.max_epochs=3")
 STEPS = 4  # of each epoch: 1,258 images are left for training
 FULL = ("augmentation=affine", "callbacks=[default,ema]", "logger=[tensorboard,csv]", "trainer.log_every_n_steps=1")
+UNTRAINED = (*SETTINGS, "model=mlp", "trainer.max_epochs=0", "test=false", "hydra.run.dir=run")  # all but its weights
 CLOCK = "train/images_per_second"
 
 
@@ -112,11 +113,21 @@ def uninterrupted(
     return train
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where a run that was cut off is kept for all tests here; it is trained once."""
+    return tmp_path_factory.mktemp("kept") / "run"
+
+
 @pytest.fixture
-def cut_off(run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path) -> Path:
+def cut_off(run_train: Command, signal_at: Callable[[int, int], None], kept: Path, tmp_path: Path) -> Path:
     """Folder of a run that was stopped in the middle of its second epoch."""
-    signal_at(signal.SIGINT, STEPS + 2)
-    assert run_train(*SETTINGS, *FULL, "hydra.run.dir=run").code == 130
+    if not kept.exists():
+        signal_at(signal.SIGINT, STEPS + 2)
+        assert run_train(*SETTINGS, *FULL, "hydra.run.dir=run").code == 130
+        shutil.copytree(tmp_path / "run", kept)
+    else:
+        shutil.copytree(kept, tmp_path / "run")
     return tmp_path / "run"
 
 
@@ -130,9 +141,15 @@ CASES = [
         2 * STEPS,
         ("callbacks=[default,early_stopping]", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-12"),
         id="when it was to stop early",
+        marks=pytest.mark.slow,
     ),
-    pytest.param(6, ("trainer.max_steps=6",), id="on the last of a number of steps"),
-    pytest.param(2 * STEPS, ("trainer.check_val_every_n_epoch=2",), id="after an epoch without validation"),
+    pytest.param(6, ("trainer.max_steps=6",), id="on the last of a number of steps", marks=pytest.mark.slow),
+    pytest.param(
+        2 * STEPS,
+        ("trainer.check_val_every_n_epoch=2",),
+        id="after an epoch without validation",
+        marks=pytest.mark.slow,
+    ),
     *(
         pytest.param(STEPS + 1, (f"scheduler={name}",), id=name, marks=pytest.mark.slow)
         for name in ("constant", "cosine", "exponential", "step")
@@ -165,7 +182,7 @@ def test_a_run_that_was_stopped_by_a_signal_ends_as_one_that_was_not(
 def test_auto_finds_the_run_of_the_same_command_wherever_it_was_cut_off(
     run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
-    command = (*SETTINGS, "augmentation=[affine,erasing]", "resume=auto")
+    command = (*SETTINGS, "model=mlp", "augmentation=[affine,erasing]", "resume=auto")
     signal_at(signal.SIGHUP, STEPS + 1)
     assert run_train(*command).code == 129
     assert "goes on after step 5" in run_train(*command).out
@@ -273,14 +290,14 @@ def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off:
         (("++resume=run", "seed=3"), "seed=3: resume=run takes every setting from that run"),
         (("resume=run/checkpoints/last.ckpt",), "did you mean run?"),
         (("resume=run", "hydra.run.dir=elsewhere"), "hydra.run.dir=elsewhere: resume=run takes every"),
-        (("resume=auto", "hydra.run.dir=run", "seed=3"), "holds a run with other settings"),
+        ((*UNTRAINED, "resume=auto", "seed=3"), "holds a run with other settings"),
         (("-m", "resume=run"), "resume=run: a sweep goes on with resume=auto"),
     ],
 )
 def test_what_cannot_go_on_is_refused_in_a_line_and_left_as_it_is(
     arguments: tuple[str, ...], said: str, run_train: Command, tmp_path: Path
 ) -> None:
-    assert run_train(*SETTINGS, "hydra.run.dir=run").code == 0
+    assert run_train(*UNTRAINED).code == 0
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     refused = run_train(*arguments)
     assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
@@ -321,7 +338,7 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
     assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     kills: int, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

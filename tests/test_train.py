@@ -58,13 +58,14 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     content = events.summary_metadata["_hparams_/session_start_info"].plugin_data.content
     settings = HParamsPluginData.FromString(content).session_start_info.hparams
     assert settings["optimizer"].string_value == "adamw"
+    assert settings["optimizer.lr"].number_value == 0.003
     assert events.Scalars("final/val_accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
 def test_the_same_seed_gives_the_same_run_and_another_does_not(run_train: Command, tmp_path: Path) -> None:
     figures = {}
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):
-        run_train(*QUICK, f"seed={seed}", "augmentation=strong", f"hydra.run.dir={name}")
+        run_train(*QUICK, "data.limit=300", f"seed={seed}", "augmentation=strong", f"hydra.run.dir={name}")
         weights = load_classifier(tmp_path / name).state_dict()
         figures[name] = torch.cat([weight.flatten().float() for weight in weights.values()])
     assert torch.equal(figures["one"], figures["again"])
@@ -260,21 +261,6 @@ def test_processes_of_one_job_are_refused_in_a_sweep(run_train: Command) -> None
     outcome = run_train("-m", *QUICK, "trainer=ddp", "seed=1,2")
     assert outcome.code == 1
     assert outcome.out.count("use trainer.devices=1") == 2
-
-
-@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
-def test_two_processes_count_every_image_once(spawn_train: Command, tmp_path: Path) -> None:
-    """With a learning rate too small to change a prediction, both ways must measure the same network."""
-    shared = [*QUICK, "optimizer.lr=1e-12", "trainer.precision=32-true", "data.eval_batch_size=7", "model=mlp"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    for name, extra in (("one", []), ("two", ["trainer=ddp"])):
-        outcome = spawn_train(*shared, *extra, f"hydra.run.dir={name}", env=environment)
-        assert outcome.code == 0, outcome.err
-    one, two = (read_json(tmp_path / name / "metrics.json") for name in ("one", "two"))
-    assert read_json(tmp_path / "two" / "run.json")["processes"] == 2
-    for name, value in one.items():
-        if name.startswith(("val/", "test/")):
-            assert two[name] == pytest.approx(value, rel=1e-5), name
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -16,6 +16,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     whatever an experiment sets follows from the experiment. What was given on a command line stays. The seed is not
     among them.
     """
+    runs = [run for run in runs if run.settings]  # of others nothing is known
     names = dict.fromkeys(name for run in runs for name in run.settings if decides(name))
     varying = [name for name in names if len({_key(run, name) for run in runs}) > 1]
     return [name for name in varying if any(name in run.said for run in runs) or not _follows(name, runs)]

@@ -14,6 +14,8 @@ try:
 except ImportError:  # a PyYAML built without libyaml: seven times slower
     from yaml import SafeLoader as Loader  # type: ignore[assignment]
 
+from digitrec.commandline import key_of, value_of
+
 BLOCKS = re.compile(r"^(?=[^\s#-])", re.MULTILINE)  # where a key of the top level begins
 CHOICES = re.compile(r"^    choices:\n(?:      .*\n)+", re.MULTILINE)
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
@@ -47,7 +49,7 @@ def read_overrides(folder: Path) -> dict[str, str]:
     """
     with _naming(folder):
         said = _parse(_text(folder / ".hydra" / "overrides.yaml")) or []
-        return {name: value for name, _, value in (str(text).lstrip("+~").partition("=") for text in said)}
+        return {key_of(str(text)): value_of(str(text)) for text in said}
 
 
 @lru_cache(maxsize=10_000)

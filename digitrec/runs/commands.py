@@ -34,7 +34,7 @@ def list_command(arguments: Namespace) -> int:
         entries = [run_entry(run, far.get(run.name, "")) for run in best_first]
         _print_entries(entries, arguments)
     elif runs:
-        from digitrec.runs.tables import print_runs
+        from digitrec.ledger.tables import print_runs
 
         print_runs(best_first, metrics, f"{_counted(len(runs), 'run')}, the best by {metric} first", far)
     else:
@@ -47,7 +47,7 @@ def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments
     if arguments.json or arguments.csv:
         _print_entries([group_entry(group) for group in groups], arguments)
     elif groups:
-        from digitrec.runs.tables import print_groups
+        from digitrec.ledger.tables import print_groups
 
         print_groups(groups, metrics, f"{_counted(len(groups), 'recipe')}, the best mean of {metric} first")
     else:
@@ -90,10 +90,10 @@ def best_command(arguments: Namespace) -> int:
     elif arguments.csv:
         print_csv([flat(run_entry(run))])
     else:
-        from digitrec.runs.tables import print_runs
+        from digitrec.ledger.tables import print_runs
 
         metrics = list(dict.fromkeys([metric, *METRICS]))
-        print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}", {})
+        print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}")
         print(run.folder)  # noqa: T201
     return DONE
 
@@ -122,8 +122,8 @@ def compare_command(arguments: Namespace) -> int:
 
 def prune_command(arguments: Namespace) -> int:
     """Which runs would be deleted; with --delete, delete them."""
+    from digitrec.ledger.tables import size
     from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
-    from digitrec.runs.tables import size
 
     runs = find_runs(arguments.folders, note)
     if arguments.metric:

@@ -16,10 +16,10 @@ from digitrec.ledger.differences import unlike
 from digitrec.ledger.epochs import Row, read_epochs
 from digitrec.ledger.run import Run
 from digitrec.ledger.settings import spelled
+from digitrec.ledger.tables import apart, console
 from digitrec.ledger.words import figure, is_share
 from digitrec.runs.answers import answers
 from digitrec.runs.machine import Entry, run_entry
-from digitrec.runs.tables import apart, console
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.examination import Comparison

@@ -9,9 +9,9 @@ from digitrec.evaluation.page import Card, Picture, picture, write_page
 from digitrec.evaluation.report import verdict
 from digitrec.ledger.run import Run
 from digitrec.ledger.settings import spelled
+from digitrec.ledger.tables import apart, when
 from digitrec.ledger.words import duration, figure
 from digitrec.runs.compare import Pair, difference_text, main_metrics, signed
-from digitrec.runs.tables import apart, when
 from digitrec.training.run_record import write_json
 
 TEMPLATE = Path(__file__).with_name("compare.html")
@@ -39,7 +39,7 @@ def write_comparison(pair: Pair, entry: dict[str, object], folder: Path) -> Path
             (name, figure(name, x), figure(name, y), difference_text(name, x, y))
             for name, (x, y) in main_metrics(pair).items()
         ],
-        facts=list(zip(_facts(pair.a), _facts(pair.b), strict=True)),
+        facts=[(name, a, b) for (name, a), (_, b) in zip(_facts(pair.a), _facts(pair.b), strict=True)],
     )
 
 

@@ -16,7 +16,7 @@ from digitrec.errors import DigitrecError, UsageError
 from digitrec.ledger.filters import chosen
 from digitrec.ledger.ranking import ranked
 from digitrec.ledger.run import Note, Run, is_held
-from digitrec.runs.tables import console, size, when
+from digitrec.ledger.tables import console, size, when
 from digitrec.training.run_record import LOCK
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")

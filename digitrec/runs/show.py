@@ -12,9 +12,9 @@ from rich.table import Table
 from digitrec.ledger.epochs import Row
 from digitrec.ledger.run import Run
 from digitrec.ledger.settings import decides, spelled
+from digitrec.ledger.tables import COLOURS, console, size, when
 from digitrec.ledger.words import duration, figure
 from digitrec.runs.machine import Entry, run_entry
-from digitrec.runs.tables import COLOURS, console, size, when
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # bars of a curve

@@ -9,12 +9,11 @@ from typing import Any, NoReturn
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
+from digitrec.signals import hear, restore
 from digitrec.training.checkpoints import EpochCheckpoint
 
 BETWEEN_TALKS = 10  # optimizer steps after which the processes of a training ask each other, which makes them wait
-WARNING = "SIGUSR2"  # by which submitit has SLURM warn a job of its time limit
 REPEAT = 2.0  # seconds; what ends a whole group of processes is often said to each of them twice
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", WARNING) if hasattr(signal, name)]
 
 
 class Interruption(Checkpoint):
@@ -34,7 +33,7 @@ class Interruption(Checkpoint):
         """Take over the signals that end the program."""
         if threading.current_thread() is not threading.main_thread():
             return
-        self._previous = {number: signal.signal(number, self._note) for number in SIGNALS if _is_expected(number)}
+        self._previous = hear(self._note)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
@@ -87,13 +86,5 @@ class Interruption(Checkpoint):
         raise SystemExit(128 + (self._number or signal.SIGTERM))  # in another process of the training
 
     def _give_back(self) -> None:
-        for number, handler in self._previous.items():
-            signal.signal(number, handler)
+        restore(self._previous)
         self._previous = {}
-
-
-def _is_expected(number: signal.Signals) -> bool:
-    handler = signal.getsignal(number)
-    if number.name == WARNING:
-        return callable(handler)  # somebody waits for it
-    return handler != signal.SIG_IGN  # nohup, and a shell's background, have one ignored

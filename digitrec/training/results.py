@@ -40,20 +40,20 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
 def hyperparameters(settings: Settings) -> dict[str, Any]:
     """The few settings by which runs are compared in TensorBoard's HParams tab, and what a search turned.
 
-    Without a search they have always the same names.
+    Each by the name that it has on the command line, so a setting that was turned has one column, too.
     """
     trial = settings["callbacks"].get("trial") or {}
     return {
         "model": _name(settings["model"]),
         "data": settings["data"]["dataset"],
         "optimizer": _name(settings["optimizer"]),
-        "lr": settings["optimizer"].get("lr"),
-        "weight_decay": settings["optimizer"].get("weight_decay"),
+        "optimizer.lr": settings["optimizer"].get("lr"),
+        "optimizer.weight_decay": settings["optimizer"].get("weight_decay"),
         "scheduler": _name(settings["scheduler"]),
         "augmentation": "+".join(settings["augmentation"]) or "none",
-        "batch_size": settings["data"]["batch_size"],
+        "data.batch_size": settings["data"]["batch_size"],
         "label_smoothing": settings["label_smoothing"],
-        "max_epochs": settings["trainer"]["max_epochs"],
+        "trainer.max_epochs": settings["trainer"]["max_epochs"],
         "seed": settings["seed"],
         **trial.get("turned", {}),
     }

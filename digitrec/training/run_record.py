@@ -3,33 +3,21 @@
 import json
 import math
 import os
-import platform
-import shlex
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from digitrec.errors import DigitrecError, FolderTakenError
+from digitrec.signals import signal_exit_code
+from digitrec.training.provenance import provenance
 
 LOCK = ".run.lock"
 LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
-SIGNALLED = {
-    129,
-    130,
-    140,
-    143,
-}  # by SIGHUP, SIGINT, SIGUSR2 and SIGTERM: 128 and its number, as shells have it
 BEGINNING = ("start", "command", "git_revision", "versions")
-PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
 
 @contextmanager
@@ -50,15 +38,7 @@ def run_record(
     Raises:
         FolderTakenError: there is a record of another run, or this one is still going on.
     """
-    now: dict[str, Any] = {
-        "status": "running",
-        "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
-        "git_revision": git_revision(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "pid": os.getpid(),
-        "host": platform.node(),
-        "start": datetime.now(UTC).isoformat(timespec="milliseconds"),
-    }
+    now = {"status": "running", "pid": os.getpid(), **provenance()}
     began = time.perf_counter()
     with _alone(run_dir):
         try:
@@ -97,19 +77,6 @@ def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | N
         if isinstance(error, Exception):
             record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
         write_json(run_dir / "run.json", record)
-
-
-def signal_exit_code(error: BaseException) -> int | None:
-    """Exit code of a program that a signal ended; None for any other error."""
-    match error:
-        case KeyboardInterrupt():
-            return 128 + signal.SIGINT
-        case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
-            return 128 + signal.SIGINT
-        case SystemExit(code=int(code)) if code in SIGNALLED:
-            return code
-        case _:
-            return None
 
 
 @contextmanager
@@ -164,22 +131,3 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
         out.flush()
         os.fsync(out.fileno())
     temporary.replace(file)
-
-
-def git_revision() -> str | None:
-    """Commit that this code is at, with '-dirty' when files differ from it; None outside a checkout."""
-    command = [
-        "git",
-        "-C",
-        str(Path(__file__).parent),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()

@@ -18,10 +18,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
-from digitrec.commandline import AUTO, spelled_path
+from digitrec.commandline import AUTO, key_of, spelled_path
+from digitrec.composition import keep_composition
 from digitrec.config import TuneConfig, check
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.launch import keep_composition, launch
+from digitrec.launch import launch
 from digitrec.ledger.settings import spelled
 from digitrec.resume import earlier_composition
 from digitrec.tune.begun import Begun, read_begun, write_begun
@@ -125,8 +126,8 @@ def _check_same(cfg: DictConfig, folder: Path) -> Begun:
         with suppress(OSError):  # Hydra has made it
             folder.rmdir()
         raise FolderTakenError(f"resume={cfg.resume}: no study in this folder; expected one such as outputs/tune/...")
-    again = [text for text in _overrides() if _key(text) not in ANEW]
-    if again and set(again) != {text for text in begun.overrides if _key(text) not in ANEW}:
+    again = [text for text in _overrides() if key_of(text) not in ANEW]
+    if again and set(again) != {text for text in begun.overrides if key_of(text) not in ANEW}:
         other = next((text for text in again if text not in begun.overrides), again[0])
         raise FolderTakenError(
             f"{other}: resume={cfg.resume} takes every setting but trials and workers from that study; leave this out"
@@ -135,7 +136,7 @@ def _check_same(cfg: DictConfig, folder: Path) -> Begun:
 
 
 def _with_todays(earlier: DictConfig, cfg: DictConfig) -> DictConfig:
-    for key in ANEW & {_key(text) for text in _overrides()}:
+    for key in ANEW & {key_of(text) for text in _overrides()}:
         earlier[key] = cfg[key]
     return earlier
 
@@ -192,10 +193,6 @@ def _groups() -> dict[str, str | None]:
     choices = HydraConfig.get().runtime.choices
     found = GlobalHydra.instance().config_loader().list_groups("")
     return {group: choices.get(group) for group in found if group not in ("hydra", "tune")}
-
-
-def _key(override: str) -> str:
-    return override.lstrip("+~").partition("=")[0]
 
 
 if __name__ == "__main__":

@@ -1,18 +1,15 @@
 """study.json: with which command a study was begun, on what."""
 
 import json
-import platform
-import shlex
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from digitrec.commandline import key_of
 from digitrec.errors import FolderTakenError
-from digitrec.training.run_record import PACKAGES, git_revision, write_json
+from digitrec.training.provenance import provenance
+from digitrec.training.run_record import write_json
 
 FILE = "study.json"
 
@@ -44,16 +41,7 @@ class Begun:
     @classmethod
     def now(cls, overrides: Sequence[str], flags: Sequence[str], groups: Mapping[str, Any]) -> "Begun":
         """A study that begins in this process."""
-        return cls(
-            list(overrides),
-            list(flags),
-            dict(groups),
-            shlex.join(["python", *sys.orig_argv[1:]]),
-            git_revision(),
-            {name: version(name) for name in (*PACKAGES, "optuna")},
-            platform.node(),
-            datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+        return cls(list(overrides), list(flags), dict(groups), **provenance("optuna"))
 
     def fixed(self, without: Collection[str]) -> list[str]:
         """Arguments of every run: all that was said but some keys, and but what lies below `tune`."""
@@ -80,5 +68,5 @@ def read_begun(folder: Path) -> Begun | None:
 
 
 def _names(override: str, names: Collection[str]) -> bool:
-    key = override.lstrip("+~").partition("=")[0]
+    key = key_of(override)
     return key in names or key.startswith("tune.")

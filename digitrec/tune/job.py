@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from digitrec.errors import DigitrecError
-from digitrec.process import death, die_with_parent
-from digitrec.training.run_record import SIGNALLED, close_record, read_record
+from digitrec.process import die_with_parent
+from digitrec.signals import CODES, death
+from digitrec.training.run_record import close_record, read_record
 
 OUTPUT = "terminal.log"
 ERROR = "error: "  # how a command begins what it says to a person
@@ -112,7 +113,7 @@ class Job:
             return _last_line(self.folder / OUTPUT).removeprefix(ERROR) or (
                 death(code) if code < 0 else f"exit code {code}"
             )
-        if record["status"] == "interrupted" or code in SIGNALLED:
+        if record["status"] == "interrupted" or code in CODES:
             return "its process was told to end"
         said = _last_line(self.folder / OUTPUT)  # a full disk keeps the record as it was
         last = said.removeprefix(ERROR) if said.startswith(ERROR) else f"exit code {code}"
@@ -134,7 +135,7 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
     die_with_parent(signal.SIGTERM)
     _redirect(folder / OUTPUT)
 
-    from digitrec.training.trial import Search
+    from digitrec.training.trial import TrialCurve
 
     def ask(epoch: int, value: float, last: bool) -> bool:
         try:
@@ -144,7 +145,7 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             return True
 
-    Search.ask = ask
+    TrialCurve.ask = ask
     sys.argv = ["digitrec.train", *arguments]
     sys.orig_argv = [sys.executable, "-m", *sys.argv]  # for the record's command
     runpy.run_module("digitrec.train", run_name="__main__")

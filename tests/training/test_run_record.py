@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.training.run_record import LOCK, git_revision, run_record, write_json
+from digitrec.training.provenance import git_revision
+from digitrec.training.run_record import LOCK, run_record, write_json
 
 
 def read(run_dir: Path) -> dict[str, Any]:

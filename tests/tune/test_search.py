@@ -4,11 +4,9 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -20,6 +18,7 @@ from digitrec.ledger.find import find_runs
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
 from tests.command import Command, read_json
 from tests.tune.conftest import QUICK
+from tests.waiting import wait_for
 
 Start = Callable[..., "subprocess.Popen[str]"]
 
@@ -70,6 +69,7 @@ def test_a_search_leaves_runs_and_an_experiment_that_trains(
     )
     columns = HParamsPluginData.FromString(content.content).session_start_info.hparams
     assert {"optimizer.lr", "model.dropout", "model.hidden"} <= set(columns)
+    assert len({name.rpartition(".")[2] for name in columns}) == len(columns)  # none twice, by a long name and a short
 
     best = max(tried, key=lambda trial: (trial.value or 0, -trial.number))
     recipe = study / "conf" / "experiment" / "best.yaml"
@@ -86,6 +86,7 @@ def test_a_search_leaves_runs_and_an_experiment_that_trains(
     assert outcome.out.count("\ntrial ") == 2
 
 
+@pytest.mark.slow
 def test_trials_that_are_killed_or_diverge_are_recorded_and_the_search_goes_on(
     run_tune: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_search_whose_every_trial_fails_stops(run_tune: Command, tmp_path: Pat
     assert "the first 5 trials have all failed; the last one: init_from: nothing" in outcome.err
 
 
+@pytest.mark.slow
 def test_a_poor_trial_is_ended_early_and_is_no_failure(
     run_tune: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -218,10 +220,3 @@ def test_two_programs_share_a_study(start_tune: Start, tmp_path: Path) -> None:
     assert [(trial.number, trial.status) for trial in tried] == [(n, COMPLETE) for n in range(6)]
     assert len({trial.owner for trial in tried}) == 2
     assert len({str(trial.settings) for trial in tried}) == 6
-
-
-def wait_for(condition: Callable[[], Any], seconds: float = 90) -> None:
-    patience = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < patience, "nothing came of it"
-        time.sleep(0.05)

@@ -1,8 +1,8 @@
 import pytest
 
 from digitrec.ledger.groups import Spread
+from digitrec.ledger.tables import apart, size, spread, when
 from digitrec.ledger.words import duration, figure, short
-from digitrec.runs.tables import apart, size, spread, when
 
 
 def test_what_long_lists_share_becomes_dots() -> None:

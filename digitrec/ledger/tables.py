@@ -24,6 +24,7 @@ WIDE = 10_000  # columns where nobody watches: nothing is cut that a program may
 SHARED = 3  # names at the beginning of all lists that are not repeated
 GLANCE = 40  # letters of a note in a list
 REASONS = 12  # failures explained below a table
+HEADS = {"train/images_per_second": "images/s"}  # of metrics whose names are long
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def console() -> Console:
     return found if found.is_terminal else Console(highlight=False, width=WIDE)
 
 
-def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress: Mapping[str, str]) -> None:
+def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress: Mapping[str, str] = {}) -> None:
     """One row per run: name, status, the settings that differ, seed, metrics, duration, start; then why runs failed.
 
     Args:
@@ -51,17 +52,12 @@ def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress
         title: above the table.
         progress: of those that are running, by name.
     """
-    names = differing(runs)
-    heads = short(names)
     columns = [
         Column("run", [run.name for run in runs]),
         Column("status", [_status(run, progress) for run in runs]),
-        *(
-            Column(heads[name], apart([run.settings.get(name) for run in runs]), spare=10 + place)
-            for place, name in enumerate(names)
-        ),
+        *_settings(runs),
         Column("seed", ["" if run.seed is None else str(run.seed) for run in runs], right=True, spare=3),
-        *(Column(name, [figure(name, run.metrics.get(name)) for run in runs], right=True) for name in metrics),
+        *(_metric(name, [figure(name, run.metrics.get(name)) for run in runs]) for name in metrics),
         Column("time", [duration(run.seconds) for run in runs], right=True, spare=98),
         Column("started", [when(run.start) for run in runs], spare=99),
         Column("tags", [" ".join(run.tags) for run in runs], spare=2),
@@ -72,22 +68,16 @@ def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress
     for run in failed[:REASONS]:
         console().print(f"{run.name} {run.status}: {run.error}", markup=False, soft_wrap=True)
     if failed[REASONS:]:
-        console().print(f"... and {len(failed) - REASONS} more that failed: --where status=failed --csv")
+        console().print(f"... and {len(failed) - REASONS} more: digitrec.runs list --where status=failed --csv")
 
 
 def print_groups(groups: Sequence[Group], metrics: Sequence[str], title: str) -> None:
     """One row per group: the settings that differ, seeds, metrics as mean ± std (n)."""
-    firsts = [group.runs[0] for group in groups]
-    names = differing(firsts)
-    heads = short(names)
     columns = [
-        *(
-            Column(heads[name], apart([run.settings.get(name) for run in firsts]), spare=10 + place)
-            for place, name in enumerate(names)
-        ),
+        *_settings([group.runs[0] for group in groups]),
         Column("seeds", [_seeds(group) for group in groups]),
         Column("status", [_statuses(group) for group in groups], spare=1),
-        *(Column(name, [spread(name, group.metrics.get(name)) for group in groups], right=True) for name in metrics),
+        *(_metric(name, [spread(name, group.metrics.get(name)) for group in groups]) for name in metrics),
     ]
     _print(columns, title)
 
@@ -143,7 +133,7 @@ def _print(columns: Sequence[Column], title: str) -> None:
         styles = [COLOURED.get(cell.partition(" ")[0], plain) for cell in row]
         lines.append(_line(cells, styles, out))
     if left_out := [column.head for column in shown if column not in kept]:
-        lines.append(f"no room for {', '.join(left_out)}: make the terminal wider, or --csv")
+        lines.append(f"no room for {', '.join(left_out)}: make the terminal wider, or digitrec.runs list --csv")
     print("\n".join(lines))  # noqa: T201
 
 
@@ -170,6 +160,20 @@ def _fitting(columns: Sequence[Column], width: int) -> list[Column]:
 
 def _width(column: Column) -> int:
     return max(cell_len(text) for text in (column.head, *column.cells))
+
+
+def _settings(runs: Sequence[Run]) -> list[Column]:
+    """The settings that tell runs apart; the last ones go first where there is no room."""
+    names = differing(runs)
+    heads = short(names)
+    return [
+        Column(heads[name], apart([run.settings.get(name) for run in runs]), spare=10 + place)
+        for place, name in enumerate(names)
+    ]
+
+
+def _metric(name: str, cells: Sequence[str]) -> Column:
+    return Column(HEADS.get(name, name), cells, right=True)
 
 
 def _status(run: Run, progress: Mapping[str, str]) -> str:

@@ -1,0 +1,63 @@
+"""Signals that ask a program to end: who hears them, and the exit codes that tell of them."""
+
+import signal
+from collections.abc import Callable, Mapping
+from types import FrameType
+from typing import Any, NoReturn
+
+WARNING = "SIGUSR2"  # by which submitit has SLURM warn a job of its time limit
+WORDS = {
+    "SIGHUP": "hung up",
+    "SIGINT": "interrupted",
+    WARNING: "ended before its time limit",
+    "SIGTERM": "terminated",
+}
+ENDING = {getattr(signal, name): said for name, said in WORDS.items() if hasattr(signal, name)}  # Windows lacks some
+CODES = {128 + number: said for number, said in ENDING.items()}  # of a program that one has ended, as shells have it
+
+
+def hear(handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
+    """Have a handler called for every signal that would end this program; those before it, for `restore`.
+
+    What nohup, or a shell for what it runs in the background, has ignored stays so.
+    """
+    return {number: signal.signal(number, handler) for number in ENDING if _is_heard(number)}
+
+
+def restore(handlers: Mapping[int, Any]) -> None:
+    """Give the signals back to the handlers that `hear` has replaced."""
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def leave(number: int, frame: FrameType | None) -> NoReturn:
+    """End the program as a signal asks; a handler of signals."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)
+
+
+def signal_exit_code(error: BaseException) -> int | None:
+    """Exit code of a program that a signal ended; None for any other error."""
+    match error:
+        case KeyboardInterrupt():
+            return 128 + signal.SIGINT
+        case SystemExit() if isinstance(error.__context__, KeyboardInterrupt):  # how Lightning passes it on
+            return 128 + signal.SIGINT
+        case SystemExit(code=int(code)) if code in CODES:
+            return code
+        case _:
+            return None
+
+
+def death(code: int) -> str:
+    """What became of a process that ended without a word, by its exit code, negative for a signal's number."""
+    if code >= 0:
+        return f"its process ended itself, with exit code {code}"
+    hint = "; the system does so when memory runs out" if code == -signal.SIGKILL else ""
+    return f"its process was killed by {signal.Signals(-code).name}{hint}"
+
+
+def _is_heard(number: signal.Signals) -> bool:
+    handler = signal.getsignal(number)
+    return callable(handler) if number.name == WARNING else handler != signal.SIG_IGN  # unless somebody waits for one

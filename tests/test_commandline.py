@@ -1,0 +1,34 @@
+"""Words of a command line mean to us what they mean to Hydra."""
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from digitrec.commandline import beyond, is_override, key_of, value, value_of
+
+WORDS = ["seed=1", "+seed=1", "++optimizer.lr=0.1", "~model", "~tags=[a]", "model@other=cnn", "note=a=b@c", "seed="]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_is_taken_apart_as_hydra_does(word: str) -> None:
+    parsed = OverridesParser.create().parse_override(word) if "@c" not in word else None
+    assert is_override(word)
+    if parsed is not None:
+        assert key_of(word) == parsed.key_or_group
+        assert value_of(word) == (parsed.get_value_element_as_str() if "=" in word else "")
+    else:
+        assert (key_of(word), value_of(word)) == ("note", "a=b@c")
+
+
+@pytest.mark.parametrize("word", ["-m", "--multirun", "--config-dir=x", "seed"])
+def test_a_flag_is_no_override(word: str) -> None:
+    assert not is_override(word)
+
+
+def test_the_last_word_decides_and_null_is_nothing() -> None:
+    assert value(["seed=1", "+seed=2", "~seed=3", "lr=4"], "seed") == "2"
+    assert value(["resume=x", "resume=null"], "resume") is value([], "resume") is None
+
+
+def test_what_takes_a_name_out_does_more_than_set_it() -> None:
+    words = ["-m", "tags=[a]", "++note=b", "~note", "seed=1", "other"]
+    assert beyond(words, ("tags", "note")) == ["~note", "seed=1"]

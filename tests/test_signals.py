@@ -1,0 +1,65 @@
+"""Signals are taken over where somebody expects them, and given back as they were."""
+
+import os
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+import pytest
+
+from digitrec.signals import CODES, ENDING, death, hear, leave, restore, signal_exit_code
+
+pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has two of these signals")
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    """As they are when a program starts, and afterwards as they were."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def note(number: int, frame: FrameType | None) -> None:
+    pass
+
+
+def test_what_is_ignored_stays_so_and_all_is_given_back() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    earlier = hear(note)
+    assert earlier == {signal.SIGINT: signal.SIG_DFL, signal.SIGTERM: signal.SIG_DFL}
+    assert {signal.getsignal(number) for number in earlier} == {note}
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    restore(earlier)
+    assert {signal.getsignal(number) for number in earlier} == {signal.SIG_DFL}
+
+
+def test_a_warning_is_heard_only_where_somebody_waits_for_it() -> None:
+    assert signal.SIGUSR2 not in hear(note)
+    signal.signal(signal.SIGUSR2, leave)
+    assert hear(note)[signal.SIGUSR2] is leave
+
+
+@pytest.mark.parametrize("number", ENDING)
+def test_whoever_leaves_tells_by_which_signal(number: signal.Signals) -> None:
+    signal.signal(number, leave)
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as left:
+        os.kill(os.getpid(), number)
+    assert signal_exit_code(left.value) == 128 + number
+    assert 128 + number in CODES
+
+
+@pytest.mark.parametrize("error", [SystemExit(1), SystemExit(None), SystemExit("said"), ValueError()])
+def test_other_ends_come_from_no_signal(error: BaseException) -> None:
+    assert signal_exit_code(error) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "said"), [(7, "with exit code 7"), (-9, "killed by SIGKILL; the system does so"), (-11, "by SIGSEGV")]
+)
+def test_a_death_is_told_by_its_exit_code(code: int, said: str) -> None:
+    assert said in death(code)
+    assert death(code).endswith("SIGSEGV") == (code == -11)
