@@ -26,6 +26,7 @@ STANDARD_INPUT = "-"
 LARGEST = 500_000_000  # bytes that are taken from there
 WORTH_A_BAR = 100  # pictures
 SHOWN = 3  # classes with their probabilities
+EPILOG = "Exit code: 1 if a picture can't be read, 2 for a wrong command; a picture without a digit is no failure."
 Row = dict[str, Any]
 
 
@@ -35,7 +36,7 @@ def main() -> None:
     Raises:
         SystemExit: 0 all pictures could be read, even if they show no digit; 1 some could not, 2 wrong usage.
     """
-    parser = Parser(prog="python -m digitrec.predict", description=__doc__)
+    parser = Parser(prog="python -m digitrec.predict", description=__doc__, epilog=EPILOG)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, pattern, or - for standard input")
     parser.add_argument("--many", action="store_true", help="several digits on each picture, in lines")
     parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
