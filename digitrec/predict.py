@@ -4,69 +4,76 @@ from __future__ import annotations
 
 import argparse
 import csv
+import io
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from digitrec.errors import DigitrecError
+from digitrec.terminal import Parser, end_with
+from digitrec.wording import printable
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
+    from PIL import Image
+
     from digitrec.inference.page import Digit, Page
     from digitrec.inference.recognizer import Reading, Recognizer
 
-SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 STANDARD_INPUT = "-"
+LARGEST = 500_000_000  # bytes that are taken from there
+WORTH_A_BAR = 100  # pictures
 SHOWN = 3  # classes with their probabilities
+EPILOG = "Exit code: 1 if a picture can't be read, 2 for a wrong command; a picture without a digit is no failure."
 Row = dict[str, Any]
 
 
 def main() -> None:
-    """Entry point of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m digitrec.predict", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Entry point of the command line.
+
+    Raises:
+        SystemExit: 0 all pictures could be read, even if they show no digit; 1 some could not, 2 wrong usage.
+    """
+    parser = Parser(prog="python -m digitrec.predict", description=__doc__, epilog=EPILOG)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, pattern, or - for standard input")
     parser.add_argument("--many", action="store_true", help="several digits on each picture, in lines")
     parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
     parser.add_argument(
         "--format", choices=ONE.writers, default="table", help="of what is printed (default: %(default)s)"
     )
-    parser.add_argument("--explain", type=Path, metavar="DIR", help="write there what was seen of each picture")
+    parser.add_argument("--explain", type=Path, metavar="DIR", help="draw there what was seen of each picture, and why")
     arguments = parser.parse_args()
-    try:
-        sys.exit(_predict(arguments))
-    except DigitrecError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except BrokenPipeError:  # `| head` has seen enough
-        sys.stderr.close()
-        sys.exit(141)
+    end_with(lambda: _predict(arguments))
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    names = list(_expand(arguments.pictures))
+    from digitrec.pictures.finding import find_pictures
+
+    names = list(find_pictures(arguments.pictures))
+    from digitrec.inference.explanation import Explanations
     from digitrec.inference.recognizer import Recognizer
 
+    explanations = None if arguments.explain is None else Explanations(arguments.explain)
     recognizer = Recognizer(arguments.checkpoint)
     kind = MANY if arguments.many else ONE
     failed = 0
 
     def rows() -> Iterator[Row]:
         nonlocal failed
-        for name, found in zip(_progress(names), kind.read(recognizer, names), strict=True):
+        for name, found in zip(names, kind.read(recognizer, names), strict=True):
             readable = kind.is_readable(found)
             failed += not readable
-            if readable and arguments.explain is not None:
-                arguments.explain.mkdir(parents=True, exist_ok=True)
-                kind.explain(found, arguments.explain, name)
+            if readable and explanations is not None:
+                title = "standard input" if name == STANDARD_INPUT else name
+                explanations.save(kind.explain(recognizer, _open(name), found, title), title)
             yield {"file": name, **kind.row(found)}
 
-    kind.writers[arguments.format](rows(), sys.stdout)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files are bytes, not always of this encoding
+    with _with_bar(rows(), len(names)) as shown:
+        kind.writers[arguments.format](shown, sys.stdout)
     return int(failed > 0)
 
 
@@ -77,29 +84,21 @@ def _open(name: str) -> str | bytes:
 @cache
 def _standard_input() -> bytes:
     """Read once: `--explain` asks for it again."""
-    return sys.stdin.buffer.read()
+    return sys.stdin.buffer.read(LARGEST)
 
 
-def _expand(pictures: Sequence[str]) -> Iterator[str]:
-    """Names of files: those of a folder and its sub-folders, and what fits a pattern that the shell left alone."""
-    for given in pictures:
-        path = Path(given)
-        if given == STANDARD_INPUT or path.is_file():
-            yield given
-        elif path.is_dir():
-            yield from (str(file) for file in sorted(path.rglob("*")) if file.suffix.lower() in SUFFIXES)
-        else:
-            pattern = path.relative_to(path.anchor)
-            yield from sorted(map(str, Path(path.anchor).glob(str(pattern)))) or [given]
-
-
-def _progress(names: list[str]) -> Iterable[str]:
-    if not sys.stderr.isatty() or len(names) < 100:
-        return names
+@contextmanager
+def _with_bar(rows: Iterator[Row], count: int) -> Iterator[Iterable[Row]]:
+    """The same rows, with a bar below them on a terminal that tells how many are done."""
+    if not sys.stderr.isatty() or count < WORTH_A_BAR:
+        yield rows
+        return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import Progress
 
-    return track(names, "Reading", console=Console(stderr=True), transient=True)
+    # What is printed meanwhile goes above the bar if it goes to the terminal too, else where it was sent.
+    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        yield progress.track(rows, count, description="Reading")
 
 
 def _row(reading: Reading) -> Row:
@@ -129,23 +128,25 @@ def _row_of_digit(digit: Digit) -> Row:
 
 def _write_table(rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
-        others = "  ".join(f"{label} {probability:.1%}" for label, probability in row["others"].items())
+        others = "  ".join(f"{printable(label)} {probability:.1%}" for label, probability in row["others"].items())
         said = row["problem"] or f"{row['confidence']:6.1%}   {others}"
-        print(f"{row['digit'] or '-'}  {row['file']}  {said}", file=out, flush=True)
+        print(f"{printable(row['digit'] or '-')}  {printable(row['file'])}  {said}", file=out, flush=True)
 
 
 def _write_table_of_lines(rows: Iterable[Row], out: TextIO) -> None:
     """A row for each line of writing, with the digit in it that is least sure."""
     for row in rows:
+        name = printable(row["file"])
         for number, line in enumerate(row["lines"], start=1):
             least = min((digit for word in line["words"] for digit in word), key=lambda digit: digit["confidence"])
-            doubt = f"{least['digit']} {least['confidence']:.1%}"
-            print(f"{row['file']}:{number}  {line['text']}  least sure: {doubt}", file=out, flush=True)
+            doubt = f"{printable(least['digit'])} {least['confidence']:.1%}"
+            print(f"{name}:{number}  {printable(line['text'])}  least sure: {doubt}", file=out, flush=True)
         if row["problem"]:
-            print(f"{row['file']}  -  {row['problem']}", file=out, flush=True)
+            print(f"{name}  -  {row['problem']}", file=out, flush=True)
 
 
 def _write_json(rows: Iterable[Row], out: TextIO) -> None:
+    """A list, a line for each picture."""
     separator = "[\n"
     for row in rows:
         out.write(separator + json.dumps(row))
@@ -179,20 +180,17 @@ def _cells(row: Row) -> list[Any]:
     return [row["digit"], row["confidence"], *second]
 
 
-def _explain(reading: Reading, folder: Path, name: str) -> None:
-    """Write the 28x28 image that the network saw, enlarged tenfold."""
-    from PIL import Image
+def _explain(recognizer: Recognizer, picture: str | bytes, reading: Reading, name: str) -> Image.Image:
+    from digitrec.inference.explanation import draw_reading
 
-    assert reading.image is not None
-    seen = Image.fromarray(reading.image).resize((280, 280), Image.Resampling.NEAREST)
-    seen.save(folder / f"{Path(name).name}_{reading.label or 'none'}.png")
+    return draw_reading(picture, reading, recognizer.evidence(reading), name)
 
 
-def _explain_page(page: Page, folder: Path, name: str) -> None:
-    """Write the picture with a box around each digit, and what it was read as."""
+def _explain_page(_recognizer: Recognizer, picture: str | bytes, page: Page, _name: str) -> Image.Image:
+    """The picture with a box around each digit, and what it was read as."""
     from digitrec.inference.drawing import draw_page
 
-    draw_page(_open(name), page).save(folder / f"{Path(name).name}_boxes.png")
+    return draw_page(picture, page)
 
 
 class Kind(NamedTuple):
@@ -201,7 +199,7 @@ class Kind(NamedTuple):
     read: Callable[[Recognizer, Iterable[str]], Iterator[Any]]
     is_readable: Callable[[Any], bool]
     row: Callable[[Any], Row]
-    explain: Callable[[Any, Path, str], None]
+    explain: Callable[[Recognizer, str | bytes, Any, str], Image.Image]
     writers: dict[str, Callable[[Iterable[Row], TextIO], None]]
 
 

@@ -1,11 +1,51 @@
-"""Output that outlives its reader: `python -m digitrec.train | head` sees the first lines, and training goes on."""
+"""Where commands meet a terminal: how those without Hydra end, and output that outlives its reader.
 
+`python -m digitrec.train | head` sees the first lines, and training goes on.
+"""
+
+import argparse
 import errno
 import io
 import os
 import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from digitrec.errors import DigitrecError, UsageError
 
 GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one who has closed its window
+DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(USAGE, f"error: {message}; see {self.prog} --help\n")
+
+
+def end_with(work: Callable[[], int | None]) -> NoReturn:
+    """Do what a command asks for and end with the exit code that comes of it; a person's errors are a line or two.
+
+    Raises:
+        SystemExit: what `work` returns, None for 0; 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
+    """
+    try:
+        code = work() or DONE
+        sys.stdout.flush()
+    except DigitrecError as error:
+        if os.environ.get("DIGITREC_TRACEBACK", "") not in ("", "0"):
+            traceback.print_exception(error)
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        code = USAGE if isinstance(error, UsageError) else FAILED
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's end is quiet
+        code = UNREAD
+    sys.exit(code)
 
 
 class LastingStream(io.TextIOWrapper):

@@ -1,8 +1,11 @@
 """How errors, paths and names are put to a person."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
+
+STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, bytes that are no text, ends of lines
 
 
 def first_line(error: BaseException) -> str:
@@ -19,3 +22,10 @@ def near(word: str, known: Iterable[str], prefix: str = "") -> str:
 def shown(path: Path) -> Path:
     """A path as the person would type it from where the command was given."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def printable(name: str) -> str:
+    """Somebody else's name for a file or a class, in one line and with nothing in it that would steer a terminal."""
+    return "".join(
+        char.encode("unicode_escape").decode() if unicodedata.category(char) in STEERING else char for char in name
+    )

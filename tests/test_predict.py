@@ -1,6 +1,10 @@
 import csv
 import io
 import json
+import os
+import pty
+import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +15,7 @@ import pytest
 from PIL import Image
 
 from digitrec import predict
+from digitrec.pictures.finding import find_pictures
 from tests.command import Command, Outcome
 from tests.handwriting.pages import Page, Source, page
 from tests.handwriting.situations import file
@@ -58,10 +63,67 @@ def test_a_bad_file_is_reported_on_its_line_and_the_rest_goes_on(run_predict: Co
     lines = {Path(line.split()[1]).name: line for line in outcome.out.splitlines()}
     assert [lines[name][0] for name in ("a.png", "b.png", "c.png")] == ["3", "5", "8"]
     assert "cannot be read" in lines["broken.png"]
-    assert "no known image format" in lines["empty.jpg"]
-    assert "400000000 pixels" in lines["huge.tif"]
-    assert "No such file" in lines["nowhere.png"]
-    assert "Traceback" not in outcome.err
+    assert "no known image format, expected AVIF, BMP, " in lines["empty.jpg"]
+    assert "more than 100,000,000 pixels" in lines["huge.tif"]
+    assert lines["nowhere.png"].endswith("cannot be read as a picture: No such file or directory.")
+    assert outcome.err == ""
+
+
+def test_folders_and_patterns_stand_for_their_pictures(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("._a.png", ".cache/d.png", "notes.txt", "E.JPG", "more/f.jfif", "more/g[1].webp"):
+        (scans / name).parent.mkdir(exist_ok=True)
+        (scans / name).touch()
+    monkeypatch.chdir(scans.parent)
+    of_more = ["scans/more/c.png", "scans/more/f.jfif", "scans/more/g[1].webp"]
+    everything = ["scans/E.JPG", "scans/a.png", "scans/b.png", *of_more]
+    for word, expected in {
+        "scans": everything,
+        "scans/": everything,
+        "scans/m*": of_more,
+        "scans/*.png": ["scans/._a.png", "scans/a.png", "scans/b.png"],
+        "**/c.png": ["scans/more/c.png"],
+        "scans/../scans/?.png": ["scans/../scans/a.png", "scans/../scans/b.png"],
+        "scans/more/g[1].webp": ["scans/more/g[1].webp"],
+        "scans/notes.txt": ["scans/notes.txt"],
+        f"{scans}/b*": [f"{scans}/b.png"],
+    }.items():
+        assert list(find_pictures([word])) == expected, word
+
+
+def test_a_word_that_stands_for_no_file_has_its_line_too(run_predict: Command, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    words = ("empty", "**wrong", "x" * 5000, "no/*/such.png", "[")
+    assert list(find_pictures(words)) == list(words)
+    outcome = run_predict(*words, "--format=json")
+    assert (outcome.code, outcome.err) == (1, "")
+    rows = json.loads(outcome.out)
+    assert [row["file"] for row in rows] == list(words)
+    assert all(row["digit"] is None and row["problem"].startswith("cannot be read as a picture: ") for row in rows)
+    assert rows[0]["problem"].endswith("it is a folder, not a picture's file.")
+
+
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_a_line_is_a_line_whatever_a_file_is_called(form: str, scans: Path) -> None:
+    """Ends of lines, controls of a terminal, and bytes that are no UTF-8."""
+    names = [b"one\nline\x1b[2J.png", b"caf\xe9.png", "f\u00fcnf \u4e94.png".encode()]
+    for name in names:
+        shutil.copy(scans / "b.png", scans / os.fsdecode(name))
+    command = [sys.executable, "-m", "digitrec.predict", "scans", f"--format={form}", "--explain=seen"]
+    done = subprocess.run(
+        command, cwd=scans.parent, capture_output=True, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"}
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    said = done.stdout.decode()
+    if form == "table":
+        assert len(said.splitlines()) == 6
+        assert "5  scans/one\\nline\\x1b[2J.png  " in said
+        assert "5  scans/caf\\udce9.png  " in said
+        assert "5  scans/f\u00fcnf \u4e94.png  " in said
+    elif form == "json":
+        assert {os.fsencode(row["file"]) for row in json.loads(said)} >= {b"scans/" + name for name in names}
+    else:
+        assert "scans/one\nline\x1b[2J.png" in [row["file"] for row in csv.DictReader(io.StringIO(said, newline=""))]
+    assert len(list((scans.parent / "seen").iterdir())) == 6
 
 
 def test_a_picture_from_standard_input(scans: Path) -> None:
@@ -70,10 +132,66 @@ def test_a_picture_from_standard_input(scans: Path) -> None:
     assert done.stdout.startswith(b"3  -  ")
 
 
-def test_what_the_network_saw_is_written_on_demand(run_predict: Command, scans: Path, tmp_path: Path) -> None:
-    assert run_predict("scans/a.png", "--explain", "seen").code == 0
-    (seen,) = (tmp_path / "seen").iterdir()
-    assert (seen.name, Image.open(seen).size) == ("a.png_3.png", (280, 280))
+def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (90, 60), "white").save(scans / "empty.png")
+    (scans / "broken.png").touch()
+    (scans / "more" / "a.png").write_bytes(file(7, "mouse", 7))
+    assert run_predict("scans", "--explain", "new/seen").code == 1
+    seen = sorted((tmp_path / "new" / "seen").iterdir())
+    assert [path.name for path in seen] == ["a.png (2).png", "a.png.png", "b.png.png", "c.png.png", "empty.png.png"]
+    assert {Image.open(path).size for path in seen} == {(920, 378)}
+
+
+def test_a_folder_that_cannot_be_made_is_said_before_the_work(run_predict: Command, scans: Path) -> None:
+    outcome = run_predict("scans", "--explain", "scans/a.png/seen")
+    assert outcome == (1, "", "error: scans/a.png/seen: Not a directory; expected a folder that can be written\n")
+
+
+def test_a_wrong_word_is_a_wrong_usage(run_predict: Command, scans: Path) -> None:
+    for words in (("scans", "--format=xml"), (), ("scans", "--chekpoint=x")):
+        outcome = run_predict(*words)
+        assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+        assert outcome.err.startswith("error: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rows_too", [False, True])
+def test_a_bar_is_shown_on_a_terminal_and_rows_stay_whole(rows_too: bool, tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(file(3, "tiny", 1))
+    command = [sys.executable, "-m", "digitrec.predict", *["a.png"] * 150]
+    ours, theirs = pty.openpty()
+    to = theirs if rows_too else subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=to, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        printed = "" if process.stdout is None else process.stdout.read().decode()
+        told = b"".join(iter(partial(_what_a_terminal_gets, ours), b"")).decode()
+    os.close(ours)
+    assert process.returncode == 0
+    assert "Reading" in told
+    assert "100%" in told
+    lines = (
+        re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", told).replace("\r", "\n").splitlines()
+        if rows_too
+        else printed.splitlines()
+    )
+    assert sum(line.startswith("3  a.png  ") and line.endswith("%") for line in lines) == 150
+
+
+def _what_a_terminal_gets(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # nobody writes any more
+        return b""
+
+
+@pytest.mark.slow
+def test_a_reader_who_has_seen_enough_ends_it_quietly(scans: Path) -> None:
+    names = " ".join(["scans"] * 50)
+    command = f"set -o pipefail; {sys.executable} -m digitrec.predict {names} | head -1"
+    done = subprocess.run(["bash", "-c", command], cwd=scans.parent, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.count("\n"), done.stderr) == (141, 1, "")
 
 
 @pytest.fixture
@@ -114,7 +232,7 @@ def test_of_many_too_a_bad_file_is_reported_and_the_rest_goes_on(run_predict: Co
 def test_boxes_are_drawn_on_demand(run_predict: Command, postcode: Page, tmp_path: Path) -> None:
     assert run_predict("page.png", "--many", "--explain", "seen").code == 0
     (seen,) = (tmp_path / "seen").iterdir()
-    assert seen.name == "page.png_boxes.png"
+    assert seen.name == "page.png.png"
     assert Image.open(seen).size == postcode.picture.size
 
 

@@ -10,7 +10,8 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitrec.errors import DigitrecError, UsageError
+from digitrec.errors import DigitrecError
+from digitrec.terminal import Parser, end_with
 
 if TYPE_CHECKING:  # what is imported with the extra, or takes seconds, is imported once the port is ours
     from digitrec.app.limits import Addresses
@@ -27,10 +28,10 @@ def main() -> None:
     """Entry point of the command line.
 
     Raises:
-        SystemExit: 1 failed, 2 wrong usage, 130 interrupted.
+        SystemExit: 1 failed, 2 wrong usage, 130 interrupted, which is how it usually ends.
     """
-    parser = argparse.ArgumentParser(prog="python -m digitrec.app", description=__doc__)
-    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
+    parser = Parser(prog="python -m digitrec.app", description=__doc__)
+    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument(
         "--host", default=LOOPBACK, help="address to listen at (default: %(default)s, this machine only)"
@@ -38,13 +39,8 @@ def main() -> None:
     parser.add_argument("--save", type=Path, default=SAMPLES, metavar="FOLDER",
                         help="where corrections go when Save is pressed (default: %(default)s)")  # fmt: skip
     parser.add_argument("--no-browser", action="store_true", help="don't open the page")
-    try:
-        _serve(parser.parse_args())
-    except DigitrecError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(2 if isinstance(error, UsageError) else 1)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    arguments = parser.parse_args()
+    end_with(lambda: _serve(arguments))
 
 
 def _port(text: str) -> int:

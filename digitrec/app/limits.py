@@ -71,9 +71,9 @@ class Addresses:
         if not found or int(found["port"] or 80) != self.port:
             return False
         name = found["name"]
-        if name in LOCAL:
+        if name in LOCAL or name.strip("[]") == self.bound.lower():
             return True
-        return self.beyond_this_machine and (name == self.bound.lower() or _is_number(name.strip("[]")))
+        return self.beyond_this_machine and _is_number(name.strip("[]"))
 
     @property
     def beyond_this_machine(self) -> bool:

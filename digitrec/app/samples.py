@@ -46,8 +46,11 @@ class Samples:
         beside = file.with_name(f".{file.name}.{os.getpid()}")  # hidden ones are no samples
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
-            beside.replace(file)
+            try:
+                beside.write_bytes(content)
+                beside.replace(file)
+            finally:
+                beside.unlink(missing_ok=True)
         except OSError as error:
             raise DataError(f"{file.parent}: {error.strerror}; give another folder with --save") from error
         return file

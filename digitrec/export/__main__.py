@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitrec.errors import DigitrecError, UsageError
+from digitrec.errors import UsageError
+from digitrec.terminal import Parser, end_with
 from digitrec.wording import shown
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
@@ -21,10 +21,12 @@ INPUTS = ("uint8", "float")
 
 
 def main() -> None:
-    """Entry point of the command line."""
-    parser = argparse.ArgumentParser(
-        prog="python -m digitrec.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """Entry point of the command line.
+
+    Raises:
+        SystemExit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    parser = Parser(prog="python -m digitrec.export", description=__doc__)
     parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
     parser.add_argument(
         "--format", required=True, choices=FORMATS, help="a .onnx file, a torch.export program (.pt2), a folder to host"
@@ -34,15 +36,7 @@ def main() -> None:
     )
     parser.add_argument("-o", "--output", required=True, type=Path, metavar="PATH", help="file or folder to write")
     arguments = parser.parse_args()
-    try:
-        _export(arguments)
-    except UsageError as error:
-        parser.exit(2, f"error: {error}\n")
-    except DigitrecError as error:
-        parser.exit(1, f"error: {error}\n")
-    except KeyboardInterrupt:
-        parser.exit(130)
-    sys.exit(0)
+    end_with(lambda: _export(arguments))
 
 
 def _export(arguments: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from digitrec import __version__
 from digitrec.errors import UsageError
 from digitrec.export.check import Reader
-from digitrec.export.trained import CHANNELS, SIDE, Probabilities, Trained
+from digitrec.export.trained import Probabilities, Trained, example
 from digitrec.inference.onnx_network import HINT, OnnxNetwork
 
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
@@ -32,10 +32,9 @@ def write(trained: Trained, file: Path, input_type: str) -> None:
         raise UsageError(f"--format onnx {HINT}")
     import onnx
 
-    example = torch.zeros(2, CHANNELS, SIDE, SIDE, dtype=torch.uint8 if input_type == "uint8" else torch.float32)
     program = torch.onnx.export(
         Probabilities(trained.classifier).eval(),
-        (example,),
+        (example(input_type),),
         input_names=["images"],
         output_names=["probabilities"],
         dynamic_shapes=({0: torch.export.Dim("N")},),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from digitrec.export.check import Reader
-from digitrec.export.trained import CHANNELS, SIDE, Probabilities, Trained
+from digitrec.export.trained import Probabilities, Trained, example
 
 
 def write(trained: Trained, file: Path, input_type: str) -> None:
@@ -18,9 +18,8 @@ def write(trained: Trained, file: Path, input_type: str) -> None:
         file: to be written.
         input_type: "uint8" for images in 0..255, "float" for float32 in [0, 1].
     """
-    example = torch.zeros(2, CHANNELS, SIDE, SIDE, dtype=torch.uint8 if input_type == "uint8" else torch.float32)
     module = Probabilities(trained.classifier).eval()
-    program = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("N")},))
+    program = torch.export.export(module, (example(input_type),), dynamic_shapes=({0: torch.export.Dim("N")},))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "No complete tensor found")  # of weights elsewhere than on the CPU
         torch.export.save(program, file, extra_files=dict(trained.metadata))

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
-from digitrec.errors import UsageError
-from digitrec.models.checkpoint import find_checkpoint, load_classifier, read_content
+from digitrec.inference.networks import load_reader
+from digitrec.models.checkpoint import find_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import description
-
-CHANNELS, SIDE = 1, 28
+from digitrec.pictures.framing import SIDE
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ class Trained:
         return None if name is None else (str(name), data.get("root"))
 
 
+def example(input_type: str) -> Tensor:
+    """Two black images (2, 1, 28, 28) of the type that an exported network takes: "uint8", or "float" for float32."""
+    return torch.zeros(2, 1, SIDE, SIDE, dtype=torch.uint8 if input_type == "uint8" else torch.float32)
+
+
 class Probabilities(nn.Module):
     """A classifier with its softmax: images (N, 1, 28, 28), uint8 or float in [0, 1] -> probabilities (N, C)."""
 
@@ -62,9 +67,6 @@ def open_trained(path: str | Path) -> Trained:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels.
     """
-    classifier = load_classifier(path)
-    channels, size = (classifier.hparams[name] for name in ("in_channels", "image_size"))
-    if (channels, size) != (CHANNELS, SIDE):
-        raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")
+    classifier = load_reader(path)
     content = read_content(find_checkpoint(path))
     return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)

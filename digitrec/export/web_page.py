@@ -10,6 +10,7 @@ from pathlib import Path
 from digitrec.errors import DigitrecError
 from digitrec.export import web_network
 from digitrec.export.check import Agreement, write_checked
+from digitrec.export.one_script import one_script
 from digitrec.export.trained import Trained
 
 PAGE = Path(__file__).parent.parent / "app" / "page"  # its reader.js asks the app's server
@@ -18,6 +19,7 @@ HEAD = '<link rel="manifest" href="page.webmanifest">\n<script src="from-file.js
 NETWORK = "network.bin"
 WORKER = "service-worker.js"
 KEPT = "kept.js"  # which files the service worker keeps, and the name of this set of them
+ONE = "all-in-one.js"  # for a page that is opened straight from a file
 
 
 def write(trained: Trained, folder: Path) -> Agreement:
@@ -32,6 +34,7 @@ def write(trained: Trained, folder: Path) -> Agreement:
         files = [NETWORK, *_copy(PAGE, folder), *_copy(READER, folder)]
         index = folder / "index.html"
         index.write_text(index.read_text("utf-8").replace("</head>", HEAD), encoding="utf-8")
+        (folder / ONE).write_text(one_script(folder, "main.js", folder / NETWORK), encoding="utf-8")
         kept = json.dumps(_kept(folder, sorted({*files} - {WORKER})))
         (folder / KEPT).write_text(f"self.KEPT = {kept};\n", encoding="utf-8")
     except OSError as error:

@@ -7,9 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.errors import UsageError
+from digitrec.pictures.framing import SIDE
 
 if TYPE_CHECKING:  # torch is imported only where the network needs it
     from digitrec.inference.features import FeatureMaps
+    from digitrec.models.classifier import DigitClassifier
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -55,18 +57,29 @@ def open_network(path: str | Path) -> Network:
     return OnnxNetwork(path)
 
 
+def load_reader(path: str | Path) -> "DigitClassifier":
+    """A classifier of images like MNIST's, as `load_classifier` restores it.
+
+    Raises:
+        CheckpointError: it can't be read.
+        UsageError: it takes other images than grey ones of 28x28 pixels.
+    """
+    from digitrec.models.checkpoint import load_classifier
+
+    classifier = load_classifier(path)
+    channels, size = (classifier.hparams.get(name) for name in ("in_channels", "image_size"))
+    if (channels, size) != (1, SIDE):
+        raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")
+    return classifier
+
+
 class TorchNetwork:
     """A classifier of ours."""
 
     def __init__(self, path: str | Path) -> None:
-        from digitrec.models.checkpoint import load_classifier
-
-        self._model = load_classifier(path)
+        self._model = load_reader(path)
         self.class_names = self._model.class_names
         self.threshold = self._model.threshold
-        channels, size = (self._model.hparams.get(name) for name in ("in_channels", "image_size"))
-        if (channels, size) != (1, 28):
-            raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""

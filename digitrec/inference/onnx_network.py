@@ -12,9 +12,10 @@ import numpy as np
 
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.inference.networks import BATCH, Images, Probabilities
+from digitrec.pictures.framing import SIDE
 from digitrec.wording import first_line
 
-SHAPE = [1, 28, 28]  # of an image
+SHAPE = [1, SIDE, SIDE]  # of an image
 INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 LARGEST = 500_000_000  # bytes of a file
 MOST_THREADS = 4  # small images don't get faster by more
@@ -132,8 +133,8 @@ def _description(session: Any) -> tuple[tuple[str, ...], float | None]:
         raise ValueError("it does not say what its classes are")
     about = json.loads(metadata["digitrec"])
     names, threshold = about["class_names"], about.get("threshold")
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("its classes have no names")
+    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise ValueError("its classes have no names, expected two or more")
     if not (threshold is None or (isinstance(threshold, float) and 0 <= threshold <= 1)):
         raise ValueError(f"its threshold is {threshold!r}, expected a number from 0 to 1")
     return tuple(names), threshold

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from digitrec.errors import DataError
 from digitrec.inference.doubt import objection
+from digitrec.inference.evidence import evidence
 from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
 from digitrec.inference.page import Page, page_of
 from digitrec.pictures.digit import as_mnist, find_digit
@@ -22,7 +23,7 @@ if TYPE_CHECKING:  # torch is imported only where the network needs it
 
 Ink = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent.parent / "weights" / "handwriting.safetensors"
-CHUNK = 64  # pictures that are read together
+CHUNK = 8  # pictures that are read together: more save nothing, and the first would wait for them
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,12 @@ class Recognizer:
         network = self._network
         return network.feature_maps(as_mnist(ink)) if isinstance(network, OpenNetwork) else []
 
+    def evidence(self, reading: Reading) -> NDArray[np.float32]:
+        """Which of the ink that was seen speaks for the most probable class, above 0, or the second: (28, 28)."""
+        assert reading.image is not None, "only a picture that can't be read has none"
+        best, second = (self.class_names.index(label) for label in list(reading.probabilities)[:2])
+        return evidence(self._network, reading.image, best, second)
+
     def read_page(self, picture: Picture) -> Page:
         """Read a picture of any number of digits: a postcode, a column of numbers, a form.
 
@@ -130,7 +137,7 @@ def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
 def _short(error: DataError, picture: Picture) -> str:
     """What is wrong with a picture, without its name."""
     name = str(picture) if isinstance(picture, str | Path) else "picture"
-    return str(error).partition("\n")[0].removeprefix(f"{name} ")
+    return str(error).removeprefix(f"{name} ").partition("\n")[0]
 
 
 def _reading(network: Network, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:

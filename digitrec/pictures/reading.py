@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from digitrec.errors import DataError
+from digitrec.wording import first_line
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
 LONGEST = 800  # pixels of the longer side that are looked at
@@ -76,8 +77,21 @@ def named(name: str) -> Iterator[None]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is tighter
             yield
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
-        reason = "no known image format" if isinstance(error, UnidentifiedImageError) else error
-        raise DataError(f"{name} cannot be read as a picture: {reason}.\nNext: repair or remove it.") from error
+        raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.\nNext: repair or remove it.") from error
+
+
+def _reason(error: Exception) -> str:
+    """What Pillow or the system found wrong, in one line and without the picture's name."""
+    match error:
+        case UnidentifiedImageError():
+            return f"no known image format, expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+        case IsADirectoryError():
+            return "it is a folder, not a picture's file"
+        case Image.DecompressionBombError():
+            return f"more than {PIXELS:,} pixels (decompression bomb?)"
+        case OSError(strerror=str(said)):
+            return said
+    return first_line(error) or type(error).__name__
 
 
 def _from_array(array: NDArray[Any]) -> Image.Image:
@@ -96,7 +110,7 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
 def _check_size(opened: Image.Image) -> None:
     width, height = opened.size
     if width * height > PIXELS:
-        raise ValueError(f"{width:,} x {height:,} pixels, expected at most {PIXELS:,} in all (decompression bomb?)")
+        raise Image.DecompressionBombError
     if not width * height:
         raise ValueError("it has no pixels")
 

@@ -113,11 +113,11 @@ class Visitor:
 
 
 @contextmanager
-def visit(browser: Browser, url: str, **options: Any) -> Iterator[Visitor]:
-    """Open the page; afterwards nothing but its server was asked, and no rule was broken."""
+def visit(browser: Browser, url: str, page: str = "", **options: Any) -> Iterator[Visitor]:
+    """Open the page below an address; afterwards nothing from elsewhere was asked for, and no rule was broken."""
     context = browser.new_context(**options)
     try:
-        visitor = Visitor(context, url)
+        visitor = Visitor(context, url + page)
         yield visitor
         assert all(asked.startswith((url, "blob:")) for asked in visitor.asked), visitor.asked
         assert visitor.page.evaluate("violations") == []

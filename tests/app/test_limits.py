@@ -1,4 +1,5 @@
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -6,7 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from digitrec.app import limits
-from digitrec.app.limits import OTHERS, RATES, Addresses, Rates, read_body
+from digitrec.app.limits import HEADERS, OTHERS, RATES, Addresses, Rates, read_body
+from digitrec.app.server import PAGE
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"])
@@ -34,6 +36,21 @@ def test_other_names_are_not(host: str) -> None:
     assert not Addresses(8000).include(host)
 
 
+def test_the_address_that_it_listens_at_is_known() -> None:
+    assert Addresses(8000, "127.0.0.2").include("127.0.0.2:8000")
+    assert Addresses(8000, "::1").include("[::1]:8000")
+    assert Addresses(8000, "Desk.example").include("desk.example:8000")
+    assert not Addresses(8000, "127.0.0.2").include("127.0.0.3:8000")
+
+
+def test_the_page_says_itself_what_the_server_says_of_it() -> None:
+    """Where a static host serves it, its own words are all that there is; these can't be said in a page."""
+    (policy,) = re.findall(
+        r'http-equiv="Content-Security-Policy" content="([^"]+)"', (PAGE / "index.html").read_text("utf-8")
+    )
+    assert f"{policy}; frame-ancestors 'none'" == HEADERS["Content-Security-Policy"]
+
+
 def test_port_80_goes_without_saying() -> None:
     assert Addresses(80).include("localhost")
 
@@ -43,7 +60,6 @@ def test_beyond_this_machine_numbers_are_taken_and_names_are_not() -> None:
     assert everywhere.include("192.168.0.7:8000")
     assert everywhere.include("[fe80::1]:8000")
     assert not everywhere.include("evil.example:8000")
-    assert Addresses(8000, "desk.example").include("desk.example:8000")
     assert [Addresses(1, bound).beyond_this_machine for bound in ("127.0.0.1", "::1", "localhost", "::")] == [
         False, False, False, True
     ]  # fmt: skip

@@ -200,6 +200,7 @@ def test_a_file_that_is_no_picture_is_said(browser: "Browser", served: Served, c
         expect(visitor.page.get_by_role("alert")).to_contain_text("cannot be read")
         visitor.draw(strokes_of(3, 1))
         visitor.hears("3, ")
+        expect(visitor.page.get_by_role("alert")).to_be_hidden()
 
 
 def test_a_file_that_is_too_large_is_not_even_sent(visitor: Visitor, tmp_path: Path) -> None:
@@ -250,6 +251,13 @@ def test_the_keyboard_is_enough(visitor: Visitor, served: Served) -> None:
     keys.press("Enter")
     expect(visitor.page.locator("#kept")).to_contain_text("Saved as samples/6/")
     assert [sample[0] for sample in samples_of(served) - before] == ["6"]
+    for name in ("Undo", "Clear"):
+        visitor.page.get_by_role("button", name=name).focus()
+        keys.press("Enter")
+        expect(visitor.page.locator("#sure")).to_have_text("Nothing drawn yet")
+        expect(visitor.page.locator("#sheet")).to_be_focused()
+        keys.press("Space")
+        expect(visitor.page.locator("#undo")).to_be_enabled()
     keys.press("Delete")
     expect(visitor.page.locator("#sure")).to_have_text("Nothing drawn yet")
     for _ in range(20):

@@ -59,6 +59,16 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         Samples(tmp_path / "file", DIGITS).save(plain(1), "1")
 
 
+def test_what_could_not_be_written_whole_is_taken_away(tmp_path: Path) -> None:
+    samples = Samples(tmp_path, DIGITS)
+    file = samples.save(plain(1), "1")
+    file.unlink()
+    (file / "in the way").mkdir(parents=True)
+    with pytest.raises(DataError, match="Is a directory"):
+        samples.save(plain(1), "1")
+    assert [path.name for path in file.parent.iterdir()] == [file.name]
+
+
 def test_the_weights_in_the_box_go_on_with_samples(run_train: Command, tmp_path: Path) -> None:
     """The command that README gives, shortened."""
     samples = Samples(tmp_path / "outputs" / "samples", DIGITS)

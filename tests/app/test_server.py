@@ -11,16 +11,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from digitrec.app.__main__ import main
 from digitrec.app.server import INK_SIDE, PAGE, PICTURE_BYTES
+from digitrec.export import onnx_graph
+from digitrec.export.trained import open_trained
 from digitrec.inference.recognizer import Recognizer
 from digitrec.models.mlp import MLP
 from tests.app.drawn import Bytes, ink_of
 from tests.app.serving import BODY, Answer, Served, serve, size_of
 from tests.command import Outcome
+from tests.export.networks import saved
 from tests.handwriting.situations import file
 
 ZERO = np.zeros((40, 30), np.uint8)
@@ -88,13 +90,14 @@ def test_the_inside_of_the_network_is_shown(served: Served) -> None:
 
 
 @pytest.mark.slow
-def test_another_network_by_its_checkpoint(tmp_path: Path) -> None:
-    saved: dict[str, object] = {"state_dict": (model := MLP()).state_dict()}
-    model.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "mlp.ckpt")
-    with serve(tmp_path, "--checkpoint", "mlp.ckpt") as server:
+@pytest.mark.parametrize("name", ["mlp.ckpt", "mlp.onnx"])
+def test_another_network_by_its_checkpoint(name: str, tmp_path: Path) -> None:
+    checkpoint = saved(MLP(), tmp_path / "mlp.ckpt")
+    if name != checkpoint.name:
+        onnx_graph.write(open_trained(checkpoint), tmp_path / name, "uint8")
+    with serve(tmp_path, "--checkpoint", name) as server:
         about = server.ask("/api/about").json
-        assert (about["name"], about["can"]["peek"]) == ("mlp.ckpt", False)
+        assert (about["name"], about["can"]["peek"]) == (name, False)
         assert server.read(ink_of(1)).status == 200
 
 
@@ -261,7 +264,7 @@ def test_ink_of_another_size_than_said_is_refused(served: Served, length: int) -
         (b"GIF89a", "cannot be read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no known image format"),
         (file(3, "mouse", 1)[:300], "cannot be read"),
-        (png(20_000, 20_000), "400000000 pixels"),
+        (png(20_000, 20_000), "more than 100,000,000 pixels"),
     ],
 )
 def test_a_picture_that_is_none_is_said_in_a_line(served: Served, content: bytes, words: str) -> None:

@@ -30,8 +30,9 @@ from tests.export.networks import NETWORKS, made, saved
 from tests.handwriting.digits import Digit
 
 Ink = NDArray[np.uint8]
+IMPORTED, IN_ONE = 'await import("./reader.js")', 'modules["reader.js"]'
 READ = """async (inks) => {
-  const { open, read } = await import("./reader.js");
+  const { open, read } = READER;
   const about = await open();
   const readings = [];
   for (const { width, height, data } of inks) {
@@ -69,13 +70,13 @@ class Read:
         return np.array([reading["image"] for reading in self.readings]).reshape(-1, 28, 28)
 
 
-def read(page: Page, inks: list[Ink]) -> Read:
+def read(page: Page, inks: list[Ink], reader: str = IMPORTED) -> Read:
     """Have a page's reader read ink."""
     sent = [
         {"width": ink.shape[1], "height": ink.shape[0], "data": base64.b64encode(ink.tobytes()).decode()}
         for ink in inks
     ]
-    return Read(**page.evaluate(READ, sent))
+    return Read(**page.evaluate(READ.replace("READER", reader), sent))
 
 
 def shares(ink: Ink) -> NDArray[np.float32]:
@@ -238,10 +239,23 @@ def test_a_network_that_is_none_is_named(browser: Browser, folder: Path, tmp_pat
         page.close()
 
 
-def test_a_page_opened_as_a_file_says_what_to_do(browser: Browser, folder: Path) -> None:
+def test_a_page_opened_straight_from_its_folder_reads_too(browser: Browser, folder: Path) -> None:
+    inks = [*ODD.values(), *drawn(20)]
+    with visit(browser, f"{folder.as_uri()}/", "index.html") as visitor:
+        for label in range(10):
+            visitor.draw(strokes_of(label, 1))
+            expect(visitor.page.locator("#digit")).to_have_text(str(label))
+            visitor.clear()
+        found = read(visitor.page, inks, IN_ONE)
+    images = np.stack([as_mnist(shares(ink)) for ink in inks])
+    assert found.probabilities == pytest.approx(Recognizer().probabilities(images), abs=1e-4)
+
+
+def test_a_page_whose_files_were_left_behind_says_so(browser: Browser, folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "page", ignore=shutil.ignore_patterns("all-in-one.js"))
     page = browser.new_page()
-    page.goto((folder / "index.html").as_uri())
-    expect(page.get_by_role("alert")).to_contain_text("python -m http.server")
+    page.goto((tmp_path / "page" / "index.html").as_uri())
+    expect(page.get_by_role("alert")).to_contain_text("copy the whole folder")
     page.close()
 
 
@@ -261,4 +275,4 @@ def test_other_files_in_the_folder_stay(tmp_path: Path, monkeypatch: pytest.Monk
         assert (tmp_path / "page" / "CNAME").read_text(encoding="utf-8") == "digits.example"
     kept = json.loads((tmp_path / "page" / "kept.js").read_text("utf-8").removeprefix("self.KEPT = ").rstrip(";\n"))
     present = {path.name for path in (tmp_path / "page").iterdir()}
-    assert set(kept["files"]) == (present - {"CNAME", "kept.js", "service-worker.js"}) | {"./"}
+    assert set(kept["files"]) == (present - {"CNAME", "all-in-one.js", "kept.js", "service-worker.js"}) | {"./"}

@@ -35,13 +35,17 @@ function changed() {
   drawing.paint();
   const ink = drawing.ink();
   part("invitation").hidden = ink !== null;
-  part("undo").disabled = part("clear").disabled = ink === null;
+  for (const button of [part("undo"), part("clear")]) {
+    if (ink === null && button === document.activeElement) part("sheet").focus(); // it would lose the focus
+    button.disabled = ink === null;
+  }
   live.ask(ink);
   if (ink === null) nothing(NOTHING);
 }
 
 function showReading(reading, ink) {
   if (picture.open) return;
+  trouble(null);
   answer.show(reading);
   correction.offer(ink);
   examine(ink);

@@ -9,9 +9,7 @@ let network;
 
 /** What this reader is and can do. */
 export async function open() {
-  const response = await fetch(new URL("network.bin", import.meta.url));
-  if (!response.ok) throw new Error(`network.bin cannot be loaded: ${response.status} ${response.statusText}`);
-  network = new Network(await response.arrayBuffer());
+  network = new Network(await content());
   keepForOffline();
   return {
     classes: network.classes,
@@ -38,8 +36,17 @@ export async function read(ink) {
   return { label: network.classes[best], problem: null, probabilities, image };
 }
 
+/** Of network.bin, which all-in-one.js has in it. */
+async function content() {
+  if (self.NETWORK) return Uint8Array.from(atob(self.NETWORK), (character) => character.charCodeAt(0)).buffer;
+  const response = await fetch(new URL("network.bin", import.meta.url));
+  if (!response.ok) throw new Error(`network.bin cannot be loaded: ${response.status} ${response.statusText}`);
+  return response.arrayBuffer();
+}
+
 /** Keep all files in the browser, where it allows that: over HTTPS, or from this computer itself. */
 function keepForOffline() {
+  if (location.protocol === "file:") return;
   const worker = new URL("service-worker.js", import.meta.url);
   navigator.serviceWorker?.register(worker, { updateViaCache: "none" }).catch((error) => {
     console.info(`Not kept for offline use: ${error.message}`);
