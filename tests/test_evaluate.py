@@ -102,6 +102,7 @@ def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command
     assert read_json(tmp_path / "run" / "run.json")["views"] == {"shift": 3, "degrees": 5.0}
 
 
+@pytest.mark.slow
 def test_a_training_can_end_with_the_same_report(run_train: Command, run_evaluate: Command, tmp_path: Path) -> None:
     outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=1", "report=true", "hydra.run.dir=run")
     assert outcome.code == 0, outcome.err

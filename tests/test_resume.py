@@ -196,7 +196,7 @@ def test_what_is_said_of_a_run_when_it_goes_on_stays_said(
     run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
     signal_at(signal.SIGTERM, 2)
-    assert run_train(*SETTINGS, "tags=[first]", "note=one", "hydra.run.dir=run").code == 143
+    assert run_train(*SETTINGS, "model=mlp", "tags=[first]", "note=one", "hydra.run.dir=run").code == 143
     signal_at(signal.SIGTERM, 2)
     assert run_train("resume=run", "tags=[second]").code == 143
     assert run_train("resume=run").code == 0
@@ -223,7 +223,7 @@ def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
     before = signal.signal(signal.SIGUSR2, lambda number, frame: sys.exit(-1))  # submitit's would lose the epoch
     signal_at(signal.SIGUSR2, STEPS + 2)
     try:
-        stopped = run_train(*SETTINGS, "hydra.run.dir=run")
+        stopped = run_train(*SETTINGS, "model=mlp", "hydra.run.dir=run")
     finally:
         signal.signal(signal.SIGUSR2, before)
     assert (stopped.code, "before its time limit" in stopped.err) == (140, True)
@@ -320,13 +320,13 @@ def test_a_damaged_description_is_named_and_hinders_no_other_run(
     assert refused.code in (1, 2)
     assert file in refused.err
     assert "Traceback" not in refused.err
-    assert run_train(*SETTINGS, "trainer.max_epochs=1", "resume=auto").code == 0
+    assert run_train(*SETTINGS, "model=mlp", "trainer.max_epochs=1", "resume=auto").code == 0
 
 
 def test_a_sweep_with_auto_runs_only_what_is_not_done(
     run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
-    sweep = ("-m", *SETTINGS, "seed=1,2,3", "hydra.sweep.dir=sweep", "resume=auto")
+    sweep = ("-m", *SETTINGS, "model=mlp", "seed=1,2,3", "hydra.sweep.dir=sweep", "resume=auto")
     signal_at(signal.SIGTERM, 3 * STEPS + 2)
     assert run_train(*sweep).code == 143
     first = (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns

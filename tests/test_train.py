@@ -263,7 +263,9 @@ def test_processes_of_one_job_are_refused_in_a_sweep(run_train: Command) -> None
     assert outcome.out.count("use trainer.devices=1") == 2
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_signals_have_their_exit_codes(number: int, code: int, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "digitrec.train", *QUICK, "trainer.max_epochs=1000", "hydra.run.dir=run"]
     process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
