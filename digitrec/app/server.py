@@ -121,7 +121,9 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self._slow, function, *arguments)
 
     def _read_picture(self, content: bytes) -> dict[str, Any]:
-        page = self._recognizer.read_page(content)
+        (page,) = self._recognizer.read_pages([content])
+        if not page.width:
+            raise DataError(page.problem)
         found = [digit for line in page.lines for digit in sorted((*line.digits, *line.others), key=_left)]
         return {
             "width": page.width,
