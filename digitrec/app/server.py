@@ -169,7 +169,7 @@ def _text(image: NDArray[np.uint8]) -> str:
 def _files() -> list[Route]:
     """A route for each file of the page, read once; there is no other way to a file."""
     routes = []
-    for file in sorted(PAGE.iterdir()):
+    for file in sorted(file for file in PAGE.iterdir() if file.suffix in TYPES):
         answer = _file(file.read_bytes(), TYPES[file.suffix])
         routes += [Route(f"/{path}", answer) for path in ({file.name, ""} if file.name == INDEX else {file.name})]
     return routes

@@ -211,6 +211,7 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
         (("--format=torch", "-o", "folder.pt2"), "folder.pt2: expected the name of a file"),
         (("--format=web", "--input=float", "-o", "page"), "--input float: the page draws its images itself"),
         (("--format=web", "-o", "taken"), "taken is a file, expected a folder"),
+        (("--format=web", "--checkpoint=it.onnx", "-o", "page"), "it.onnx: exported already; give the run folder"),
     ],
 )
 def test_a_wrong_command_is_named(arguments: tuple[str, ...], said: str, run_export: Command, tmp_path: Path) -> None:
