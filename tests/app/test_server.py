@@ -115,7 +115,7 @@ def test_nothing_is_kept_unless_asked_and_ctrl_c_ends_it_quietly(tmp_path: Path)
         assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")] == [saved["file"]]
         assert Path(saved["file"]).parent == Path("samples/3")
         server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=60)
+        _, errors = server.process.communicate(timeout=240)
         assert (server.process.returncode, errors) == (130, "")
 
 
@@ -394,5 +394,5 @@ def test_beyond_this_machine_there_is_a_warning(tmp_path: Path) -> None:
     with serve(tmp_path, "--host", "0.0.0.0") as server:  # noqa: S104 - what is tested
         assert server.ask("/", headers={"Host": "evil.example"}).status == 403
         server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=60)
+        _, errors = server.process.communicate(timeout=240)
         assert errors == "warning: other machines reach it too, without a password (0.0.0.0)\n"
