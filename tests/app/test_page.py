@@ -198,7 +198,7 @@ def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, se
 def test_a_file_that_is_no_picture_is_said(browser: "Browser", served: Served, content: bytes) -> None:
     with visit(browser, served.url) as visitor:
         visitor.upload(content, "image/png")
-        expect(visitor.page.get_by_role("alert")).to_contain_text("cannot be read")
+        expect(visitor.page.get_by_role("alert")).to_contain_text("Cannot be read as a picture: ")
         visitor.draw(strokes_of(3, 1))
         visitor.hears("3, ")
         expect(visitor.page.get_by_role("alert")).to_be_hidden()
