@@ -94,10 +94,12 @@ def _with_bar(rows: Iterator[Row], count: int) -> Iterator[Iterable[Row]]:
         yield rows
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import MofNCompleteColumn, Progress
 
+    columns = *Progress.get_default_columns(), MofNCompleteColumn()
+    console = Console(stderr=True)
     # What is printed meanwhile goes above the bar if it goes to the terminal too, else where it was sent.
-    with Progress(console=Console(stderr=True), transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
         yield progress.track(rows, count, description="Reading")
 
 

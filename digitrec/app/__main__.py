@@ -74,7 +74,7 @@ def _serve(arguments: argparse.Namespace) -> None:
             http="h11",
             ws="none",
             lifespan="off",
-            log_level="warning",
+            log_level="error",  # what strangers send wrong concerns nobody here
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -92,12 +92,12 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.create_server(address[:2], family=family)
         # Connections inherit it. Otherwise an answer's second part waits 40 ms for word that the first has come.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except socket.gaierror as error:
+        raise DigitrecError(f"cannot listen at {host!r}: {error.strerror}; next: another --host") from error
     except OSError as error:
-        another = "--port 0" if port == 0 else f"--port {port + 1 if port < 65535 else 0}"
-        reason = (
-            os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
-        )  # below 0: no such name
-        raise DigitrecError(f"cannot listen at {host}, port {port}: {reason}; next: try {another}") from error
+        another = port + 1 if 0 < port < 65535 else 0
+        reason = os.strerror(error.errno) if error.errno else error
+        raise DigitrecError(f"cannot listen at {host}, port {port}: {reason}; next: try --port {another}") from error
     return listening
 
 

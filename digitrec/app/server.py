@@ -121,7 +121,9 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self._slow, function, *arguments)
 
     def _read_picture(self, content: bytes) -> dict[str, Any]:
-        page = self._recognizer.read_page(content)
+        (page,) = self._recognizer.read_pages([content])
+        if not page.width:
+            raise DataError(page.problem)
         found = [digit for line in page.lines for digit in sorted((*line.digits, *line.others), key=_left)]
         return {
             "width": page.width,
@@ -167,7 +169,7 @@ def _text(image: NDArray[np.uint8]) -> str:
 def _files() -> list[Route]:
     """A route for each file of the page, read once; there is no other way to a file."""
     routes = []
-    for file in sorted(PAGE.iterdir()):
+    for file in sorted(file for file in PAGE.iterdir() if file.suffix in TYPES):
         answer = _file(file.read_bytes(), TYPES[file.suffix])
         routes += [Route(f"/{path}", answer) for path in ({file.name, ""} if file.name == INDEX else {file.name})]
     return routes

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from digitrec.inference.networks import load_reader
+from digitrec.errors import UsageError
+from digitrec.inference.networks import ONNX, load_reader
 from digitrec.models.checkpoint import find_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import description
@@ -65,8 +66,10 @@ def open_trained(path: str | Path) -> Trained:
 
     Raises:
         CheckpointError: it can't be read.
-        UsageError: it takes other images than grey ones of 28x28 pixels.
+        UsageError: it takes other images than grey ones of 28x28 pixels, or was exported already.
     """
+    if Path(path).suffix == ONNX:
+        raise UsageError(f"{path}: exported already; give the run folder or the checkpoint that it came from")
     classifier = load_reader(path)
     content = read_content(find_checkpoint(path))
     return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)

@@ -1,6 +1,7 @@
 """What the network saw on a picture of one digit, and why it says what it says, drawn for people."""
 
 import textwrap
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,13 +71,14 @@ def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.floa
         DataError: the picture can't be read.
     """
     assert reading.image is not None, "only a picture that can't be read has none"
-    best, second = (f"{printable(label):.12}" for label in list(reading.probabilities)[:2])
+    best, second = (f"{_plain(label):.12}" for label in list(reading.probabilities)[:2])
+    ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
     squares = {
         "the picture": _fitted(read_picture(picture, longest=SIDE)),
         "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
-        f"ink for {best} (orange), for {second} (blue)": _enlarged(_coloured(reading.image, evidence)),
+        ink: _enlarged(_coloured(reading.image, evidence)),
     }
-    return _sheet(textwrap.wrap(f"{printable(name)}: {_said(reading)}", LETTERS), squares)
+    return _sheet(textwrap.wrap(f"{_plain(name)}: {_said(reading)}", LETTERS), squares)
 
 
 def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
@@ -94,11 +96,17 @@ def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Im
 
 
 def _said(reading: "Reading") -> str:
-    first, *others = (f"{printable(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
+    first, *others = (f"{_plain(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
     if reading.problem is None:
         return f"{first}, then {', '.join(others)}"
     has_ink = reading.image is not None and reading.image.any()
     return f"{reading.problem}; nearest {', '.join([first, *others])}" if has_ink else reading.problem
+
+
+def _plain(name: str) -> str:
+    """A name in the letters that Pillow's own font has, which are those of ASCII; a question mark for others."""
+    letters = (char for char in unicodedata.normalize("NFKD", printable(name)) if not unicodedata.combining(char))
+    return "".join(letters).encode("ascii", "replace").decode()
 
 
 def _fitted(colours: NDArray[np.float32]) -> Image.Image:

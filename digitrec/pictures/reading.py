@@ -74,7 +74,7 @@ def named(name: str) -> Iterator[None]:
     """Turn what Pillow raises, or only warns of, into a DataError that names the picture."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own bound is tighter
+            warnings.simplefilter("ignore")  # of slight damage nobody need hear, and our own bound of size is tighter
             yield
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
         raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.\nNext: repair or remove it.") from error

@@ -1,18 +1,15 @@
 """Which run won, what differed, is the difference real: python -m digitrec.runs [list|show|best|compare|prune]."""
 
 import argparse
-import os
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import NoReturn
 
-from digitrec.errors import DigitrecError, UsageError
 from digitrec.ledger.find import DEFAULT
 from digitrec.runs import commands
 from digitrec.runs.commands import METRICS
+from digitrec.terminal import Parser, end_with
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 EPILOG = """\
 examples:
   python -m digitrec.runs list --sort test/accuracy --where "model=cnn val/accuracy>0.99"
@@ -23,33 +20,14 @@ examples:
 """
 
 
-class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
-
-    def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
-        self.exit(USAGE, f"error: {message}; see {self.prog} --help\n")
-
-
 def main() -> None:
     """Entry point of the command line.
 
     Raises:
         SystemExit: 0 done, 1 failed, 2 wrong usage.
     """
-    try:
-        arguments = _parser().parse_args(_with_command(sys.argv[1:]))
-        code = arguments.run(arguments)
-        sys.stdout.flush()
-    except DigitrecError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        code = USAGE if isinstance(error, UsageError) else FAILED
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:  # whoever reads has had enough, as `head` has
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = DONE
-    sys.exit(code)
+    arguments = _parser().parse_args(_with_command(sys.argv[1:]))
+    end_with(lambda: arguments.run(arguments))
 
 
 def _with_command(words: list[str]) -> list[str]:

@@ -9,6 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.app.drawn import Strokes
 
+expect.set_options(timeout=60_000)  # a machine may have other work to do; what comes sooner is not waited for
+
 VIOLATIONS = """
 window.violations = [];
 addEventListener("securitypolicyviolation", (event) => {

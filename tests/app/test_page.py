@@ -57,8 +57,9 @@ def test_probabilities_move_while_the_pen_is_down(visitor: Visitor) -> None:
     visitor.page.mouse.down()
     seen = []
     for place in stroke[1:]:
-        visitor.page.mouse.move(*place, steps=4)
-        visitor.page.wait_for_timeout(150)
+        with visitor.page.expect_response("**/api/read*", timeout=60_000):
+            visitor.page.mouse.move(*place, steps=4)
+        visitor.page.wait_for_timeout(50)
         seen.append(tuple(visitor.page.locator("#bars b").all_inner_texts()))
     visitor.page.mouse.up()
     visitor.hears("7, ")
@@ -197,7 +198,7 @@ def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, se
 def test_a_file_that_is_no_picture_is_said(browser: "Browser", served: Served, content: bytes) -> None:
     with visit(browser, served.url) as visitor:
         visitor.upload(content, "image/png")
-        expect(visitor.page.get_by_role("alert")).to_contain_text("cannot be read")
+        expect(visitor.page.get_by_role("alert")).to_contain_text("Cannot be read as a picture: ")
         visitor.draw(strokes_of(3, 1))
         visitor.hears("3, ")
         expect(visitor.page.get_by_role("alert")).to_be_hidden()
@@ -278,8 +279,8 @@ def test_the_inside_is_shown_when_opened_and_follows_the_drawing(visitor: Visito
     before = layers.first.evaluate("canvas => canvas.toDataURL()")
     visitor.draw([[(0.1, 0.1), (0.9, 0.1)]])
     expect(layers.first).to_have_attribute("aria-label", "Layer 1: 32 maps of 26 × 26")  # noqa: RUF001 - as it is shown
-    visitor.page.wait_for_timeout(800)
-    assert layers.first.evaluate("canvas => canvas.toDataURL()") != before
+    while layers.first.evaluate("canvas => canvas.toDataURL()") == before:  # as long as the test may last
+        visitor.page.wait_for_timeout(50)
 
 
 # When the server is away

@@ -131,7 +131,7 @@ def test_the_documented_way_without_digitrec_works(shipped: Path, tmp_path: Path
     (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     shutil.copy(shipped, tmp_path / "digits.onnx")
     command = [sys.executable, "-c", program]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout == "['1', '7']\n"
 
 
@@ -143,7 +143,7 @@ def test_torch_is_not_imported_for_it(shipped: Path, tmp_path: Path) -> None:
         "except SystemExit as stop: print(stop.code, [name for name in ('torch', 'lightning') if name in sys.modules])"
     )
     command = [sys.executable, "-c", program, "three.png", "--checkpoint", str(shipped)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=True)
     assert done.stdout.split()[:2] == ["3", "three.png"]
     assert done.stdout.endswith("0 []\n")
     assert done.stderr == ""
@@ -211,6 +211,7 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
         (("--format=torch", "-o", "folder.pt2"), "folder.pt2: expected the name of a file"),
         (("--format=web", "--input=float", "-o", "page"), "--input float: the page draws its images itself"),
         (("--format=web", "-o", "taken"), "taken is a file, expected a folder"),
+        (("--format=web", "--checkpoint=it.onnx", "-o", "page"), "it.onnx: exported already; give the run folder"),
     ],
 )
 def test_a_wrong_command_is_named(arguments: tuple[str, ...], said: str, run_export: Command, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ export class Correction {
   #labels;
   #save;
   #kept;
+  #promise = ""; // what is kept, and where
   #sample = null; // ink that is shown now
 
   /** `save(ink, label)` keeps a sample; `folder` is where. */
@@ -33,13 +34,17 @@ export class Correction {
       label.append(input, text);
       return label;
     }));
-    this.#kept.textContent = `Nothing is kept unless you press Save. Then it goes into the folder ${folder}`;
+    this.#promise = `Nothing is kept unless you press Save. Then it goes into the folder ${folder}`;
+    this.#kept.textContent = this.#promise;
     this.#update();
   }
 
   /** Offer to correct what was read of this ink; null: there is nothing to correct. */
   offer(ink) {
-    if (ink === null || this.#sample === null) this.#form.reset();
+    if (ink === null || this.#sample === null) {
+      this.#form.reset();
+      this.#kept.textContent = this.#promise;
+    }
     this.#sample = ink;
     this.#update();
   }
@@ -70,7 +75,7 @@ export class Correction {
     try {
       const { file, counts } = await save(this.#sample, this.#label);
       const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
-      this.#kept.textContent = `Saved as ${file}. So far ${total}: ${classesOf(counts)}`;
+      this.#kept.textContent = `Saved as ${file}. So far ${total} ${total === 1 ? "sample" : "samples"}: ${classesOf(counts)}`;
     } catch (error) {
       this.#kept.textContent = `Not saved: ${error.message}`;
     }
