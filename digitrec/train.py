@@ -24,7 +24,7 @@ from digitrec.rerun import judge, original_composition, warn_of_circumstances
 from digitrec.resume import earlier_composition, warn_of_changes
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 from digitrec.training.run_record import read_record, run_record, write_json
-from digitrec.wording import shown
+from digitrec.wording import first_line, shown
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
     from lightning import Trainer
@@ -94,7 +94,14 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
             raise DivergedError(
                 f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1"
             ) from error
-        except RuntimeError as error:
+        except (RuntimeError, MemoryError) as error:
+            from digitrec.models.allowance import is_out_of_memory
+
+            if is_out_of_memory(error):
+                raise DigitrecError(
+                    f"there is not enough memory: {first_line(error)}\n"
+                    "Next: a smaller data.batch_size, or a smaller network"
+                ) from error
             if not is_deserted(error):
                 raise
             raise DigitrecError(

@@ -29,6 +29,12 @@ SIGNALLED = {
     143,
 }  # by SIGHUP, SIGINT, SIGUSR2 and SIGTERM: 128 and its number, as shells have it
 BEGINNING = ("start", "command", "git_revision", "versions")
+LONGEST = 1e10  # seconds, some centuries
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on from
+    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < LONGEST),
+    "resumed": ("a list", lambda value: isinstance(value, list)),
+    "data_checksum": ("a text", lambda value: isinstance(value, str)),
+}
 PACKAGES = ("digitrec", "torch", "torchvision", "lightning", "hydra-core", "torchmetrics", "tensorboard")
 
 
@@ -49,6 +55,7 @@ def run_record(
 
     Raises:
         FolderTakenError: there is a record of another run, or this one is still going on.
+        DigitrecError: the folder can't be written, or the record there is damaged.
     """
     now: dict[str, Any] = {
         "status": "running",
@@ -69,7 +76,7 @@ def run_record(
                 )
             if not go_on:
                 prepare()
-            record = _continued(read_record(run_dir), now) if go_on else now
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now
             write_json(run_dir / "run.json", record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
@@ -141,6 +148,17 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
         raise DigitrecError(f"{run_dir / 'run.json'}: not the record of a run; start the run anew")
+    return record
+
+
+def _checked(record: dict[str, Any], run_dir: Path) -> dict[str, Any]:
+    """The record, if a run can go on from it."""
+    for name, (kind, fits) in KINDS.items():
+        if name in record and not fits(record[name]):
+            found = json.dumps(record[name])
+            raise DigitrecError(
+                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; mend it, or take it out"
+            )
     return record
 
 
