@@ -321,7 +321,10 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
     assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}
 
 
-@pytest.mark.parametrize("kills", [2, pytest.param(50, marks=[pytest.mark.campaign, pytest.mark.timeout(3600)])])
+FIFTY = [pytest.param(kills, marks=[pytest.mark.campaign, pytest.mark.timeout(3600)]) for kills in range(8, 13)]
+
+
+@pytest.mark.parametrize("kills", [2, *FIFTY])
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     kills: int, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:

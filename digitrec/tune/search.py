@@ -226,7 +226,7 @@ def _quoted(value: Value) -> str:
 
 
 def _check_room(study: Path, error: str) -> None:
-    """Raise DigitrecError if a run failed for want of room: no fault of its settings, and no other would fare better."""
+    """Raise DigitrecError if a run failed for want of room, which its settings can't help and the next would meet."""
     if os.strerror(errno.ENOSPC) in error or shutil.disk_usage(study).free < LITTLE:
         place = spelled_path(shown(study))
         raise DigitrecError(f"the disk is full: {error}\nfree some room, then: python -m digitrec.tune resume={place}")

@@ -75,10 +75,8 @@ def test_a_run_that_goes_on_keeps_its_beginning_and_lists_what_came_later(tmp_pa
 def test_a_damaged_record_is_named_and_left_as_it_is(tmp_path: Path, name: str, value: object) -> None:
     (tmp_path / "run.json").write_text(json.dumps({"status": "interrupted", name: value}))
     before = (tmp_path / "run.json").read_bytes()
-    with (
-        pytest.raises(DigitrecError, match=rf"run\.json: {name} is .{{1,40}}, expected"),
-        run_record(tmp_path, go_on=True),
-    ):
+    said = rf"run\.json: {name} is .{{1,40}}, expected"
+    with pytest.raises(DigitrecError, match=said), run_record(tmp_path, go_on=True):
         pass
     assert (tmp_path / "run.json").read_bytes() == before
 

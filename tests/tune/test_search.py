@@ -148,7 +148,7 @@ def test_a_search_stops_on_a_full_disk_and_loses_no_trial(tmp_path: Path) -> Non
         "$@" trials=$(($(ls -d study/trial-* | wc -l) + 1)) resume=study && cp study/journal.log .
     """
     command = [*MOUNTS, "sh", "-c", script, "sh", sys.executable, "-m", "digitrec.tune", *QUICK]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
     assert (done.returncode, "exit code 1" in done.stdout) == (0, True), done
     assert "error: the disk is full: " in done.stderr
     assert "python -m digitrec.tune resume=study" in done.stderr
