@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+NAMESPACE = ["unshare", "--user"]  # where root has no more rights than anybody
 MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]  # where anybody may mount file systems
 QUICK = ("data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=1")
 

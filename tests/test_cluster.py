@@ -102,7 +102,7 @@ def test_whoever_ends_a_sweep_on_this_machine_ends_its_jobs_which_save_first(
         [sys.executable, "-m", "digitrec.train", *command], cwd=tmp_path, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     ) as sweep:  # fmt: skip
-        for _ in range(900):
+        for _ in range(1200):
             if len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2:
                 break
             time.sleep(0.1)

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import MOUNTS, Command, Outcome, works
+from tests.command import MOUNTS, NAMESPACE, Command, Outcome, works
 
 SETTINGS = ("data=digits", "model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1")
-NAMESPACE = ["unshare", "--user"]  # where root has no more rights than anybody
 
 
 def within(namespace: list[str], folder: Path, *arguments: str) -> Outcome:
