@@ -1,5 +1,6 @@
 """How every Hydra entry point starts and ends: errors in a line or two, exit codes, the sweep's table."""
 
+import errno
 import logging
 import os
 import re
@@ -54,6 +55,7 @@ EXTRAS = {
 }  # which of ours brings an option of Hydra's
 WITH_NOTE = {"train", "tune"}
 SEARCH_PATH = "hydra.searchpath"
+OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}  # not our doing
 DONE, FAILED, USAGE = 0, 1, 2
 HUNG_UP, INTERRUPTED, WARNED, TERMINATED = 129, 130, 140, 143
 SIGNALS = {
@@ -243,6 +245,8 @@ def _print_error(error: BaseException, config_name: str) -> None:
             text = first_line(error)
         case DigitrecError():
             text = str(error)
+        case OSError() if error.errno in OUTSIDE:
+            text = ": ".join(str(word) for word in (error.filename, error.strerror) if word)
         case _:
             traceback.print_exception(error)
             return

@@ -381,7 +381,7 @@ def is_alive(process: int) -> bool:
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("killed", ["first", "second"])
 def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
@@ -402,7 +402,7 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("gathered", [1, 2])
 def test_two_processes_go_on_as_one_would(gathered: int, spawn_train: Command, tmp_path: Path) -> None:
     settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20", f"trainer.accumulate_grad_batches={gathered}")

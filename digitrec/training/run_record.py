@@ -177,11 +177,15 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     }
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
-    with temporary.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
+    try:
+        with temporary.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def git_revision() -> str | None:
