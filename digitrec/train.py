@@ -62,7 +62,7 @@ def train(
         # Not by Lightning's ckpt_path: after a fit, its weight averaging would put the weights before averaging back.
         load_weights(model, checkpoint)
     tested = trainer.test(model, datamodule, verbose=False)
-    return metrics | {name: float(value) for name, value in tested[0].items()}
+    return metrics | {name: float(value) for result in tested for name, value in result.items()}
 
 
 def main() -> None:
