@@ -18,6 +18,7 @@ from digitrec.config import CONF_DIR, check_data
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import CheckpointError, UsageError
+from digitrec.models.allowance import Allowance, memory
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
@@ -28,6 +29,7 @@ from digitrec.training.overhead import NoProfiler, forget_absent_gpu
 from digitrec.wording import first_line
 
 Settings = Mapping[str, Any]
+COPIES = 4  # of the weights in training: themselves, gradients, and two averages of Adam's
 SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
 
 
@@ -77,7 +79,9 @@ def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool 
         fresh: it starts from the weights that `init_from` names; otherwise a checkpoint will bring its own.
     """
     images = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
-    model: DigitClassifier = _build("model", settings["model"], **images)
+    on_cpu = find_device("trainer.accelerator", str(settings["trainer"].get("accelerator"))).type == "cpu"
+    with Allowance(memory() // (COPIES if on_cpu else 1)):
+        model: DigitClassifier = _build("model", settings["model"], **images)
     if not isinstance(model, DigitClassifier):
         raise UsageError(f"model._target_: {settings['model']['_target_']} is no DigitClassifier")
     if fresh and settings.get("init_from") is not None:

@@ -3,7 +3,11 @@
 Hydra's launcher for it would end with the first job that is killed, and leave the others to themselves.
 """
 
+import os
+import signal
 import sys
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import submitit
@@ -12,7 +16,10 @@ from submitit.core.utils import UncompletedJobError
 
 from digitrec.sweep import Untold
 
-ENDS = {"slurm": "scancel"}  # how a person ends jobs that go on by themselves
+ENDS = {"slurm": "scancel"}  # how a person ends jobs that go on by themselves; where there is none, the sweep does
+SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}  # of a terminal
+AGAIN = 10.0  # seconds until a job is told once more to end
+LOOK = 0.1  # seconds between two looks whether it has
 
 
 class PatientExecutor(submitit.AutoExecutor):
@@ -20,17 +27,21 @@ class PatientExecutor(submitit.AutoExecutor):
 
     def map_array(self, *arguments: Any) -> list[Any]:
         """Submit one job for each of the arguments; says where their output goes."""
-        jobs = super().map_array(*arguments)
-        numbers = [str(job.job_id) for job in jobs]
+        # What begins here keeps these out for good: a job of this machine shall hear of the end once, from the sweep.
+        earlier = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            jobs = super().map_array(*arguments)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
         print(f"{len(jobs)} jobs go to {self.cluster}; what they print: {self.folder.parent}/*/*.out", file=sys.stderr)  # noqa: T201
-        return [_Awaited(job, self.cluster, numbers) for job in jobs]
+        return [_Awaited(job, self.cluster, jobs) for job in jobs]
 
 
 class _Awaited:
-    def __init__(self, job: Any, cluster: str, numbers: list[str]) -> None:
+    def __init__(self, job: Any, cluster: str, jobs: Sequence[Any]) -> None:
         self.job = job
         self.cluster = cluster
-        self.numbers = numbers
+        self.jobs = jobs
 
     def results(self) -> list[JobReturn]:
         """What Hydra wants to know of a job that has ended, however it has."""
@@ -41,12 +52,25 @@ class _Awaited:
             Untold.messages.append(f"job {self.job.job_id} was lost ({state}); see {self.job.paths.stderr}")
         except (KeyboardInterrupt, SystemExit):
             if self.cluster in ENDS:
-                numbers = " ".join(dict.fromkeys(number.partition("_")[0] for number in self.numbers))
+                numbers = " ".join(dict.fromkeys(str(job.job_id).partition("_")[0] for job in self.jobs))
                 print(f"the jobs go on by themselves; to end them: {ENDS[self.cluster]} {numbers}", file=sys.stderr)  # noqa: T201
+            else:
+                _end(self.jobs)
             raise
         else:
             return found
         return [JobReturn(_return_value=None, status=JobStatus.COMPLETED)]
+
+
+def _end(jobs: Sequence[Any]) -> None:
+    """Have jobs of this machine save and end; their numbers are those of processes that pass a signal on."""
+    told = -AGAIN
+    while going_on := [job for job in jobs if not job.done()]:
+        if time.monotonic() - told >= AGAIN:  # submitit has a job hear nothing before its training begins
+            told = time.monotonic()
+            for job in going_on:
+                os.kill(int(job.job_id), signal.SIGTERM)
+        time.sleep(LOOK)
 
 
 def outlive_lost_jobs() -> None:

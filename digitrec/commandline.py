@@ -38,6 +38,11 @@ def value(words: Sequence[str], name: str) -> str | None:
     return None if found == "null" else found
 
 
+def is_sweep(words: Sequence[str]) -> bool:
+    """Whether Hydra is asked for several jobs."""
+    return bool(SWEEP & set(words)) or value(words, "hydra.mode") == "MULTIRUN"
+
+
 def as_path(text: str) -> Path:
     """The path that a value means, with quotes around it or without."""
     return Path(text.strip("'\""))

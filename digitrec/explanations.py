@@ -1,5 +1,6 @@
 """What an error means for the person who typed the command: what came, and what was probably meant."""
 
+import errno
 import re
 from collections.abc import Sequence
 
@@ -21,6 +22,7 @@ EXTRAS = {
     "hydra/launcher/submitit_local": "cluster",
     "hydra/launcher/submitit_slurm": "cluster",
 }  # which of ours brings an option of Hydra's
+OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}  # not our doing
 
 
 def explain(error: BaseException, config_name: str, words: Sequence[str]) -> str | None:
@@ -44,6 +46,8 @@ def explain(error: BaseException, config_name: str, words: Sequence[str]) -> str
             return first_line(error)
         case DigitrecError():
             return str(error)
+        case OSError() if error.errno in OUTSIDE:
+            return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
         case _:
             return None
 

@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.bounds import bound_configurations
-from digitrec.commandline import quote_note, spelled_path
+from digitrec.commandline import is_sweep, quote_note, spelled_path
 from digitrec.composition import compose, discard
 from digitrec.config import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
@@ -68,6 +68,8 @@ def launch(task: Task, config_name: str) -> NoReturn:
         sys.argv[1:] = map(quote_note, sys.argv[1:])
     sys.argv[1:] = name_jobs(sys.argv[1:])
     try:
+        if config_name == "tune":
+            _check_one_job(sys.argv[1:])
         if config_name == "train":
             check_place(sys.argv[1:])
             check_rerun(sys.argv[1:])
@@ -82,6 +84,11 @@ def launch(task: Task, config_name: str) -> NoReturn:
         elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
             _print(error, config_name)
     sys.exit(code if SweepStart.folder is None else _end_sweep(SweepStart.folder, code, config_name))
+
+
+def _check_one_job(arguments: list[str]) -> None:
+    if is_sweep(arguments):
+        raise UsageError("-m: a search starts its runs itself; leave this out")
 
 
 class SweepStart(Callback):

@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Sequence
 
-from digitrec.commandline import AUTO, PLACE, SWEEP, is_override, key_of, value
+from digitrec.commandline import AUTO, PLACE, is_override, is_sweep, key_of, value
 from digitrec.errors import UsageError
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
@@ -27,7 +27,7 @@ def processes_started() -> int:
     return 1
 
 
-def is_deserted(error: RuntimeError) -> bool:
+def is_deserted(error: Exception) -> bool:
     """Whether an error comes from another process of the training having ended."""
     return PEER_GONE.search(str(error)) is not None
 
@@ -41,7 +41,7 @@ def check_place(arguments: Sequence[str]) -> None:
     count = processes_started()
     if count == 1:
         return
-    if SWEEP & set(arguments):
+    if is_sweep(arguments):
         raise UsageError(f"-m: {count} processes were started, and each would run the whole sweep; start one")
     resumed = value(arguments, "resume") not in (None, AUTO)
     if not resumed and not any(is_override(text) and key_of(text) == PLACE for text in arguments):

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from omegaconf import DictConfig
 
-from digitrec.commandline import NOTEBOOK, PLACE, SWEEP, as_path, beyond, value
+from digitrec.commandline import NOTEBOOK, PLACE, as_path, beyond, is_sweep, value
 from digitrec.composition import CONFIG, note_down, read_composition
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.ledger.run import read_run
@@ -27,7 +27,7 @@ def check_rerun(arguments: Sequence[str]) -> None:
     folder = value(arguments, "rerun")
     if folder is None:
         return
-    if SWEEP & set(arguments):
+    if is_sweep(arguments):
         raise UsageError(f"rerun={folder}: a sweep can't repeat a run; leave out -m")
     place = as_path(folder)
     if not (place / "run.json").is_file():

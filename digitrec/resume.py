@@ -6,7 +6,18 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from digitrec.commandline import AUTO, NOTEBOOK, PLACE, SWEEP, as_path, beyond, is_override, key_of, names_same, value
+from digitrec.commandline import (
+    AUTO,
+    NOTEBOOK,
+    PLACE,
+    as_path,
+    beyond,
+    is_override,
+    is_sweep,
+    key_of,
+    names_same,
+    value,
+)
 from digitrec.composition import CONFIG, note_down, read_composition, same_settings
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.training.repetition import circumstances
@@ -29,7 +40,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     overrides = [text for text in arguments if is_override(text) and key_of(text) != "resume"]
     if wanted is None:
         return list(arguments)
-    if SWEEP & set(arguments):  # its jobs have folders of fixed names
+    if is_sweep(arguments):  # its jobs have folders of fixed names
         if wanted != AUTO:
             raise UsageError(f"resume={wanted}: a sweep goes on with resume=auto and the hydra.sweep.dir that it had")
         return list(arguments)

@@ -26,7 +26,7 @@ from digitrec.rerun import judge, original_composition, warn_of_circumstances
 from digitrec.resume import earlier_composition, warn_of_changes
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 from digitrec.training.run_record import read_record, run_record, write_json
-from digitrec.wording import shown
+from digitrec.wording import first_line, shown
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
     from lightning import Trainer
@@ -66,7 +66,7 @@ def train(
         # Not by Lightning's ckpt_path: after a fit, its weight averaging would put the weights before averaging back.
         load_weights(model, checkpoint)
     tested = trainer.test(model, datamodule, verbose=False)
-    return metrics | {name: float(value) for name, value in tested[0].items()}
+    return metrics | {name: float(value) for result in tested for name, value in result.items()}
 
 
 def main() -> None:
@@ -108,7 +108,14 @@ def _telling_what_next(run_dir: Path) -> Iterator[None]:
         saved = sorted((run_dir / "checkpoints").glob("*.ckpt"), key=lambda file: file.stat().st_mtime)
         last = f"The last good checkpoint is {shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
         raise DivergedError(f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1") from error
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
+        from digitrec.models.allowance import is_out_of_memory
+
+        if is_out_of_memory(error):
+            raise DigitrecError(
+                f"there is not enough memory: {first_line(error)}\n"
+                "Next: a smaller data.batch_size, or a smaller network"
+            ) from error
         if not is_deserted(error):
             raise
         raise DigitrecError(

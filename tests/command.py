@@ -1,10 +1,15 @@
 """Running our own commands, and reading what they leave."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+NAMESPACE = ["unshare", "--user"]  # where root has no more rights than anybody
+MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]  # where anybody may mount file systems
 QUICK = ("data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=1")
 
 
@@ -26,3 +31,21 @@ def only_run(folder: Path) -> Path:
 def read_json(file: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return content
+
+
+def works(command: list[str]) -> bool:
+    """Whether this system lets us run something by a command."""
+    return shutil.which(command[0]) is not None and not subprocess.run([*command, "true"], check=False).returncode
+
+
+def processes_of(session: int) -> list[int]:
+    """All that still run in a session, as Linux's /proc tells them."""
+    found = {}
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # ended meanwhile
+            found[int(file.parent.name)] = file.read_text(errors="replace").rpartition(")")[2].split()
+    return [
+        process
+        for process, (state, _, _, its_session, *_) in found.items()
+        if its_session == str(session) and state != "Z"
+    ]

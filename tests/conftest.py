@@ -70,9 +70,7 @@ def spawn_train(tmp_path: Path) -> Command:
 
     def run(*arguments: str, **options: Any) -> Outcome:
         command = [sys.executable, "-m", "digitrec.train", *arguments]
-        done = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False, **options
-        )
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, **options)
         return Outcome(done.returncode, done.stdout, done.stderr)
 
     return run

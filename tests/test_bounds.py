@@ -81,3 +81,28 @@ def test_no_name_of_a_dangerous_function_is_built(place: str, target: str, run_t
     assert target in outcome.err
     assert outcome.err.count("\n") <= 2
     assert not list(tmp_path.glob("outputs/train/*"))
+
+
+VAST = {
+    "model=mlp model.hidden=[100000000,100000000]": "model: ",
+    f"model=mlp model.hidden=[{10**30}]": "model: ",
+    "model.hidden=1000000000000": "model: ",
+    "model.kernel_size=1000000": "model: ",
+    "model=residual model.blocks=[1000000000,1]": "model: blocks=[1000000000, 1]",
+    f"data.eval_batch_size={10**30}": "data.eval_batch_size=",
+    f"data.split_seed={10**30}": "data.split_seed=",
+    "data.written=1000000000": "data.written=",
+    "data.non_digits=1000000000": "data.non_digits=",
+    f"augmentation=shift augmentation.shift.pixels={10**30}": "augmentation.shift.pixels=",
+}
+
+
+@pytest.mark.parametrize("settings", VAST)
+def test_settings_beyond_any_machine_are_refused_by_name(settings: str, run_train: Command, tmp_path: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused = run_train("data=digits", "trainer.accelerator=cpu", *settings.split())
+    assert refused.code == 2, refused
+    assert VAST[settings] in refused.err
+    assert refused.err.count("\n") == 1
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
+    assert not list(tmp_path.glob("outputs/train/*"))

@@ -1,6 +1,11 @@
 """Sweeps through submitit, by its executor for this machine: what SLURM would do is not tried here."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +16,7 @@ from submitit.core.utils import UncompletedJobError
 
 from digitrec.cluster import _Awaited
 from digitrec.sweep import Untold
-from tests.command import QUICK, Command, read_json
+from tests.command import QUICK, Command, processes_of, read_json
 
 FAULTS = """
 import os
@@ -53,12 +58,11 @@ def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(spawn_tra
 class Job:
     """As submitit's, without one."""
 
-    job_id = "77_3"
     state = "TIMEOUT"
     paths = SimpleNamespace(stderr="77_3.err")
 
-    def __init__(self, outcome: Any) -> None:
-        self.outcome = outcome
+    def __init__(self, outcome: Any, number: str = "77_3") -> None:
+        self.outcome, self.job_id = outcome, number
 
     def results(self) -> Any:
         if isinstance(self.outcome, BaseException):
@@ -69,19 +73,42 @@ class Job:
 def test_a_job_that_never_comes_back_is_named_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Untold, "messages", [])
     done = JobReturn()
-    assert _Awaited(Job([done]), "slurm", ["77_3"]).results() == [done]
-    (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", ["77_3"]).results()
+    assert _Awaited(Job([done]), "slurm", []).results() == [done]
+    (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", []).results()
     assert (outcome.status, outcome.return_value) == (JobStatus.COMPLETED, None)
     assert Untold.messages == ["job 77_3 was lost (timeout); see 77_3.err"]
 
 
-@pytest.mark.parametrize(("cluster", "said"), [("slurm", "to end them: scancel 77 78\n"), ("local", "")])
-def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(
-    cluster: str, said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    jobs = [Job([], number) for number in ("77_3", "77_4", "78_0")]
     with pytest.raises(KeyboardInterrupt):
-        _Awaited(Job(KeyboardInterrupt()), cluster, ["77_3", "77_4", "78_0"]).results()
-    assert capsys.readouterr().err.endswith(said)
+        _Awaited(Job(KeyboardInterrupt()), "slurm", jobs).results()
+    assert capsys.readouterr().err.endswith("to end them: scancel 77 78\n")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize(
+    ("send", "number"), [(os.killpg, signal.SIGINT), (os.kill, signal.SIGTERM)], ids=["Ctrl-C", "told"]
+)
+def test_whoever_ends_a_sweep_on_this_machine_ends_its_jobs_which_save_first(
+    send: Callable[[int, int], None], number: signal.Signals, spawn_train: Command, tmp_path: Path
+) -> None:
+    command = [*SWEEP[:-1], "seed=1,2", "resume=auto", "trainer.max_epochs=3000", "data.limit=null"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "digitrec.train", *command], cwd=tmp_path, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    ) as sweep:  # fmt: skip
+        for _ in range(1200):
+            if len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2:
+                break
+            time.sleep(0.1)
+        send(sweep.pid, number)
+        said, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 128 + number, said
+    assert not processes_of(sweep.pid)
+    assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"interrupted"}
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(

@@ -3,22 +3,15 @@
 import json
 import os
 import pty
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command, Outcome
+from tests.command import MOUNTS, NAMESPACE, Command, Outcome, works
 
 SETTINGS = ("data=digits", "model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1")
-NAMESPACE = ["unshare", "--user"]  # where root has no more rights than anybody
-MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
-
-
-def works(command: list[str]) -> bool:
-    return shutil.which(command[0]) is not None and not subprocess.run([*command, "true"], check=False).returncode
 
 
 def within(namespace: list[str], folder: Path, *arguments: str) -> Outcome:

@@ -8,8 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -338,31 +340,55 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
     assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}
 
 
-@pytest.mark.parametrize("kills", [1, pytest.param(50, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
+TRAINER = """
+    import os, sys
+    from digitrec import build, train
+    from digitrec.training import continuation, progress, results, tensorboard
+    for command in sys.stdin:
+        if not (process := os.fork()):
+            sys.argv = command.rstrip("\\n").split("\\t")
+            train.main()
+        print("process", process, flush=True)
+        print("ended", os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
+"""
+FIFTY = [pytest.param(kills, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)]) for kills in range(8, 13)]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="imports torch once for all runs")
+@pytest.mark.parametrize("kills", [2, *FIFTY])
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     kills: int, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     expected, draw = uninterrupted(*FULL), random.Random(kills)  # noqa: S311
     chain, left = 0, kills
-    while left or not (tmp_path / f"run{chain}" / "metrics.json").is_file():
-        run = tmp_path / f"run{chain}"
-        command = [sys.executable, "-m", "digitrec.train", *SETTINGS, *FULL, f"hydra.run.dir={run}", "resume=auto"]
-        with subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as job:
-            assert job.stdout is not None
-            for line in job.stdout:
-                if left and line.startswith("layer"):  # training begins
-                    time.sleep(draw.uniform(0, 1.5))
-                    job.kill()
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(TRAINER)], cwd=tmp_path, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as trainer:  # fmt: skip
+        assert trainer.stdin is not None
+        assert trainer.stdout is not None
+        while left or not (tmp_path / f"run{chain}" / "metrics.json").is_file():
+            run = tmp_path / f"run{chain}"
+            command = ["digitrec.train", *SETTINGS, *FULL, f"hydra.run.dir={run}", "resume=auto"]
+            print(*command, sep="\t", file=trainer.stdin, flush=True)
+            process, code = 0, None
+            for line in trainer.stdout:
+                word, _, number = line.partition(" ")
+                if word == "process":
+                    process = int(number)
+                if word == "ended":
+                    code = int(number)
                     break
-            job.communicate()
-        left -= job.returncode == -signal.SIGKILL
-        if job.returncode == 0:
-            assert_equal(state(run), expected)
-            chain += bool(left)
-        else:
-            assert job.returncode == -signal.SIGKILL
+                if left and process and word == "layer":  # training begins
+                    time.sleep(draw.uniform(0, 1.5))
+                    with suppress(ProcessLookupError):  # it was faster
+                        os.kill(process, signal.SIGKILL)
+            assert code in (0, -signal.SIGKILL)
+            left -= code == -signal.SIGKILL
+            if code == 0:
+                assert_equal(state(run), expected)
+                chain += bool(left)
+        trainer.stdin.close()
 
 
 def is_alive(process: int) -> bool:
@@ -372,7 +398,7 @@ def is_alive(process: int) -> bool:
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("killed", ["first", "second"])
 def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
@@ -393,7 +419,7 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
 
 
 @pytest.mark.campaign
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("gathered", [1, 2])
 def test_two_processes_go_on_as_one_would(gathered: int, spawn_train: Command, tmp_path: Path) -> None:
     settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20", f"trainer.accumulate_grad_batches={gathered}")

@@ -5,12 +5,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command, read_json
+from tests.command import Command, processes_of, read_json
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux only")
@@ -133,16 +132,3 @@ def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
     resumed = spawn_train(*command, env=environment)
     assert resumed.code == 0, resumed.err
     assert resumed.out.count("goes on after step") == 2, resumed.out
-
-
-def processes_of(session: int) -> list[int]:
-    """All that still run in a session, as /proc tells them."""
-    found = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # ended meanwhile
-            found[int(file.parent.name)] = file.read_text(errors="replace").rpartition(")")[2].split()
-    return [
-        process
-        for process, (state, _, _, its_session, *_) in found.items()
-        if its_session == str(session) and state != "Z"
-    ]

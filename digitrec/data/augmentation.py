@@ -80,7 +80,7 @@ class Fused(Geometric):
 class Shift(Geometric):
     """Moves each image by whole pixels, up to `pixels` along each axis."""
 
-    def __init__(self, pixels: Annotated[int, Ge(0)] = 2) -> None:
+    def __init__(self, pixels: Annotated[int, Ge(0), Le(1000)] = 2) -> None:
         self.pixels = pixels
 
     def draw(self, images: Tensor) -> Warp:

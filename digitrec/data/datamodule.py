@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import torch
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le, Lt
 from lightning import LightningDataModule
 from torch import Tensor
 
@@ -59,13 +59,13 @@ class DigitDataModule(LightningDataModule):
         dataset: Name = "mnist",
         root: str | None = None,
         mirrors: Sequence[str] | None = None,
-        batch_size: Annotated[int, Gt(0)] = 128,
-        eval_batch_size: Annotated[int, Gt(0)] = 250,
+        batch_size: Annotated[int, Gt(0), Le(2**31)] = 128,
+        eval_batch_size: Annotated[int, Gt(0), Le(2**31)] = 250,
         val_size: Annotated[float, Ge(0)] = 5000,
-        split_seed: Annotated[int, Ge(0)] = 0,
+        split_seed: Annotated[int, Ge(0), Lt(2**32)] = 0,
         limit: Annotated[int, Gt(1)] | None = None,
-        written: Annotated[int, Ge(0)] = 0,
-        non_digits: Annotated[int, Ge(0)] = 0,
+        written: Annotated[int, Ge(0), Le(1_000_000)] = 0,
+        non_digits: Annotated[int, Ge(0), Le(1_000_000)] = 0,
         augmentations: Sequence[Augmentation] = (),
         seed: int = 0,
     ) -> None:

@@ -90,12 +90,17 @@ def _folders(root: Path) -> tuple[str, ...]:
 
 def _files(folder: Path, at_least: int) -> list[Path]:
     files = sorted(_visible(folder))
-    if inner := next((file for file in files if file.is_dir()), None):
-        raise DataError(f"{inner} is a folder, expected pictures only.\n{LAYOUT}")
+    if strange := next((file for file in files if not file.is_file()), None):  # a pipe would be waited for
+        what = "a folder" if strange.is_dir() else "no file"
+        raise DataError(f"{strange} is {what}, expected pictures only.\n{LAYOUT}")
     if len(files) < at_least:
         raise DataError(f"{folder} has {len(files)} pictures, expected at least {at_least}.\n{LAYOUT}")
     return files
 
 
 def _visible(folder: Path) -> list[Path]:
-    return [entry for entry in folder.iterdir() if entry.name[0] != "." and entry.name not in SYSTEM_FILES]
+    try:
+        entries = list(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"{folder} cannot be read: {error.strerror}.\nNext: get the right to, or move it.") from error
+    return [entry for entry in entries if entry.name[0] != "." and entry.name not in SYSTEM_FILES]

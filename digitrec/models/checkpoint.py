@@ -6,9 +6,13 @@ from typing import Any
 
 from digitrec.allowlist import allowed, how_to_allow
 from digitrec.errors import CheckpointError
+from digitrec.models.allowance import Allowance
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import SUFFIX, read_portable
+
+OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose
+SPREAD = 4  # times that weights become larger when they are read, at most
 
 
 def load_classifier(path: str | Path) -> DigitClassifier:
@@ -27,7 +31,8 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
     network = _network(str(about.get("network")), file)
     try:
-        model = network(**about["arguments"])
+        with Allowance(OWN + SPREAD * file.stat().st_size):
+            model = network(**about["arguments"])
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
     except (KeyError, RuntimeError, TypeError, ValueError) as error:

@@ -7,6 +7,7 @@ every zip program read it as usual; torch alone would not notice a changed byte.
 import hashlib
 import io
 import os
+import zipfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -60,6 +61,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     if not data:
         raise CheckpointError(f"{file}: an empty file; expected one that digitrec.train wrote")
     _check_sum(data, file)
+    _check_extent(data, file)
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # torch's reader raises whatever a damaged file makes it trip over
@@ -80,6 +82,13 @@ def _check_sum(data: bytes, file: Path) -> None:
     body, comment = data[:-COMMENT], data[-COMMENT:]
     if data[:2] == b"PK" and comment != LABEL + hashlib.sha256(body).hexdigest().encode():
         raise CheckpointError(f"{file}: damaged or cut short, its checksum does not fit; use another checkpoint")
+
+
+def _check_extent(data: bytes, file: Path) -> None:
+    """Refuse an archive that would become larger than it is: torch compresses nothing, and its reader would obey."""
+    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(part.file_size for part in archive.infolist()) > len(data):
+            raise CheckpointError(f"{file}: holds more than its size; expected a checkpoint that digitrec.train wrote")
 
 
 def _sync_folder(folder: Path) -> None:

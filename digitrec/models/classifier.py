@@ -7,12 +7,14 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from lightning import LightningModule
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from digitrec.errors import DivergedError, UsageError
+from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.labels import NO_DIGIT
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.metrics import StageMetrics
@@ -178,6 +180,29 @@ class DigitClassifier(LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"},
         }
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip gradients, those of fused optimizers too: unless a scaler made them larger, they are what they are.
+
+        Lightning refuses fused ones wherever it mixes precisions, also with bfloat16, which needs no scaler.
+
+        Raises:
+            DigitrecError: a scaler and a fused optimizer, as with float16.
+        """
+        plugin = self.trainer.precision_plugin
+        scaled = getattr(plugin, "scaler", None) is not None
+        if gradient_clip_val and scaled and getattr(optimizer, "_step_supports_amp_scaling", False):
+            raise DigitrecError(
+                f"trainer.gradient_clip_val={gradient_clip_val}: a fused optimizer takes it with "
+                "trainer.precision=bf16-mixed or 32-true only; use one of these"
+            )
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or GradClipAlgorithmType.NORM)
+        Precision.clip_gradients(plugin, optimizer, gradient_clip_val or 0.0, algorithm)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Add what restores the model without any configuration, in plain values; of a sound model only."""

@@ -13,6 +13,7 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.models.pooling import MaxPool2d
 
 Positive = Annotated[int, Gt(0)]
+MOST_BLOCKS = 1000
 
 
 class ResidualCNN(DigitClassifier):
@@ -31,7 +32,8 @@ class ResidualCNN(DigitClassifier):
         image_size: height and width of an image in pixels.
 
     Raises:
-        ValueError: the image is too small for that many stages, or there is not one number of blocks for each.
+        ValueError: the image is too small for that many stages, there is not one number of blocks for each, or there
+            are too many.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class ResidualCNN(DigitClassifier):
         super().__init__(num_classes, in_channels, image_size)
         if len(blocks) != len(filters):
             raise ValueError(f"{len(filters)} stages need {len(filters)} numbers of blocks, got {list(blocks)}")
+        if sum(blocks) > MOST_BLOCKS:
+            raise ValueError(f"blocks={list(blocks)}: expected {MOST_BLOCKS:,} residual blocks at most")
         if image_size < 2 ** len(filters):
             raise ValueError(f"{len(filters)} stages need images of at least {2 ** len(filters)} pixels")
         layers: list[nn.Module] = []

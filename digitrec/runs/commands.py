@@ -121,7 +121,7 @@ def compare_command(arguments: Namespace) -> int:
 
 
 def prune_command(arguments: Namespace) -> int:
-    """Which runs would be deleted; with --delete, delete them."""
+    """Which runs would be deleted; with --delete, delete them, which fails if one of them stays."""
     from digitrec.ledger.tables import size
     from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
 
@@ -129,15 +129,15 @@ def prune_command(arguments: Namespace) -> int:
     if arguments.metric:
         check_metric(arguments.metric, runs)
     metric = arguments.metric or usual_metric(runs)
-    sizes = []
+    sizes: list[tuple[Run, int]] = []
+    stayed: list[str] = []
     for run in doomed(runs, Wish(arguments.where, arguments.keep_best, metric, arguments.older_than)):
         try:
             sizes.append((run, weigh(run.folder)))
         except DigitrecError as error:
-            note(str(error))
-    problems: list[str] = []
-    gone = delete_all([run for run, _ in sizes], problems.append) if arguments.delete else []
-    for line in problems:
+            stayed.append(str(error))
+    gone = delete_all([run for run, _ in sizes], stayed.append) if arguments.delete else []
+    for line in stayed:
         note(line)
     if arguments.json or arguments.csv:
         _print_entries([run_entry(run) | {"bytes": count, "deleted": run in gone} for run, count in sizes], arguments)
@@ -150,7 +150,7 @@ def prune_command(arguments: Namespace) -> int:
         print(told)  # noqa: T201
     else:
         note(f"none of {_counted(len(runs), 'run')} would be deleted")
-    return FAILED if problems else DONE
+    return FAILED if stayed and arguments.delete else DONE
 
 
 def _print_entries(entries: list[dict[str, object]], arguments: Namespace) -> None:

@@ -1,5 +1,7 @@
 """When checkpoints are saved, so that a training can go on from any of them as if it had never stopped."""
 
+import errno
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -47,8 +49,8 @@ def check_room(run_dir: Path, model: nn.Module, trainer: Trainer) -> None:
     free = shutil.disk_usage(run_dir).free
     if trainer.checkpoint_callbacks and free < needed:
         raise DigitrecError(
-            f"{run_dir}: {free / 2**20:.1f} MiB of room, a run with this network needs about {needed / 2**20:.1f}; "
-            "free some, or choose another disk with hydra.run.dir=..."
+            f"{run_dir}: {os.strerror(errno.ENOSPC)}: {free / 2**20:.1f} MiB of room, a run with this network needs "
+            f"about {needed / 2**20:.1f}; free some, or choose another disk with hydra.run.dir=..."
         )
 
 

@@ -18,6 +18,12 @@ from digitrec.training.provenance import provenance
 LOCK = ".run.lock"
 LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
 BEGINNING = ("start", "command", "git_revision", "versions")
+LONGEST = 1e10  # seconds, some centuries
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on from
+    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < LONGEST),
+    "resumed": ("a list", lambda value: isinstance(value, list)),
+    "data_checksum": ("a text", lambda value: isinstance(value, str)),
+}
 
 
 @contextmanager
@@ -37,6 +43,7 @@ def run_record(
 
     Raises:
         FolderTakenError: there is a record of another run, or this one is still going on.
+        DigitrecError: the folder can't be written, or the record there is damaged.
     """
     now = {"status": "running", "pid": os.getpid(), **provenance()}
     began = time.perf_counter()
@@ -49,7 +56,7 @@ def run_record(
                 )
             if not go_on:
                 prepare()
-            record = _continued(read_record(run_dir), now) if go_on else now
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now
             write_json(run_dir / "run.json", record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
@@ -111,6 +118,17 @@ def read_record(run_dir: Path) -> dict[str, Any]:
     return record
 
 
+def _checked(record: dict[str, Any], run_dir: Path) -> dict[str, Any]:
+    """The record, if a run can go on from it."""
+    for name, (kind, fits) in KINDS.items():
+        if name in record and not fits(record[name]):
+            found = json.dumps(record[name])
+            raise DigitrecError(
+                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; mend it, or take it out"
+            )
+    return record
+
+
 def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
     """The record of a run that goes on: what it began with stays, what it goes on with is listed."""
     kept: dict[str, Any] = {name: earlier[name] for name in (*BEGINNING, "duration_s") if name in earlier}
@@ -126,8 +144,12 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     }
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
-    with temporary.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    temporary.replace(file)
+    try:
+        with temporary.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

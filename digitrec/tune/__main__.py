@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 from digitrec.commandline import AUTO, key_of, spelled_path
@@ -37,6 +36,7 @@ if TYPE_CHECKING:  # Optuna takes a second to import, and a wrong key shall not 
 OURS = {"tune", "trials", "seeds", "workers", "prune", "warmup_epochs", "baseline", "seed", "test", "resume"}
 ANEW = {"trials", "workers", "resume"}  # what may be another when a study goes on
 THREADS = "OMP_NUM_THREADS"
+CROWD = 4  # runs at a time for each core, beyond which all of them only become slower
 
 
 def main() -> None:
@@ -45,8 +45,6 @@ def main() -> None:
 
 
 def _task(cfg: DictConfig, folder: Path) -> float | None:
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        raise UsageError("--multirun: a search starts its runs itself; leave this out")
     if cfg.resume is None:
         if read_begun(folder) is not None:
             place = spelled_path(shown(folder))
@@ -72,9 +70,13 @@ def _prepared(cfg: DictConfig, folder: Path, begun: Begun) -> float | None:
     if cfg.resume is None:
         keep_composition(cfg, folder)
         write_begun(folder, begun)
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    os.environ.setdefault(THREADS, str(max(1, cores // settings["workers"])))  # before torch is imported anywhere
+    os.environ.setdefault(THREADS, str(max(1, _cores() // settings["workers"])))  # before torch is imported anywhere
     return _search(settings, space, folder, begun)
+
+
+def _cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
 def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Path, begun: Begun) -> float | None:
@@ -154,6 +156,10 @@ def _check_search(settings: Mapping[str, Any], begun: Begun) -> None:
         raise UsageError("test=true: test images are not read while settings are being chosen; leave this out")
     if not settings["data"].get("val_size"):
         raise UsageError("data.val_size=0: nothing is held out to choose by; hold out some, as in data.val_size=5000")
+    if (workers := settings["workers"]) > CROWD * _cores():
+        raise UsageError(
+            f"workers={workers}: more than {CROWD} runs at a time for each core; this process has {_cores()}"
+        )
     if devices not in (1, "1", "auto"):
         raise UsageError(f"trainer.devices={spelled(devices)}: a run of a search has one process; use 1, and workers")
 

@@ -1,5 +1,8 @@
 """The search itself: proposes settings, has them trained, learns what came of it."""
 
+import errno
+import os
+import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +23,7 @@ from digitrec.wording import shown
 
 PATIENCE = 60.0  # seconds that runs have to save and end
 BREATH = 0.5  # seconds at most between two looks at everything
+LITTLE = 2**20  # bytes of room on the disk, less than any run needs
 HOPELESS = 5  # trials that fail before any succeeds, after which there is no sense in going on
 TELLER = "digitrec.training.trial.TrialCurve"
 
@@ -90,7 +94,7 @@ class Search:
         """Search; whatever ends it, runs that go on are told to save and end.
 
         Raises:
-            DigitrecError: the first trials have all failed.
+            DigitrecError: the first trials have all failed, or the disk is full.
         """
         try:
             while True:
@@ -155,6 +159,7 @@ class Search:
         number = attempt.trial.number
         value = read_metrics(attempt.job.folder).get(self._metric)
         if error := attempt.job.failure() or (None if value is not None else f"it came to no {self._metric}"):
+            _check_room(self.study.folder, error)
             self.study.fail(number, error)
             log_failure(attempt.job.folder, attempt.trial.settings)
         elif attempt.stopped:
@@ -218,6 +223,13 @@ def _wait_for(folder: Path) -> None:
 
 def _quoted(value: Value) -> str:
     return f'"{value}"' if isinstance(value, str) else spelled(value)
+
+
+def _check_room(study: Path, error: str) -> None:
+    """Raise DigitrecError if a run failed for want of room, which its settings can't help and the next would meet."""
+    if os.strerror(errno.ENOSPC) in error or shutil.disk_usage(study).free < LITTLE:
+        place = spelled_path(shown(study))
+        raise DigitrecError(f"the disk is full: {error}\nfree some room, then: python -m digitrec.tune resume={place}")
 
 
 def _check_hope(trials: Sequence[Trial]) -> None:

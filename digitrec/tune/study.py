@@ -149,7 +149,7 @@ class Study:
         with self._alone():
             if len(self.trials) >= most:
                 return None
-            asked = self._study.ask({turned.name: _distribution(turned) for turned in self.space.values()})
+            asked = self._study.ask(self._distributions)
             asked.set_user_attr("owner", owner)
         self._ours[asked.number] = owner
         return self.tidied(next(trial for trial in self.trials if trial.number == asked.number))
@@ -159,9 +159,10 @@ class Study:
         with self._alone():
             for trial in self.trials:
                 if trial.status == RUNNING and trial.owner != owner.name and owner.is_gone(trial.owner):
+                    whole = self._completed(trial)
                     self._storage.set_trial_user_attr(self._key(trial.number), "owner", owner.name)
                     self._ours[trial.number] = owner.name
-                    return self.tidied(trial)
+                    return self.tidied(whole)
         return None
 
     def report(self, number: int, epoch: int, value: float) -> bool:
@@ -217,6 +218,19 @@ class Study:
     def _key(self, number: int) -> int:
         return self._storage.get_trial_id_from_study_id_trial_number(self._id, number)
 
+    def _completed(self, trial: Trial) -> Trial:
+        """A trial with all its settings, also if its program ended while it proposed them, one by one."""
+        if len(trial.settings) == len(self.space):
+            return trial
+        asked = optuna.Trial(self._study, self._key(trial.number))
+        for name, distribution in self._distributions.items():
+            asked._suggest(name, distribution)  # takes those that are there as they are
+        return replace(trial, settings=asked.params)
+
+    @property
+    def _distributions(self) -> dict[str, BaseDistribution]:
+        return {turned.name: _distribution(turned) for turned in self.space.values()}
+
     @contextmanager
     def _own(self, number: int) -> Iterator[int]:
         """The key of a trial, which nobody adopts until the end of the block."""
@@ -228,9 +242,20 @@ class Study:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Keep others that share the folder from proposing or adopting at the same time."""
-        with FileLock(self.folder / ".study.lock"):
-            yield
+        """Keep others that share the folder from proposing or adopting at the same time.
+
+        Raises:
+            DigitrecError: the journal can't be written; what it holds stays whole.
+        """
+        try:
+            with FileLock(self.folder / ".study.lock"):
+                try:
+                    yield
+                except OSError:
+                    _mend(self.folder / JOURNAL)  # the next entry would go on in the line that broke off
+                    raise
+        except OSError as error:
+            raise DigitrecError(f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}") from error
 
 
 class _Numbered(BaseSampler):

@@ -1,3 +1,4 @@
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -167,6 +168,18 @@ def test_a_folder_inside_a_class_is_named(root: Path) -> None:
     (root / "one" / "more").mkdir()
     with pytest.raises(DataError, match=r"more is a folder"):
         folder.pictures(root, "train")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
+def test_a_pipe_and_a_link_that_leads_nowhere_are_no_pictures_and_not_waited_for(root: Path) -> None:
+    strange = root / "one" / "strange.png"
+    os.mkfifo(strange)
+    with pytest.raises(DataError, match=r"strange\.png is no file"):
+        folder.check(root)
+    strange.unlink()
+    strange.symlink_to(root / "gone.png")
+    with pytest.raises(DataError, match=r"strange\.png is no file"):
+        folder.check(root)
 
 
 @pytest.mark.parametrize("count", [0, 1])

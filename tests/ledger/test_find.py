@@ -9,8 +9,8 @@ import pytest
 from digitrec.errors import UsageError
 from digitrec.ledger.find import find_runs, pick_run
 from digitrec.ledger.run import EVALUATION
+from tests.command import NAMESPACE, works
 from tests.made_runs import make_run
-from tests.test_faults import NAMESPACE, works
 
 
 @pytest.fixture

@@ -187,6 +187,26 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, content: dict[str, Any]
     assert marker.exists(), "the payload was none"
 
 
+@pytest.mark.parametrize(
+    ("network", "arguments"),
+    [
+        ("mlp.MLP", {"hidden": [10**6, 10**6]}),
+        ("mlp.MLP", {"hidden": [10**30]}),
+        ("cnn.CNN", {"filters": [8], "hidden": 10**8}),
+        ("residual.ResidualCNN", {"stem": [1], "filters": [1], "blocks": [10**9]}),
+    ],
+)
+def test_a_network_larger_than_its_file_is_refused_before_it_exists(
+    tmp_path: Path, content: dict[str, Any], network: str, arguments: dict[str, Any]
+) -> None:
+    resource = pytest.importorskip("resource")
+    content["digitrec"] |= {"network": f"digitrec.models.{network}", "arguments": arguments}
+    torch.save(content, tmp_path / "vast.ckpt")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    refused(tmp_path / "vast.ckpt", "does not fit")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**28 / 1024  # KiB on Linux, bytes elsewhere
+
+
 def test_code_in_a_bare_pickle_is_not_run(tmp_path: Path) -> None:
     file, marker = tmp_path / "evil.ckpt", tmp_path / "marker"
     file.write_bytes(pickle.dumps(Payload(marker)))

@@ -81,6 +81,20 @@ def test_a_file_that_would_run_code_runs_none(tmp_path: Path) -> None:
     assert not (tmp_path / "ran").exists()
 
 
+def test_a_file_that_would_become_larger_than_it_is_is_refused(tmp_path: Path) -> None:
+    torch.save({"weights": torch.zeros(10_000_000)}, tmp_path / "plain.ckpt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.ckpt") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.ckpt", "w", zipfile.ZIP_DEFLATED) as bomb,
+    ):
+        for part in plain.namelist():
+            bomb.writestr(part, plain.read(part))
+    assert (tmp_path / "bomb.ckpt").stat().st_size < 100_000
+    assert torch.load(tmp_path / "bomb.ckpt", weights_only=True)["weights"].numel() == 10_000_000
+    with pytest.raises(CheckpointError, match=r"bomb\.ckpt: holds more than its size"):
+        read_checkpoint(tmp_path / "bomb.ckpt")
+
+
 SAVE = """
     import sys, torch
     from pathlib import Path

@@ -174,6 +174,19 @@ def test_the_schedule_is_stepped_once_per_optimizer_step(mlp: Make, fit: Fit) ->
     assert schedule.last_epoch == 6
 
 
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_of_a_fused_optimizer_are_clipped_in_every_precision(mlp: Make, fit: Fit, precision: str) -> None:
+    moved = {}
+    for most in (1e-6, None):
+        model = mlp()
+        model.recipe = Recipe(partial(sgd, lr=1.0, momentum=0.0, weight_decay=0.0), constant, 0.0, outliers=False)
+        weight = next(model.parameters())
+        before = weight.detach().clone()
+        fit(model, precision=precision, gradient_clip_val=most, max_steps=1)
+        moved[most] = float((weight - before).norm())
+    assert 0 < moved[1e-6] < 1e-5 < moved[None]
+
+
 def test_a_schedule_without_an_end_is_an_error_that_names_the_settings(mlp: Make, fit: Fit) -> None:
     with pytest.raises(ValueError, match=r"trainer\.max_epochs or trainer\.max_steps"):
         fit(mlp(), max_epochs=-1)

@@ -111,6 +111,20 @@ def test_what_links_point_to_is_not_touched(outputs: Path, tmp_path: Path) -> No
     assert "killed" in left(outputs)
 
 
+def test_that_something_stays_which_was_to_go_is_a_failure(run_runs: Command, outputs: Path, tmp_path: Path) -> None:
+    make_run(outputs / "train" / "failed" / "inner")
+    make_run(tmp_path / "elsewhere", status="failed")
+    (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
+    asked = ("prune", "outputs", "link", "--where", "status=failed")
+    assert run_runs(*asked).code == 0
+    told = run_runs(*asked, "--delete")
+    assert told.code == 1
+    assert "failed: another run lies in it" in told.err
+    assert "link: a link" in told.err
+    assert {"failed", "inner"} <= left(outputs)
+    assert (tmp_path / "elsewhere" / "run.json").is_file()
+
+
 def test_only_run_folders_are_deleted_and_none_with_another_in_it(outputs: Path) -> None:
     with pytest.raises(DigitrecError, match="no run"):
         delete(outputs / "train" / "mine")

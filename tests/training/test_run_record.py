@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from digitrec.errors import FolderTakenError, UsageError
+from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.training.provenance import git_revision
 from digitrec.training.run_record import LOCK, run_record, write_json
 
@@ -67,6 +67,19 @@ def test_a_run_that_goes_on_keeps_its_beginning_and_lists_what_came_later(tmp_pa
     assert (last["status"], last["start"], last["command"]) == ("finished", first["start"], first["command"])
     assert [later["start"] > first["start"] for later in last["resumed"]] == [True]
     assert last["duration_s"] >= first["duration_s"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [*(("duration_s", value) for value in ("long", None, [1], -1, 10**400)), ("resumed", 1), ("data_checksum", 7)],
+)
+def test_a_damaged_record_is_named_and_left_as_it_is(tmp_path: Path, name: str, value: object) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"status": "interrupted", name: value}))
+    before = (tmp_path / "run.json").read_bytes()
+    said = rf"run\.json: {name} is .{{1,40}}, expected"
+    with pytest.raises(DigitrecError, match=said), run_record(tmp_path, go_on=True):
+        pass
+    assert (tmp_path / "run.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("go_on", [False, True])

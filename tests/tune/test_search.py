@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from digitrec.ledger.find import find_runs
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
-from tests.command import Command, read_json
+from tests.command import MOUNTS, Command, read_json, works
 from tests.tune.conftest import QUICK
 from tests.waiting import wait_for
 
@@ -134,6 +135,28 @@ def test_trials_that_fail_are_recorded_and_the_search_goes_on(start_tune: Start,
         assert end.session_end_info.status == STATUS_FAILURE
     assert "4 failed" in out
     assert "Traceback" not in out + err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not works(MOUNTS), reason="this system lets nobody mount a file system of their own")
+def test_a_search_stops_on_a_full_disk_and_loses_no_trial(tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    script = """
+        mount -t tmpfs -o size=2m none study
+        "$@" trials=40 hydra.run.dir=study
+        echo "exit code $?"
+        mount -o remount,size=64m study
+        "$@" trials=$(($(ls -d study/trial-* | wc -l) + 1)) resume=study && cp study/journal.log .
+    """
+    command = [*MOUNTS, "sh", "-c", script, "sh", sys.executable, "-m", "digitrec.tune", *QUICK]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    assert (done.returncode, "exit code 1" in done.stdout) == (0, True), done
+    assert "error: the disk is full: " in done.stderr
+    assert "python -m digitrec.tune resume=study" in done.stderr
+    assert "Traceback" not in done.stderr
+    tried = trials(tmp_path)
+    assert len(tried) > 2
+    assert {trial.status for trial in tried} == {COMPLETE}
 
 
 def test_a_search_whose_every_trial_fails_stops(run_tune: Command, tmp_path: Path) -> None:

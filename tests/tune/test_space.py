@@ -79,6 +79,9 @@ def test_a_space_is_read_beside_the_settings_that_it_turns() -> None:
         ("resume=outputs/tune/none", "no study in this folder"),
         ("trainer.devices=2", "a run of a search has one process"),
         ("rerun=outputs/train/x", "rerun=outputs/train/x: a search starts new runs"),
+        ("-m", "-m: a search starts its runs itself"),
+        ("hydra.mode=MULTIRUN", "-m: a search starts its runs itself"),
+        ("workers=100000", "workers=100000: more than 4 runs at a time for each core"),
         ("~optimizer.eps", "~optimizer.eps: the experiment that a search leaves can take nothing out"),
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The study without a training: what is proposed, what is kept, whose a trial is."""
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -192,3 +193,54 @@ def test_a_journal_that_breaks_off_in_its_last_line_goes_on(make_study: MakeStud
         journal.write('{"op_code": 4, "wor')  # the machine went down
     assert len(search(make_study(), 6)) == 6
     assert [trial.number for trial in make_study().trials] == list(range(6))
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_proposal_that_was_cut_off_anywhere_becomes_whole(make_study: MakeStudy, tmp_path: Path, given: bool) -> None:
+    study, journal = make_study(), tmp_path / "journal.log"
+    if given:
+        study.begin_with(AS_THEY_ARE)
+    else:
+        search(study, 2)
+    before = journal.stat().st_size
+    study.propose("somebody", 3)
+    content = journal.read_bytes()
+    lines = [place + 1 for place, byte in enumerate(content) if byte == ord("\n") and place + 1 >= before]
+    assert len(lines) > len(SPACE)
+    for end in (*lines, *(place + 20 for place in lines[:-1])):
+        journal.write_bytes(content[:end])
+        noted, owner = make_study().trials, Owner(tmp_path)
+        with owner.at_work():
+            taken_up = make_study()
+            trial = taken_up.adopt(owner) or taken_up.propose(owner.name, 3)
+        assert trial is not None
+        assert trial.number == (0 if given else 2)
+        assert all(turned.holds(trial.settings[turned.name]) for turned in SPACE)
+        assert not given or trial.settings == AS_THEY_ARE
+        kept = next((one.settings for one in noted if one.number == trial.number), {})
+        assert taken_up.trials[trial.number].settings.items() >= kept.items()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no such limit")
+@pytest.mark.parametrize("room", [0, 20, 200, 400])  # bytes: between and within entries
+def test_a_journal_without_room_is_told_in_a_line_and_stays_whole(
+    make_study: MakeStudy, tmp_path: Path, room: int
+) -> None:
+    import resource
+
+    study, journal = make_study(), tmp_path / "journal.log"
+    search(study, 2)
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (journal.stat().st_size + room, unlimited[1]))
+    try:
+        with pytest.raises(DigitrecError, match=r"journal\.log cannot be written: "):
+            study.propose("somebody", 3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert journal.read_bytes().endswith(b"\n")
+    owner = Owner(tmp_path)
+    with owner.at_work():
+        trial = study.adopt(owner) or study.propose(owner.name, 3)
+    assert trial is not None
+    study.complete(trial.number, [0.5])
+    assert [one.status for one in make_study().trials] == [COMPLETE] * 3
