@@ -7,6 +7,7 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall n
 SUFFIXES = {".avif", ".bmp", ".gif", ".jp2", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 STANDARD_INPUT = "-"
 SHOWN = 3  # classes with their probabilities
+MANY_FILES = 100  # that one wants to see the end of
 Row = dict[str, Any]
 
 
@@ -58,7 +60,7 @@ def _predict(arguments: argparse.Namespace) -> int:
 
     def rows() -> Iterator[Row]:
         nonlocal failed
-        for name, found in zip(_progress(names), kind.read(recognizer, names), strict=True):
+        for name, found in zip(told, kind.read(recognizer, names), strict=True):
             readable = kind.is_readable(found)
             failed += not readable
             if readable and arguments.explain is not None:
@@ -66,7 +68,8 @@ def _predict(arguments: argparse.Namespace) -> int:
                 kind.explain(found, arguments.explain, name)
             yield {"file": name, **kind.row(found)}
 
-    kind.writers[arguments.format](rows(), sys.stdout)
+    with _progress(names) as told:
+        kind.writers[arguments.format](rows(), sys.stdout)
     return int(failed > 0)
 
 
@@ -93,13 +96,19 @@ def _expand(pictures: Sequence[str]) -> Iterator[str]:
             yield from sorted(map(str, Path(path.anchor).glob(str(pattern)))) or [given]
 
 
-def _progress(names: list[str]) -> Iterable[str]:
-    if not sys.stderr.isatty() or len(names) < 100:
-        return names
+@contextmanager
+def _progress(names: list[str]) -> Iterator[Iterable[str]]:
+    """The names; many of them move a bar on the terminal, above which stands what is printed there meanwhile."""
+    if not sys.stderr.isatty() or len(names) < MANY_FILES:
+        yield names
+        return
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import MofNCompleteColumn, Progress
 
-    return track(names, "Reading", console=Console(stderr=True), transient=True)
+    columns = *Progress.get_default_columns(), MofNCompleteColumn()
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, redirect_stdout=sys.stdout.isatty()) as progress:
+        yield progress.track(names, description="Reading")
 
 
 def _row(reading: Reading) -> Row:
