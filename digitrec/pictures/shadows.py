@@ -58,9 +58,7 @@ def _shade(view: View, areas: NDArray[np.intp], paper: int, number: int) -> Mask
     lit = (levels >= 0.75 * min(light, dark)) & (areas >= CROSSED)
     lit[0] = False
     shaded = np.abs(levels - dark) < np.abs(levels - light)
-    rows, columns = ndimage.distance_transform_edt(
-        ~lit[view.zones], return_distances=False, return_indices=True
-    )
+    rows, columns = ndimage.distance_transform_edt(~lit[view.zones], return_distances=False, return_indices=True)
     return np.asarray(shaded[view.zones[rows, columns]])
 
 
