@@ -1,11 +1,16 @@
 import csv
 import io
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -116,6 +121,63 @@ def test_boxes_are_drawn_on_demand(run_predict: Command, postcode: Page, tmp_pat
     (seen,) = (tmp_path / "seen").iterdir()
     assert seen.name == "page.png_boxes.png"
     assert Image.open(seen).size == postcode.picture.size
+
+
+ROWS = """import sys
+from digitrec.predict import _progress
+with _progress([str(number) for number in range(150)]) as names:
+    out = sys.stdout
+    for name in names:
+        print("row", name, file=out, flush=True)"""
+
+
+def on_terminal(rows_too: bool) -> tuple[str, str]:
+    """What a terminal gets while 150 rows are written, and what goes past it."""
+    ours, theirs = pty.openpty()
+    options: dict[str, Any] = {"stderr": theirs, "stdout": theirs if rows_too else subprocess.PIPE}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen([sys.executable, "-c", ROWS], env=environment, **options) as program:
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # Linux says so when the other side is closed
+            while part := os.read(ours, 4096):
+                shown += part
+        past = b"" if program.stdout is None else program.stdout.read()
+    os.close(ours)
+    assert program.returncode == 0, shown
+    return shown.decode(), past.decode()
+
+
+def left_on_screen(shown: str) -> list[str]:
+    """Lines that are seen in the end, of a terminal that knows what rich asks of it."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|.", shown, re.DOTALL):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part == "\x1b[1A":
+            row -= 1
+        elif not part.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + 1 :]
+            column += 1
+    return [line for line in lines if line]
+
+
+def test_a_bar_on_the_terminal_leaves_every_row_on_a_line_of_its_own() -> None:
+    shown, _ = on_terminal(rows_too=True)
+    assert "150/150" in shown
+    assert left_on_screen(shown) == [f"row {number}" for number in range(150)]
+
+
+def test_rows_go_where_they_are_sent_while_the_terminal_has_the_bar() -> None:
+    shown, rows = on_terminal(rows_too=False)
+    assert rows.splitlines() == [f"row {number}" for number in range(150)]
+    assert "150/150" in shown
+    assert left_on_screen(shown) == []
 
 
 @pytest.mark.slow
