@@ -8,6 +8,9 @@ from itertools import pairwise
 from math import inf, log
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from digitrec.inference.doubt import objection
 from digitrec.pictures.digit import as_mnist
 from digitrec.pictures.framing import Bytes
 from digitrec.pictures.page import Piece, Writing, joined
@@ -27,6 +30,7 @@ ASPECTS = {
 ANY_ASPECT = 0.80, 0.22
 MOST = 7  # pieces of a digit
 WIDEST = 1.6  # usual heights of a digit that is made of pieces
+CERTAINTY = 0.5  # least of a digit that was cut out of wider ink, in `digitrec.inference.doubt`'s terms
 
 
 @dataclass(frozen=True)
@@ -48,18 +52,19 @@ class Costs:
     crossed: float = 0.1
     gap: float = 4.0
     low: float = 4.5
-    wide: float = 0.12
+    wide: float = 0.06
     nothing: float = 2.0
 
 
 @dataclass(frozen=True)
 class Span:
-    """Pieces of a line that may be a digit: from the first, up to the last and without it."""
+    """Pieces of a line that may be a digit: from the first, up to the last and without it; `cut` out of wider ink?"""
 
     first: int
     last: int
     box: Box
     image: Bytes
+    cut: bool = False
 
 
 COSTS = Costs()
@@ -90,13 +95,15 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
             ink, box = joined(line[first:last])
             if last > first + 1 and box.width > WIDEST * height:
                 break
-            spans.append(Span(first, last, box, as_mnist(ink)))
+            cut = any(piece.cut is not None for piece in (line[first], *line[last : last + 1]))
+            spans.append(Span(first, last, box, as_mnist(ink), cut))
     return spans
 
 
 def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[Reading, float]:
     """The reading, or that it is no digit where this costs less; and what it costs."""
     nothing = costs.nothing * max(span.box.width, span.box.height) / height
+    reading = _of_cut_ink(reading) if span.cut else reading
     if reading.label is None:
         return reading, nothing
     low = costs.low * max(0.0, 0.75 - span.box.height / height)
@@ -106,6 +113,16 @@ def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[
     if cost <= nothing:
         return reading, cost
     return replace(reading, label=None, problem="not a digit: too low or too wide for its line"), nothing
+
+
+def _of_cut_ink(reading: Reading) -> Reading:
+    """The reading; where a digit lost ink to its neighbour, or kept some of it, less certainty is asked."""
+    if reading.label is not None or reading.image is None or not reading.probabilities:
+        return reading
+    names, shares = list(reading.probabilities), np.array(list(reading.probabilities.values()), np.float32)
+    if objection(reading.image, shares, names, CERTAINTY) is not None:
+        return reading
+    return replace(reading, label=names[0], problem=None)
 
 
 def _cheapest(

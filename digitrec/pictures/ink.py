@@ -7,7 +7,8 @@ from scipy import ndimage
 
 from digitrec.pictures.frames import without_frame
 from digitrec.pictures.rules import FAINT, ink_level, without_rules
-from digitrec.pictures.surroundings import BRIGHTNESS, only_paper
+from digitrec.pictures.surroundings import only_paper
+from digitrec.pictures.zones import BRIGHTNESS
 
 Plane = NDArray[np.float32]
 

@@ -14,7 +14,7 @@ from digitrec.pictures.marks import Mark, find_marks, ink_of
 from digitrec.pictures.pens import stroke_width
 from digitrec.pictures.reading import Picture, Size, read_sized
 from digitrec.pictures.rows import Box, around, rows_of, usual_height
-from digitrec.pictures.rules import without_table
+from digitrec.pictures.rules import LONG, without_table
 
 Plane = NDArray[np.float32]
 
@@ -79,7 +79,7 @@ def find_writing(picture: Picture, name: str = "picture") -> Writing:
     colours, size = read_sized(picture, name, LONGEST)
     ink = _reduced(find_ink(colours, WIDEST))
     numbers, marks = find_marks(ink)
-    if marks:
+    if marks and max(mark.size for mark in marks) >= LONG * _height(marks):
         ink = without_table(ink, _height(marks))
         numbers, marks = find_marks(ink)
     if not marks:

@@ -9,14 +9,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digitrec.errors import DataError
 from digitrec.wording import first_line
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
 LONGEST = 800  # pixels of the longer side that are looked at
-LYING = (5, 6, 7, 8)  # orientations in EXIF data for which width and height change places
+TURNS = {  # orientation in EXIF data -> what sets the picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+LYING = [TURNS[orientation] for orientation in (5, 6, 7, 8)]  # width and height change places
+MEANS = ("L", "LA", "RGB", "RGBA")  # modes in which pixels can be averaged
 PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
@@ -118,17 +128,30 @@ def _check_size(opened: Image.Image) -> None:
 def _colours(opened: Image.Image, longest: int) -> tuple[Colours, Size]:
     _check_size(opened)
     size = Size(*opened.size)
-    opened.draft("RGB", (longest, longest))  # JPEG: decode at a fraction of the size
+    scale = min(1.0, longest / max(size))
+    wanted = max(1, round(size.width * scale)), max(1, round(size.height * scale))
+    opened.draft("RGB", wanted)  # JPEG: decode at a fraction of the size
+    turn = TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
     if opened.mode[0] in "IF":
         opened = _eight_bits(opened)
-    if opened.getexif().get(ExifTags.Base.Orientation, 1) in LYING:
-        size = Size(size.height, size.width)
-    upright = ImageOps.exif_transpose(opened)
-    clear = "A" in upright.getbands() or "transparency" in upright.info
-    straight = upright.convert("RGBA" if clear else "RGB")
-    straight.thumbnail((longest, longest), Image.Resampling.BOX)
+    clear = _is_clear(opened)
+    if opened.mode not in MEANS or "transparency" in opened.info:
+        opened = opened.convert("RGBA" if clear else "RGB")
+    if opened.size != wanted:
+        opened = opened.resize(wanted, Image.Resampling.BOX, reducing_gap=2.0)
+    straight = opened.convert("RGBA" if clear else "RGB")
+    if turn is not None:
+        straight = straight.transpose(turn)
+        size = Size(size.height, size.width) if turn in LYING else size
     colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
     return _on_paper(colours) if clear else colours, size
+
+
+def _is_clear(opened: Image.Image) -> bool:
+    """Does anything shine through it?"""
+    if "A" in opened.getbands():
+        return opened.getchannel("A").getextrema() != (255, 255)
+    return "transparency" in opened.info
 
 
 def _eight_bits(deep: Image.Image) -> Image.Image:

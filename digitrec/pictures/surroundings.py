@@ -1,30 +1,24 @@
 """What lies around the paper: a line along the picture's edge, and the desk that the paper lies on."""
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-Colours = NDArray[np.float32]
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from digitrec.pictures.shadows import evenly_lit
+from digitrec.pictures.zones import BRIGHTNESS, SMALL, Colours, Mask, Plane, View, Zones, resized, view
 
-BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 DISTINCT = 0.12  # brightness between a line or a desk and the paper, at least
 WIDEST_LINE = 0.04  # of the shorter side
-SMALL = 128  # pixels of the longer side where a desk is looked for
-THIN = 7  # of these pixels: what is thinner is writing
-STEP = 0.06  # brightness from pixel to pixel but one where the paper ends
 SHARP = 0.6  # share of the step that lies within three pixels: a shadow's edge is softer
 SHEET = 0.06  # of the picture, at least
-SQUARE = 0.85  # of the smallest rectangle around a sheet is filled by it
+SQUARE = 0.85  # of the smallest rectangle around a sheet is filled by it, or of it by the largest quadrilateral
 SIDE = 0.6  # of an edge that a desk covers, unless it has a corner
 
 
 def only_paper(colours: Colours) -> Colours:
-    """The picture with paper where a line along its edge and where the desk was: float32 (H, W, 3) in [0, 1].
+    """The picture with paper where a line along its edge and where the desk was, and without a shadow's edge.
+
+    Returns float32 (H, W, 3) in [0, 1].
 
     Args:
         colours: (H, W, 3) in [0, 1].
@@ -35,8 +29,16 @@ def only_paper(colours: Colours) -> Colours:
         paper = np.median(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]), axis=0)
         colours = np.broadcast_to(paper, colours.shape).copy()
         colours[thick:-thick, thick:-thick] = inner
-    desk = _find_desk(colours)
-    return colours if desk is None else _papered(colours, desk)
+    if min(colours.shape[:2]) < SMALL // 2:
+        return colours
+    seen = view(colours)
+    if seen.steps.max() < DISTINCT:
+        return colours
+    evened = evenly_lit(colours, seen)
+    if evened is not None:
+        return evened
+    desk = _desk(seen)
+    return colours if desk is None else _papered(colours, seen, desk)
 
 
 def edge_line(grey: Plane) -> int:
@@ -65,51 +67,33 @@ def _ring(grey: Plane, depth: int) -> Plane:
     return np.concatenate([inner[0], inner[-1], inner[1:-1, 0], inner[1:-1, -1]])
 
 
-class _Desk(NamedTuple):
-    """What is no paper, (h, w), in a reduced picture, (h, w, 3)."""
-
-    mask: Mask
-    reduced: Colours
-
-
-def _find_desk(colours: Colours) -> _Desk | None:
-    height, width = colours.shape[:2]
-    if min(height, width) < SMALL // 2:
+def _desk(seen: View) -> Mask | None:
+    """What is no paper in a small view: (h, w)."""
+    if not seen.zones.any():
         return None
-    scale = min(1.0, SMALL / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    reduced = np.stack([_resize(colours[..., channel], size, Image.Resampling.BOX) for channel in range(3)], axis=2)
-    plain = ndimage.median_filter(reduced @ BRIGHTNESS, THIN, mode="nearest")
-    steps = ndimage.maximum_filter(plain, 3) - ndimage.minimum_filter(plain, 3)
-    if steps.max() < DISTINCT:
-        return None
-    zones, count = ndimage.label(steps < STEP)
-    if not count:
-        return None
-    paper = _paper(zones)
-    beyond = _beyond(paper, plain)
-    return _Desk(beyond, reduced) if beyond.any() else None
+    thin = seen.thin >= DISTINCT
+    beyond = _beyond(_paper(seen.zones, thin), seen.plain, thin)
+    return beyond if beyond.any() else None
 
 
-def _paper(zones: NDArray[np.int32]) -> Mask:
+def _paper(zones: Zones, thin: Mask) -> Mask:
     """The sheet that lies in the middle with something on it, else the largest even zone."""
     areas = np.bincount(zones.ravel())
     areas[0] = 0
     for number in np.argsort(-areas)[:3]:
-        if areas[number] >= SHEET * zones.size and _is_sheet(zones == number):
+        if areas[number] >= SHEET * zones.size and _is_sheet(zones == number, thin):
             return np.asarray(zones == number)
     return np.asarray(zones == int(np.argmax(areas)))
 
 
-def _is_sheet(zone: Mask) -> bool:
+def _is_sheet(zone: Mask, thin: Mask) -> bool:
     """Does a zone fill a rectangle that ends inside the picture, but for what is written on it?"""
     edges = zone[0].mean(), zone[-1].mean(), zone[:, 0].mean(), zone[:, -1].mean()
     if max(edges) > 0.1:
         return False
     filled = ndimage.binary_fill_holes(zone)
-    rows, columns = (np.flatnonzero((filled & ~zone).any(axis)) for axis in (1, 0))
-    written = max(len(rows), len(columns)) >= 0.1 * np.sqrt(zone.sum())
-    return bool(written and zone.sum() >= 0.6 * filled.sum() and squareness(filled) >= SQUARE)
+    even = zone.sum() >= 0.6 * filled.sum()
+    return bool(even and cornered(filled) >= SQUARE and _is_written(filled, zone & ~thin))
 
 
 def squareness(shape: Mask) -> float:
@@ -123,7 +107,26 @@ def squareness(shape: Mask) -> float:
     return float(shape.sum() / smallest)
 
 
-def _beyond(paper: Mask, plain: Plane) -> Mask:
+def cornered(shape: Mask) -> float:
+    """Share that the largest quadrilateral fills of the hull of a shape (H, W), or the shape of it, if that is less.
+
+    Of a sheet, from wherever it is seen, about 1; of an ellipse 0.64.
+    """
+    y, x = np.nonzero(shape & ~ndimage.binary_erosion(shape))
+    if not len(x):
+        return 0.0
+    angles = np.deg2rad(np.arange(3, 363, 7.5))
+    cos, sin = np.cos(angles), np.sin(angles)
+    outermost = (cos[:, None] * x + sin[:, None] * y).argmax(axis=1)
+    x, y = x[outermost] + np.sign(cos) / 2, y[outermost] + np.sign(sin) / 2  # corners of pixels
+    across, down = x - x[:, None], y - y[:, None]
+    aside = across[:, :, None] * down[:, None] - down[:, :, None] * across[:, None]  # of a point from a chord
+    whole = abs((x * np.roll(y, -1) - np.roll(x, -1) * y).sum()) / 2
+    largest = (aside.max(axis=2) - aside.min(axis=2)).max() / 2
+    return float(min(largest, shape.sum()) / whole)
+
+
+def _beyond(paper: Mask, plain: Plane, thin: Mask) -> Mask:
     """What reaches a corner or along an edge, if a sharp edge parts it from a sheet with something on it."""
     numbers, count = ndimage.label(~paper)
     found = np.zeros_like(paper)
@@ -133,14 +136,16 @@ def _beyond(paper: Mask, plain: Plane) -> Mask:
         sides = max(part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean())
         if (corners or sides >= SIDE) and _is_sharp(part, paper, plain):
             found |= part
-    return found if found.any() and _is_written(paper, ~found) else np.zeros_like(paper)
+    sheet = ~found
+    is_sheet = found.any() and max(squareness(sheet), cornered(sheet)) >= SQUARE
+    return found if is_sheet and _is_written(sheet, paper & ~thin) else np.zeros_like(paper)
 
 
-def _is_written(paper: Mask, sheet: Mask) -> bool:
-    """Is a sheet a rectangle with something on it that is no paper?"""
+def _is_written(sheet: Mask, plain: Mask) -> bool:
+    """Is there something on a sheet, away from its edge, that is no plain paper?"""
     inner = ndimage.binary_erosion(sheet, iterations=4, border_value=1)
-    rows, columns = (np.flatnonzero((inner & ~paper).any(axis)) for axis in (1, 0))
-    return bool(max(len(rows), len(columns)) >= 0.1 * np.sqrt(sheet.sum()) and squareness(sheet) >= SQUARE)
+    rows, columns = (np.flatnonzero((inner & ~plain).any(axis)) for axis in (1, 0))
+    return bool(max(len(rows), len(columns)) >= 0.1 * np.sqrt(sheet.sum()))
 
 
 def _is_sharp(part: Mask, paper: Mask, plain: Plane) -> bool:
@@ -154,18 +159,12 @@ def _is_sharp(part: Mask, paper: Mask, plain: Plane) -> bool:
     return step >= DISTINCT and float(np.median(steepest[border])) >= SHARP * step
 
 
-def _papered(colours: Colours, desk: _Desk) -> Colours:
+def _papered(colours: Colours, seen: View, desk: Mask) -> Colours:
     """The picture with the nearest paper's colour where the desk was."""
-    height, width = colours.shape[:2]
-    mask = ndimage.binary_dilation(desk.mask, np.ones((3, 3), bool), iterations=2)
+    size = colours.shape[1], colours.shape[0]
+    mask = ndimage.binary_dilation(desk, np.ones((3, 3), bool), iterations=2)
     rows, columns = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
-    filled = ndimage.gaussian_filter(desk.reduced[rows, columns], (1.5, 1.5, 0))
-    planes = [
-        _resize(np.ascontiguousarray(filled[..., c]), (width, height), Image.Resampling.BILINEAR) for c in range(3)
-    ]
-    covered = _resize(mask.astype(np.float32), (width, height), Image.Resampling.NEAREST) > 0
+    filled = ndimage.gaussian_filter(seen.colours[rows, columns], (1.5, 1.5, 0))
+    planes = [resized(filled[..., channel], size, Image.Resampling.BILINEAR) for channel in range(3)]
+    covered = resized(mask.astype(np.float32), size, Image.Resampling.NEAREST) > 0
     return np.where(covered[..., None], np.stack(planes, axis=2), colours)
-
-
-def _resize(plane: Plane, size: tuple[int, int], how: Image.Resampling) -> Plane:
-    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, how), dtype=np.float32)

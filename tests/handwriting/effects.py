@@ -98,13 +98,14 @@ def paper(size: tuple[int, int], colour: Colour, rng: Generator, grain: float = 
     return sheet + grain * (fine(size, rng)[..., None] - 0.5)
 
 
-def ruled(sheet: Array, spacing: float, colour: Colour, rng: Generator, upright: bool = False) -> Array:
-    """Print lines on a sheet, level or upright, `spacing` pixels apart."""
+def ruled(
+    sheet: Array, spacing: float, colour: Colour, rng: Generator, upright: bool = False, thickness: float | None = None
+) -> Array:
+    """Print lines on a sheet, level or upright, `spacing` pixels apart; a 45th of that `thickness`, unless told."""
     length = sheet.shape[1] if upright else sheet.shape[0]
     place = np.arange(length, dtype=np.float32) - rng.uniform(0, spacing)
     away = np.abs((place + spacing / 2) % spacing - spacing / 2)
-    thickness = max(1.0, spacing / 45)
-    line = np.clip(thickness / 2 + 0.5 - away, 0, 1)
+    line = np.clip((thickness or max(1.0, spacing / 45)) / 2 + 0.5 - away, 0, 1)
     return written(sheet, np.broadcast_to(line if upright else line[:, None], sheet.shape[:2]), colour)
 
 

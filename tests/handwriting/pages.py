@@ -12,6 +12,7 @@ from PIL import Image
 from digitrec.data import datasets
 from digitrec.pictures.rows import Box
 from tests.handwriting import effects as e
+from tests.handwriting import scenes
 from tests.handwriting.digits import SHARPEST, Array, cropped, enlarged
 
 PAPER = (0.97, 0.97, 0.95)
@@ -200,6 +201,28 @@ def all_at_once(ink: Array, rng: Generator, height: int) -> Image.Image:
     return _rgb(e.noisy(e.blurred(e.shaded(e.lit(sheet, rng, 0.2), rng, 0.3), 0.8), rng, 0.02))
 
 
+def in_the_sun(ink: Array, rng: Generator, height: int) -> Image.Image:
+    """A shadow with a hard edge across the page."""
+    sheet = scenes.sharply_shaded(e.written(_sheet(ink, rng), ink, PEN), rng, rng.uniform(0.3, 0.55))
+    return _rgb(e.noisy(e.blurred(sheet, 0.7), rng, 0.01))
+
+
+def on_screen(ink: Array, rng: Generator, height: int) -> Image.Image:
+    """A drawing program in dark mode, its bars included."""
+    canvas = e.covered(np.full((*ink.shape, 3), 0.08, np.float32), ink, (0.9, 0.9, 0.8))
+    return _rgb(scenes.in_window(canvas, rng, (0.14, 0.14, 0.15), (0.6, 0.6, 0.62)))
+
+
+def on_desk(ink: Array, rng: Generator, height: int) -> Image.Image:
+    """A note on a desk, taken from an angle."""
+    ink = _with_room(ink, 0.08)
+    note = e.written(_sheet(ink, rng), ink, PEN)
+    size = round(1.3 * ink.shape[1]), round(1.3 * ink.shape[0])
+    table = scenes.laid(scenes.desk((round(2.4 * max(size)),) * 2, rng), note, rng, 8)
+    taken = scenes.seen(table, size, rng.uniform(5, 30), rng.uniform(-4, 4), 1.05)
+    return _rgb(e.noisy(e.blurred(e.lit(taken, rng, 0.2), 0.7), rng, 0.01))
+
+
 class Effect(NamedTuple):
     """How pages are written and taken."""
 
@@ -218,6 +241,9 @@ EFFECTS = {
     "crowded digits": Effect(clean, Layout(space=None, nested=0.45)),
     "column": Effect(clean, Layout(words=((1,), (2,), (3,), (4,)), lines=(5, 8))),
     "form": Effect(cells, Layout(lines=(1, 1))),
+    "hard shadow": Effect(in_the_sun),
+    "dark screen": Effect(on_screen),
+    "note on a desk": Effect(on_desk),
     "all but touching": Effect(all_at_once, Layout(slant=0.25, slope=0.04)),
     "all": Effect(all_at_once, Layout(space=None, slant=0.25, slope=0.04)),
 }

@@ -11,6 +11,7 @@ from numpy.random import Generator, default_rng
 from PIL import Image
 
 from tests.handwriting import effects as e
+from tests.handwriting import scenes
 from tests.handwriting.digits import Array, Digit, Source, cropped
 
 Maker = Callable[[Digit, Generator], Image.Image]
@@ -401,6 +402,62 @@ def faint_pen(digit: Digit, rng: Generator) -> Image.Image:
     return _photo(e.written(sheet, e.soft(ink, 0.6), (shade, shade, shade + 0.1)), rng, 0.2)
 
 
+def dark_screenshot(digit: Digit, rng: Generator) -> Image.Image:
+    """A drawing program in dark mode, its bars included."""
+    dark, light = rng.uniform(0.03, 0.15), rng.uniform(0.6, 1.0, 3)
+    ink = _ink(digit, rng, _canvas(rng, 300, 700), (0.015, 0.09), (0.3, 0.7))
+    canvas = e.covered(np.full((*ink.shape, 3), dark, np.float32), ink, (light[0], light[1], light[2]))
+    bar = dark + rng.uniform(0.03, 0.1)
+    return _rgb(scenes.in_window(canvas, rng, (bar, bar, bar + 0.01), (0.6, 0.6, 0.62)))
+
+
+def note_on_desk(digit: Digit, rng: Generator) -> Image.Image:
+    """A note that lies on a desk, photographed at an angle."""
+    colour = [(0.96, 0.96, 0.94), (0.98, 0.92, 0.45), (0.99, 0.8, 0.85), (0.75, 0.93, 0.75)][rng.integers(4)]
+    note = e.paper(_canvas(rng, 300, 420), colour, rng, 0.02)
+    note = _pen_on_paper(digit, rng, note, (0.1, 0.1, 0.2), (0.04, 0.09), (0.4, 0.7), border=0.12)
+    size = int(rng.integers(480, 720)), int(rng.integers(480, 720))
+    table = scenes.laid(scenes.desk((round(2.6 * max(size)),) * 2, rng), note, rng, 20)
+    zoom = max(note.shape) / min(size) / rng.uniform(0.45, 0.75)
+    taken = scenes.seen(table, size, rng.uniform(10, 40), rng.uniform(-8, 8), zoom)
+    return _rgb(e.noisy(e.blurred(e.lit(taken, rng, 0.25), rng.uniform(0.5, 1.3)), rng, 0.015))
+
+
+def steep_photo(digit: Digit, rng: Generator) -> Image.Image:
+    """A sheet in front of a sitting writer, so that its far part is small."""
+    size = int(rng.integers(450, 700)), int(rng.integers(450, 700))
+    ink = np.pad(_ink(digit, rng, size, (0.04, 0.09), (0.35, 0.55), border=0.2), round(0.8 * max(size)))
+    sheet = e.paper(e.size_of(ink), (0.95, 0.95, 0.93), rng, 0.03)
+    if rng.random() < 0.5:
+        sheet = e.ruled(sheet, rng.uniform(60, 120), (0.6, 0.72, 0.9), rng)
+    sheet = e.written(sheet, e.soft(ink, 0.6), (0.12, 0.13, 0.3))
+    taken = scenes.seen(sheet, size, rng.uniform(30, 50), rng.uniform(-10, 10))
+    return _rgb(e.noisy(e.blurred(e.lit(taken, rng, 0.3), rng.uniform(0.5, 1.3)), rng, 0.015))
+
+
+def tight_crop(digit: Digit, rng: Generator) -> Image.Image:
+    """Cut out of a photo right along the ink."""
+    tall = int(rng.uniform(60, 500))
+    ink = np.pad(digit.ink(tall, rng.uniform(0.05, 0.13) * tall), max(1, round(rng.uniform(0.01, 0.05) * tall)))
+    shade = rng.uniform(0.8, 1.0)
+    sheet = e.written(e.paper(e.size_of(ink), (shade, shade, 0.97 * shade), rng, 0.03), ink, (0.12, 0.13, 0.3))
+    return _rgb(e.noisy(e.blurred(e.lit(sheet, rng, 0.3), 0.6), rng, 0.015))
+
+
+def dark_rules(digit: Digit, rng: Generator) -> Image.Image:
+    """Lines as dark as the pen and nearly as thick."""
+    shade = rng.uniform(0.1, 0.35)
+    sheet = e.ruled(_white_paper(rng), rng.uniform(60, 130), (shade, shade, shade), rng, thickness=rng.uniform(3, 8))
+    return _scan(_pen_on_paper(digit, rng, sheet, (0.1, 0.1, 0.18), (0.05, 0.09), (0.35, 0.7)), rng)
+
+
+def hard_shadow(digit: Digit, rng: Generator) -> Image.Image:
+    """In the sun: a shadow with an edge, across the digit or beside it."""
+    sheet = e.tilted(_pen_on_paper(digit, rng, _white_paper(rng), (0.12, 0.12, 0.25), (0.04, 0.09)), rng, 5)
+    shaded = scenes.sharply_shaded(sheet, rng, rng.uniform(0.3, 0.6))
+    return _rgb(e.noisy(e.blurred(shaded, rng.uniform(0.5, 1.2)), rng, 0.015))
+
+
 SITUATIONS = {
     "mouse": Situation(mouse),
     "mouse_thin": Situation(mouse_thin),
@@ -446,4 +503,10 @@ SITUATIONS = {
     "sixteen_bit": Situation(sixteen_bit, mode="I;16"),
     "cmyk": Situation(cmyk, "JPEG", "CMYK"),
     "grey_scan": Situation(grey_scan, "TIFF", "L"),
+    "dark_screenshot": Situation(dark_screenshot),
+    "note_on_desk": Situation(note_on_desk, "JPEG"),
+    "steep_photo": Situation(steep_photo, "JPEG"),
+    "tight_crop": Situation(tight_crop, "JPEG"),
+    "dark_rules": Situation(dark_rules),
+    "hard_shadow": Situation(hard_shadow, "JPEG"),
 }

@@ -9,8 +9,9 @@ from PIL import Image, ImageDraw
 from digitrec.pictures.digit import find_digit
 from digitrec.pictures.frames import without_frame
 from digitrec.pictures.rules import without_rules, without_table
-from digitrec.pictures.surroundings import edge_line, only_paper, squareness
+from digitrec.pictures.surroundings import cornered, edge_line, only_paper, squareness
 from tests.handwriting import effects as e
+from tests.handwriting import scenes
 from tests.handwriting.digits import Digit
 from tests.handwriting.situations import picture
 
@@ -99,6 +100,44 @@ def test_how_square_a_shape_is() -> None:
     sheet = np.asarray(Image.new("1", (120, 90), 1).rotate(8, expand=True))
     assert squareness(disc) == pytest.approx(np.pi / 4, abs=0.03)
     assert squareness(sheet) > 0.95
+
+
+def test_how_much_of_a_sheet_a_shape_is() -> None:
+    disc = np.hypot(*np.mgrid[-50:51, -50:51]) <= 45
+    far = Image.new("1", (120, 100))
+    ImageDraw.Draw(far).polygon([(30, 10), (80, 6), (110, 90), (4, 80)], 1)
+    assert cornered(disc) == pytest.approx(2 / np.pi, abs=0.03)
+    assert cornered(np.asarray(far)) > 0.95
+    assert squareness(np.asarray(far)) < 0.85
+    assert cornered(np.ones((1, 1), bool)) <= 1
+
+
+def moved_least(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
+    """Mean difference of two images, of 255, where a pixel's shift of one makes it least."""
+    shifts = [np.roll(one, (down, across), (0, 1)).astype(int) for down in (-1, 0, 1) for across in (-1, 0, 1)]
+    return float(min(np.abs(image - other).mean() for image in shifts))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_desk_changes_nothing_of_a_note_seen_from_an_angle(seed: int) -> None:
+    rng = default_rng(seed)
+    note, white = np.asarray(drawn(6), np.float32) / 255, np.ones((1300, 1300, 3), np.float32)
+    alone = white.copy()
+    alone[500:800, 500:800] = note
+    desk = scenes.laid(scenes.desk((1300, 1300), rng), note, rng, 0)
+    one, other = (Image.fromarray(e.to_bytes(scenes.seen(plane, (500, 500), 32, 12))) for plane in (desk, alone))
+    assert moved_least(find_digit(one), find_digit(other)) < 2
+
+
+@pytest.mark.parametrize("label", [0, 4, 8])
+@pytest.mark.parametrize("depth", [0.3, 0.6])
+@pytest.mark.parametrize("angle", [0.6, 2.2, 4.0])
+def test_a_shadow_with_an_edge_across_the_digit_changes_little(label: int, depth: float, angle: float) -> None:
+    sheet = np.asarray(drawn(label), np.float32) / 255
+    x, y = np.arange(300) - 150.0, np.arange(300)[:, None] - 150.0
+    shade = ((np.cos(angle) * x + np.sin(angle) * y) / 2 + 0.5).clip(0, 1)[..., None]
+    shaded = find_digit(Image.fromarray(e.to_bytes((0.9 * sheet + 0.05) * (1 - depth * shade))))
+    assert moved_least(shaded, find_digit(drawn(label))) < 4
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.05])

@@ -1,0 +1,55 @@
+"""Even zones of a picture: paper, a shadow, a desk."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+Colours = NDArray[np.float32]
+Plane = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+Zones = NDArray[np.int32]
+
+BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+SMALL = 128  # pixels of the longer side where zones are looked for
+THIN = 7  # of these pixels: what is thinner is writing
+STEP = 0.06  # brightness from pixel to pixel but one where a zone ends
+
+
+class View(NamedTuple):
+    """A small view of a picture.
+
+    Attributes:
+        colours: (h, w, 3) in [0, 1], the longer side 128 pixels at most.
+        plain: (h, w), brightness without what is thin.
+        steps: (h, w), by how much that changes from pixel to pixel but one.
+        zones: (h, w), number of each even zone, 0 where brightness changes.
+    """
+
+    colours: Colours
+    plain: Plane
+    steps: Plane
+    zones: Zones
+
+    @property
+    def thin(self) -> Plane:
+        """By how much what is thin stands out: (h, w)."""
+        return np.asarray(np.abs(self.colours @ BRIGHTNESS - self.plain))
+
+
+def view(colours: Colours) -> View:
+    """Look at a picture (H, W, 3) in [0, 1] from afar."""
+    height, width = colours.shape[:2]
+    scale = min(1.0, SMALL / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = np.stack([resized(colours[..., channel], size, Image.Resampling.BOX) for channel in range(3)], axis=2)
+    plain = ndimage.median_filter(small @ BRIGHTNESS, THIN, mode="nearest")
+    steps = ndimage.maximum_filter(plain, 3) - ndimage.minimum_filter(plain, 3)
+    return View(small, plain, steps, ndimage.label(steps < STEP)[0])
+
+
+def resized(plane: Plane, size: tuple[int, int], how: Image.Resampling) -> Plane:
+    """A plane (H, W) in another size (width, height)."""
+    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, how), dtype=np.float32)
