@@ -64,6 +64,8 @@ def _missing_option(missing: str, error: MissingConfigException) -> str:
 
 def _composition_error(error: Exception, config_name: str, words: Sequence[str]) -> str:
     """The key that Hydra could not override, and the one that was probably meant."""
+    if found := re.match(r"Ambiguous value for argument '(.+)'", str(error)):
+        return f"{found.group(1)}: several values are a sweep, which takes -m; one value that is a list is [a,b]"
     cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else error
     found = re.search(r"Could not (?:override|append to|delete).*?'([^']+)'", str(error))
     if found is None:

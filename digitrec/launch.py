@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
@@ -68,6 +69,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
         sys.argv[1:] = map(quote_note, sys.argv[1:])
     sys.argv[1:] = name_jobs(sys.argv[1:])
     try:
+        _check_flags(sys.argv[1:])
         if config_name == "tune":
             _check_one_job(sys.argv[1:])
         if config_name == "train":
@@ -84,6 +86,15 @@ def launch(task: Task, config_name: str) -> NoReturn:
         elif code in (FAILED, USAGE) and not isinstance(error, SystemExit):
             _print(error, config_name)
     sys.exit(code if SweepStart.folder is None else _end_sweep(SweepStart.folder, code, config_name))
+
+
+def _check_flags(arguments: list[str]) -> None:
+    """Refuse a flag that Hydra does not know in a line, where it would print all of its own."""
+    _, unknown = get_args_parser().parse_known_args(arguments)
+    if unknown:
+        raise UsageError(
+            f"{unknown[0]}: no such option; settings are written key=value, as in model=cnn, without dashes"
+        )
 
 
 def _check_one_job(arguments: list[str]) -> None:

@@ -62,6 +62,8 @@ WRONG = {
     "callbacks=none": ["callbacks=none", "no such option"],
     "seed=${nope}": ["nope", "not found"],
     "foo": ["foo"],
+    "--modle=cnn": ["--modle=cnn", "no such option", "without dashes"],
+    "model=cnn,mlp": ["model=cnn,mlp", "-m"],
     "seed=": ["seed"],
     "model.filters=[32": ["filters"],
 }
