@@ -155,6 +155,8 @@ MODULES = (
 # Lightning takes these without a word and fails in the middle of a run.
 COUNTS = {f"trainer.{name}" for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")}
 
+LARGEST = 10**15  # of whole numbers: no machine counts so far, and those that torch takes end a little beyond
+
 
 def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "outputs/python") -> dict[str, Any]:
     """The settings that a command line would compose, checked: for notebooks and scripts of your own.
@@ -346,6 +348,8 @@ def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any])
 
 
 def _check_value(path: str, value: Any, annotation: Any) -> None:
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise UsageError(f"{path}={_show(value)}: it should be a number of 15 digits at most{origin(path)}")
     if path in COUNTS:
         annotation = Annotated[int, Ge(1)] | None
     adapter = _adapter(annotation)

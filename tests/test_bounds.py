@@ -90,6 +90,7 @@ VAST = {
     "model.kernel_size=1000000": "model: ",
     "model=residual model.blocks=[1000000000,1]": "model: blocks=[1000000000, 1]",
     f"data.eval_batch_size={10**30}": "data.eval_batch_size=",
+    f"trainer.accumulate_grad_batches={10**30}": "trainer.accumulate_grad_batches=",
     f"data.split_seed={10**30}": "data.split_seed=",
     "data.written=1000000000": "data.written=",
     "data.non_digits=1000000000": "data.non_digits=",

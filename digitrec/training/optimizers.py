@@ -38,7 +38,7 @@ def adam(
 ) -> Optimizer:
     """Adam (Kingma and Ba, 2015, arXiv:1412.6980); weight decay is added to the gradients."""
     groups = parameter_groups(model, weight_decay, decay_all=decay_all)
-    return Adam(groups, lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=True)
+    return Adam(groups, lr=lr, betas=(float(betas[0]), float(betas[1])), eps=eps, fused=True)
 
 
 def adamw(
@@ -51,7 +51,7 @@ def adamw(
 ) -> Optimizer:
     """Adam with decoupled weight decay (Loshchilov and Hutter, 2019, arXiv:1711.05101)."""
     groups = parameter_groups(model, weight_decay, decay_all=decay_all)
-    return AdamW(groups, lr=lr, betas=(betas[0], betas[1]), eps=eps, fused=True)
+    return AdamW(groups, lr=lr, betas=(float(betas[0]), float(betas[1])), eps=eps, fused=True)
 
 
 def sgd(
