@@ -59,7 +59,10 @@ def _bounded_loader() -> type[yaml.SafeLoader]:
 
         def get_single_data(self) -> Any:
             with _named(self.source):
-                return super().get_single_data()
+                found = super().get_single_data()
+                if isinstance(found, int | float):  # OmegaConf's error would be taken for one of the disk
+                    raise ValueError(f"holds {found} alone, expected settings such as seed: 1")
+                return found
 
         def get_single_node(self) -> yaml.Node | None:
             node: yaml.Node | None = super().get_single_node()

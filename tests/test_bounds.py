@@ -27,6 +27,8 @@ HOSTILE = {
     "megabytes": ("# x\n" * 600_000, "longer than 262,144 characters"),
     "a program": ("a: !!python/object/apply:os.system [touch pwned]\n", "python/object/apply:os.system"),
     "no mapping": ("- 1\n", "mine"),
+    "a number alone": ("0\n", "mine.yaml: holds 0 alone, expected settings"),
+    "a truth alone": ("true\n", "mine.yaml: holds True alone, expected settings"),
     "bytes": ("\x00\x01", "mine"),
 }
 
