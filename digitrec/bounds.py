@@ -61,7 +61,7 @@ def _bounded_loader() -> type[yaml.SafeLoader]:
             with _named(self.source):
                 found = super().get_single_data()
                 if isinstance(found, int | float):  # OmegaConf's error would be taken for one of the disk
-                    raise ValueError(f"holds {found} alone, expected settings such as seed: 1")
+                    raise TypeError(f"holds {found} alone, expected settings such as seed: 1")
                 return found
 
         def get_single_node(self) -> yaml.Node | None:

@@ -104,7 +104,7 @@ def test_whoever_ends_a_sweep_on_this_machine_ends_its_jobs_which_save_first(
                 break
             time.sleep(0.1)
         send(sweep.pid, number)
-        said, _ = sweep.communicate(timeout=60)
+        said, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 128 + number, said
     assert not processes_of(sweep.pid)
     assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"interrupted"}
