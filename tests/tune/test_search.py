@@ -138,6 +138,7 @@ def test_trials_that_fail_are_recorded_and_the_search_goes_on(start_tune: Start,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not works(MOUNTS), reason="this system lets nobody mount a file system of their own")
 def test_a_search_stops_on_a_full_disk_and_loses_no_trial(tmp_path: Path) -> None:
     (tmp_path / "study").mkdir()
@@ -149,7 +150,7 @@ def test_a_search_stops_on_a_full_disk_and_loses_no_trial(tmp_path: Path) -> Non
         "$@" trials=$(($(ls -d study/trial-* | wc -l) + 1)) resume=study && cp study/journal.log .
     """
     command = [*MOUNTS, "sh", "-c", script, "sh", sys.executable, "-m", "digitrec.tune", *QUICK]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=280, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, "exit code 1" in done.stdout) == (0, True), done
     assert "error: the disk is full: " in done.stderr
     assert "python -m digitrec.tune resume=study" in done.stderr
