@@ -102,7 +102,7 @@ def assert_learned_the_same(folder: Path) -> None:
 @pytest.mark.parametrize("dead", [0, 1])
 def test_a_process_that_dies_ends_the_other_within_half_a_minute(dead: int, tmp_path: Path) -> None:
     with two_nodes(tmp_path, "trainer.max_epochs=5000", "hydra.run.dir=run") as nodes:
-        wait_for((tmp_path / "run" / "checkpoints" / "last.ckpt").is_file, 120)
+        wait_for((tmp_path / "run" / "checkpoints" / "last.ckpt").is_file)
         children = Path(f"/proc/{nodes[dead].pid}/task/{nodes[dead].pid}/children").read_text().split()
         os.kill(int(children[0]), signal.SIGKILL)
         assert [node.wait(timeout=30) for node in nodes] == [1, 1]

@@ -8,6 +8,7 @@ from digitrec.evaluation.figures.search import Axis, Scale, Tried, importance, s
 from digitrec.evaluation.figures.style import DARK, LIGHT, Theme
 from digitrec.evaluation.page import Card, Picture, picture, write_page
 from digitrec.ledger.settings import spelled
+from digitrec.ledger.tables import when
 from digitrec.ledger.words import duration, figure, is_share, short
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.results import Outcome, confirmation
@@ -119,7 +120,7 @@ def _facts(outcome: Outcome) -> list[tuple[str, str]]:
     facts = {
         "command": begun.command,
         "folder": shown(outcome.study.folder),
-        "begun": begun.start,
+        "begun": when(begun.start),
         "on": begun.host,
         "code": begun.git_revision or "",
         "versions": ", ".join(f"{name} {number}" for name, number in begun.versions.items()),
