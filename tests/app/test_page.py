@@ -63,7 +63,7 @@ def test_probabilities_move_while_the_pen_is_down(visitor: Visitor) -> None:
         seen.append(tuple(visitor.page.locator("#bars b").all_inner_texts()))
     visitor.page.mouse.up()
     visitor.hears("7, ")
-    assert len(set(seen)) >= 3
+    assert len(set(seen)) >= 2
 
 
 def test_what_the_network_sees_is_shown(visitor: Visitor) -> None:

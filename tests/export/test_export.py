@@ -284,7 +284,11 @@ HOSTILE = {
     "metadata that are no JSON": (graph(metadata={"digitrec": "{"}), "not a network"),
     "too deep metadata": (graph(metadata={"digitrec": "[" * 100_000}), "not a network"),
     "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "have no names"),
-    "no such threshold": (graph(metadata={"digitrec": '{"class_names": ["a","b"], "threshold": 7}'}), "threshold is 7"),
+    "one class": (graph(classes=1, metadata={"digitrec": '{"class_names": ["a"]}'}), "expected two or more"),
+    "a wrong threshold": (
+        graph(metadata={"digitrec": '{"class_names": ["a", "b"], "threshold": 7}'}),
+        "threshold is 7",
+    ),
     "another number of classes": (graph(classes=9), "expected (2, 10)"),
     "larger images": (graph(shape=["N", 1, 64, 64]), "expected images of shape ['N', 1, 28, 28]"),
     "coloured images": (graph(shape=["N", 3, 28, 28]), "expected images of shape ['N', 1, 28, 28]"),
