@@ -48,7 +48,13 @@ SITUATIONS = [
     *("mouse", "mouse_thin", "mouse_unsmoothed", "finger", "transparent", "white_on_black"),
     *("legal_pad", "ruled_scan", "ballpoint_photo", "marker", "pencil", "blue_pen"),
 ]
-SHORT = ["experiment=handwriting", "data.val_size=5000", "data.limit=20000", "data.written=5000", "data.non_digits=3000"]
+SHORT = [
+    "experiment=handwriting",
+    "data.val_size=5000",
+    "data.limit=20000",
+    "data.written=5000",
+    "data.non_digits=3000",
+]
 QUICK = ["trainer.max_epochs=8", "logger=none", "test=false"]
 AMOUNTS = {"affine": ("degrees", "shift", "scale", "shear"), "elastic": ("alpha",), "thickness": ("pixels",)}
 COLUMNS = ("validation", "forms left out", "other people", "pictures", "pictures refused", "no digits taken")
