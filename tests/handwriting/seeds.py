@@ -1,11 +1,11 @@
-"""What weights read and refuse, mean and deviation over files: python -m tests.handwriting.seeds one.safetensors two ...
+"""What weights read and refuse, mean and deviation over files: python -m tests.handwriting.seeds one.safetensors ...
 
 Files are what scripts/weights writes of runs of one recipe that differ in their seed; none is what comes with digitrec.
 """
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -28,19 +28,12 @@ def main() -> None:
     """Print a line for each figure."""
     parser = argparse.ArgumentParser(prog="python -m tests.handwriting.seeds", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, default=[WEIGHTS])
-    parser.add_argument(
-        "--each", type=int, default=2, help="pictures of each digit and situation (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--kinds", type=int, default=100, help="pictures of each kind of no digit (default: %(default)s)"
-    )
+    parser.add_argument("--each", type=int, default=2, help="pictures of a digit and situation (default: %(default)s)")
+    parser.add_argument("--kinds", type=int, default=100, help="pictures of a kind of no digit (default: %(default)s)")
     given = parser.parse_args()
     labels = [number % 10 for number in range(10 * given.each)]
-    digits = {
-        name: _progress(name, (find_digit(picture(label, name, 400 + row)) for row, label in enumerate(labels)))
-        for name in SITUATIONS
-    }
-    strange = {kind: _progress(kind, found(kind, given.kinds)) for kind in STRANGE}
+    digits = {name: _situation(name, labels) for name in _told(SITUATIONS)}
+    strange = {name: found(name, given.kinds) for name in _told(STRANGE)}
     rows = [_figures(file, digits, labels, strange) for file in given.files]
     _say(f"| {len(given.files)} files | mean ± deviation | of each |", "| --- | --- | --- |")
     for name in rows[0]:
@@ -79,10 +72,18 @@ def _figures(file: Path, digits: dict[str, Images], labels: list[int], strange: 
     }
 
 
-def _progress(name: str, images: Iterable[Images]) -> Images:
-    sys.stderr.write(f"\rpreparing {name:<20}")
-    sys.stderr.flush()
-    return np.stack(list(images))
+def _situation(name: str, labels: list[int]) -> Images:
+    """What the preparation makes of pictures of a situation, one for each label, by seeds that no test has."""
+    return np.stack([find_digit(picture(label, name, 400 + number)) for number, label in enumerate(labels)])
+
+
+def _told(names: Iterable[str]) -> Iterator[str]:
+    """Names, each shown as its turn comes."""
+    for name in names:
+        sys.stderr.write(f"\rpreparing {name:<20}")
+        sys.stderr.flush()
+        yield name
+    sys.stderr.write("\n")
 
 
 def _percent(said: "list[bool] | NDArray[np.bool_]") -> float:

@@ -1,9 +1,10 @@
 """How strong the augmentation of the shipped weights should be: python -m tests.handwriting.study.
 
-Short trainings of experiment=handwriting, of forms of which a third is left out. Read are held-out images of MNIST, digits
-in the forms left out, pictures of such, the 1,797 digits of other people that come with scikit-learn, and pictures of what
-is no digit; MNIST's test images are not among them. Each training's figures are a line of --results as soon as it ends, and
-what has a line there is not trained again. Settings after the options change all trainings: data.non_digits=0.
+Short trainings of experiment=handwriting, of forms of which a third is left out. Read are held-out images of MNIST,
+digits in the forms left out, pictures of such, the 1,797 digits of other people that come with scikit-learn, and
+pictures of what is no digit; MNIST's test images are not among them. Each training's figures are a line of --results
+as soon as it ends, and what has a line there is not trained again. Settings, data.non_digits=0 for instance, are for
+all trainings.
 """
 
 import argparse
