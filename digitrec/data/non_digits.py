@@ -17,7 +17,6 @@ from digitrec.data.ink import draw, pens
 from digitrec.data.signs import SIGNS
 from digitrec.data.strokes import Strokes, write, write_forms
 from digitrec.labels import NO_DIGIT
-from digitrec.pictures.digit import as_mnist
 from digitrec.pictures.framing import SIDE
 
 Maker = Callable[[int, torch.Generator], Tensor]
@@ -46,44 +45,6 @@ def signs(count: int, generator: torch.Generator) -> Tensor:
     shares = torch.tensor([style.share for style in SIGNS.values()])
     chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
     return _inked(write_forms(tuple(SIGNS.values()), chosen, generator), generator)
-
-
-def characters(count: int, generator: torch.Generator) -> Tensor:
-    """Letters of no alphabet: four to six strokes, straight or bent, between the points of a grid of 3 x 4."""
-    number = torch.randint(4, 7, (count,), generator=generator)
-    start, hop = (torch.randint(least, 12, (count, 6), generator=generator) for least in (0, 1))
-    goes_on = torch.rand(count, 6, generator=generator) < 0.4
-    for stroke in range(1, 6):  # some begin where the one before has ended
-        end = (start[:, stroke - 1] + hop[:, stroke - 1]) % 12
-        start[:, stroke] = torch.where(goes_on[:, stroke], end, start[:, stroke])
-    grid = torch.cartesian_prod(torch.tensor([0.0, 0.35, 0.7]), torch.tensor([0.0, 0.33, 0.67, 1.0]))
-    a, b = (grid[knots] + 0.05 * torch.randn(count, 6, 2, generator=generator) for knots in (start, (start + hop) % 12))
-    bend, bent = torch.rand(2, count, 6, generator=generator)
-    aside = (bend - 0.5) * (bent < 0.4)  # of the middle, in lengths of the stroke
-    across = (b - a).flip(-1) * torch.tensor([-1.0, 1.0]) * aside[..., None]
-    place = torch.linspace(0, 1, RESOLUTION)[:, None]
-    path = a[:, :, None] + (b - a)[:, :, None] * place + across[:, :, None] * 4 * place * (1 - place)
-    return _inked(_strokes(path, generator, number), generator)
-
-
-def outlines(count: int, generator: torch.Generator) -> Tensor:
-    """A large circle, box or triangle with three to seven small ones and lines, within it or anywhere."""
-    size = 0.04 + 0.2 * torch.rand(count, 8, 1, 1, generator=generator)
-    spread = 0.6 + 0.5 * torch.rand(count, 1, 1, 1, generator=generator)
-    middle = 0.5 + spread * (torch.rand(count, 8, 1, 2, generator=generator) - 0.5)
-    size[:, 0], middle[:, 0] = 0.5, 0.5
-    corners = torch.tensor([3.0, 4.0, 4.0, math.inf])[torch.randint(4, (count, 8, 1), generator=generator)]
-    place = torch.linspace(0, 2 * math.pi, RESOLUTION)
-    edge = 2 * math.pi / corners
-    radius = torch.where(corners.isinf(), 1.0, (edge / 2).cos() / (place % edge - edge / 2).cos())
-    height = 0.6 + 0.4 * torch.rand(count, 8, 1, generator=generator)
-    line = torch.rand(count, 8, 1, generator=generator) < 0.35
-    line[:, 0] = False
-    round_about = torch.stack([radius * place.cos(), radius * place.sin() * height * ~line], dim=-1)
-    number = torch.randint(4, 9, (count,), generator=generator)
-    points = middle + size * _turned(round_about.flatten(0, 1)[:, None], generator).view(round_about.shape)
-    strokes = _strokes(points, generator, number)
-    return draw(strokes, 1.2 + 1.8 * torch.rand(count, generator=generator))  # whether counters close or not
 
 
 def scribbles(count: int, generator: torch.Generator) -> Tensor:
@@ -128,7 +89,7 @@ def pairs(count: int, generator: torch.Generator) -> Tensor:
 
 
 def shapes(count: int, generator: torch.Generator) -> Tensor:
-    """Solid shapes, plain or patterned: discs, boxes, blots, bottles, polygons."""
+    """Solid shapes, plain or patterned: discs, boxes, blots, bottles."""
     x, y = _plane(count, generator)
     angle, radius = torch.atan2(y, x), torch.hypot(x, y)
     outline = torch.ones_like(radius)
@@ -137,19 +98,19 @@ def shapes(count: int, generator: torch.Generator) -> Tensor:
         outline = outline + 0.5 / waves * depth * torch.cos(waves * angle + 2 * math.pi * phase)
     corners = 2 + 10 * torch.rand(count, 1, 1, generator=generator).square()
     boxy = (x.abs() ** corners + y.abs() ** corners) ** (1 / corners)
-    kind = torch.randint(3, (count, 1, 1), generator=generator)
-    inside = torch.where(kind == 0, 1 - boxy, torch.where(kind == 1, outline, _polygon(angle, generator)) - radius)
+    straight = torch.rand(count, 1, 1, generator=generator) < 0.5
+    inside = torch.where(straight, 1 - boxy, outline - radius)
     pattern = _levels(_field(count, generator), 0.35 + 0.65 * torch.rand(count, 1, 1, generator=generator))
     patterned = torch.rand(count, 1, 1, generator=generator) < 0.6
     solid = (8 * inside + 0.5).clamp(0, 1)
-    return _prepared(torch.where(patterned, solid * pattern, solid), generator)
+    return _framed(torch.where(patterned, solid * pattern, solid))
 
 
 def noise(count: int, generator: torch.Generator) -> Tensor:
     """Grain and clouds from fine to coarse, soft or black and white, over the whole image."""
     fields = _field(count, generator)
     hard = torch.rand(count, 1, 1, generator=generator)
-    level = 0.25 + 0.65 * torch.rand(count, 1, 1, generator=generator)
+    level = 0.25 + 0.5 * torch.rand(count, 1, 1, generator=generator)
     images = ((fields - level) * (1 + 20 * hard.square()) + 0.5).clamp(0, 1)
     return (255 * images).to(torch.uint8)[:, None]
 
@@ -159,20 +120,17 @@ def blotches(count: int, generator: torch.Generator) -> Tensor:
     x, y = _plane(count, generator)
     patch = 1.2 - torch.hypot(x, y) + 1.6 * (_field(count, generator, coarsest=4, finest=14) - 0.5)
     level = 0.2 + 0.6 * torch.rand(count, 1, 1, generator=generator)
-    patches = ((patch - level) * 12 * (0.3 + torch.rand(count, 1, 1, generator=generator))).clamp(0, 1)
-    return _prepared(patches, generator)
+    return _framed(((patch - level) * 12 * (0.3 + torch.rand(count, 1, 1, generator=generator))).clamp(0, 1))
 
 
 # Each with its share.
 KINDS: dict[str, tuple[Maker, float]] = {
     "signs": (signs, 8),
-    "characters": (characters, 4),
-    "outlines": (outlines, 3),
     "scribbles": (scribbles, 3),
     "clutter": (clutter, 2),
     "hatching": (hatching, 2),
     "pairs": (pairs, 2),
-    "shapes": (shapes, 4),
+    "shapes": (shapes, 3),
     "noise": (noise, 2),
     "blotches": (blotches, 2),
 }
@@ -258,28 +216,6 @@ def _levels(field: Tensor, floor: Tensor) -> Tensor:
     return floor + (1 - floor) * field
 
 
-def _polygon(angle: Tensor, generator: torch.Generator) -> Tensor:
-    """How far polygons of four to eight corners, some near and some far, reach in directions (N, H, W), in radians."""
-    count = len(angle)
-    corners = torch.randint(4, 9, (count, 1, 1), generator=generator)
-    inverse = 1 / (0.3 + 0.9 * torch.rand(count, 8, generator=generator))  # of a corner's distance
-    edge = 2 * math.pi / corners
-    turned = torch.remainder(angle + 2 * math.pi * torch.rand(count, 1, 1, generator=generator), 2 * math.pi)
-    before = (turned / edge).long().clamp(max=corners - 1)
-    along = turned - before * edge
-    a, b = (inverse.gather(1, (at % corners).flatten(1)).view(angle.shape) for at in (before, before + 1))
-    return edge.sin() / (a * (edge - along).sin() + b * along.sin())
-
-
-def _prepared(ink: Tensor, generator: torch.Generator) -> Tensor:
-    """Ink (N, 28, 28) in [0, 1] as MNIST would frame it, uint8 (N, 1, 28, 28): half of it with a usual pen.
-
-    People's pictures come through the preparation, which makes what is thick thinner, and so makes strokes of solids.
-    """
-    mended = torch.rand(len(ink), generator=generator) < 0.5
-    bytes_ = (255 * ink).to(torch.uint8)
-    images = [
-        torch.from_numpy(as_mnist(image.numpy())) if mend else frame(plain)
-        for image, plain, mend in zip(ink, bytes_, mended.tolist(), strict=True)
-    ]
-    return torch.stack(images)[:, None]
+def _framed(ink: Tensor) -> Tensor:
+    """Ink (N, 28, 28) in [0, 1] as MNIST would frame it: uint8 (N, 1, 28, 28)."""
+    return torch.stack([frame(image) for image in (255 * ink).to(torch.uint8)])[:, None]
