@@ -8,9 +8,6 @@ from itertools import pairwise
 from math import inf, log
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from digitrec.inference.doubt import objection
 from digitrec.pictures.digit import as_mnist
 from digitrec.pictures.framing import Bytes
 from digitrec.pictures.page import Piece, Writing, joined
@@ -30,7 +27,6 @@ ASPECTS = {
 ANY_ASPECT = 0.80, 0.22
 MOST = 7  # pieces of a digit
 WIDEST = 1.6  # usual heights of a digit that is made of pieces
-CERTAINTY = 0.5  # least of a digit that was cut out of wider ink, in `digitrec.inference.doubt`'s terms
 
 
 @dataclass(frozen=True)
@@ -58,13 +54,12 @@ class Costs:
 
 @dataclass(frozen=True)
 class Span:
-    """Pieces of a line that may be a digit: from the first, up to the last and without it; `cut` out of wider ink?"""
+    """Pieces of a line that may be a digit: from the first, up to the last and without it."""
 
     first: int
     last: int
     box: Box
     image: Bytes
-    cut: bool = False
 
 
 COSTS = Costs()
@@ -95,15 +90,13 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
             ink, box = joined(line[first:last])
             if last > first + 1 and box.width > WIDEST * height:
                 break
-            cut = any(piece.cut is not None for piece in (line[first], *line[last : last + 1]))
-            spans.append(Span(first, last, box, as_mnist(ink), cut))
+            spans.append(Span(first, last, box, as_mnist(ink)))
     return spans
 
 
 def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[Reading, float]:
     """The reading, or that it is no digit where this costs less; and what it costs."""
     nothing = costs.nothing * max(span.box.width, span.box.height) / height
-    reading = _of_cut_ink(reading) if span.cut else reading
     if reading.label is None:
         return reading, nothing
     low = costs.low * max(0.0, 0.75 - span.box.height / height)
@@ -113,16 +106,6 @@ def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[
     if cost <= nothing:
         return reading, cost
     return replace(reading, label=None, problem="not a digit: too low or too wide for its line"), nothing
-
-
-def _of_cut_ink(reading: Reading) -> Reading:
-    """The reading; where a digit lost ink to its neighbour, or kept some of it, less certainty is asked."""
-    if reading.label is not None or reading.image is None or not reading.probabilities:
-        return reading
-    names, shares = list(reading.probabilities), np.array(list(reading.probabilities.values()), np.float32)
-    if objection(reading.image, shares, names, CERTAINTY) is not None:
-        return reading
-    return replace(reading, label=names[0], problem=None)
 
 
 def _cheapest(

@@ -9,6 +9,7 @@ from digitrec.pictures.frames import without_frame
 from digitrec.pictures.rules import FAINT, ink_level, without_rules
 from digitrec.pictures.surroundings import only_paper
 from digitrec.pictures.zones import BRIGHTNESS
+from digitrec.pictures.zones import SMALL as SEEN
 
 Plane = NDArray[np.float32]
 
@@ -28,7 +29,7 @@ def find_ink(colours: NDArray[np.float32], widest: int = WIDEST) -> Plane:
         colours: (H, W, 3) in [0, 1].
         widest: strokes are thinner than the longer side divided by this.
     """
-    contrast = _contrast(_dark_on_bright(only_paper(colours), widest), widest)
+    contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST), widest), widest)
     contrast = without_rules(without_frame(contrast, ink_level(contrast)))
     level = ink_level(contrast)
     strongest = 1.0 if level > FULL else level

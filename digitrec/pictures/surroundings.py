@@ -15,13 +15,14 @@ SQUARE = 0.85  # of the smallest rectangle around a sheet is filled by it, or of
 SIDE = 0.6  # of an edge that a desk covers, unless it has a corner
 
 
-def only_paper(colours: Colours) -> Colours:
+def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
     """The picture with paper where a line along its edge and where the desk was, and without a shadow's edge.
 
     Returns float32 (H, W, 3) in [0, 1].
 
     Args:
         colours: (H, W, 3) in [0, 1].
+        finest: pixels of the longer side in which strokes can be told.
     """
     thick = edge_line(colours @ BRIGHTNESS)
     if thick:
@@ -34,7 +35,7 @@ def only_paper(colours: Colours) -> Colours:
     seen = view(colours)
     if seen.steps.max() < DISTINCT:
         return colours
-    evened = evenly_lit(colours, seen)
+    evened = evenly_lit(colours, seen if finest == SMALL else view(colours, finest))
     if evened is not None:
         return evened
     desk = _desk(seen)

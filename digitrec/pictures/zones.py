@@ -22,7 +22,7 @@ class View(NamedTuple):
     """A small view of a picture.
 
     Attributes:
-        colours: (h, w, 3) in [0, 1], the longer side 128 pixels at most.
+        colours: (h, w, 3) in [0, 1].
         plain: (h, w), brightness without what is thin.
         steps: (h, w), by how much that changes from pixel to pixel but one.
         zones: (h, w), number of each even zone, 0 where brightness changes.
@@ -39,10 +39,10 @@ class View(NamedTuple):
         return np.asarray(np.abs(self.colours @ BRIGHTNESS - self.plain))
 
 
-def view(colours: Colours) -> View:
-    """Look at a picture (H, W, 3) in [0, 1] from afar."""
+def view(colours: Colours, longest: int = SMALL) -> View:
+    """Look at a picture (H, W, 3) in [0, 1] from afar: its longer side in so many pixels, at most."""
     height, width = colours.shape[:2]
-    scale = min(1.0, SMALL / max(height, width))
+    scale = min(1.0, longest / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = np.stack([resized(colours[..., channel], size, Image.Resampling.BOX) for channel in range(3)], axis=2)
     plain = ndimage.median_filter(small @ BRIGHTNESS, THIN, mode="nearest")

@@ -218,7 +218,7 @@ def on_desk(ink: Array, rng: Generator, height: int) -> Image.Image:
     ink = _with_room(ink, 0.08)
     note = e.written(_sheet(ink, rng), ink, PEN)
     size = round(1.3 * ink.shape[1]), round(1.3 * ink.shape[0])
-    table = scenes.laid(scenes.desk((round(2.4 * max(size)),) * 2, rng), note, rng, 8)
+    table = scenes.laid(scenes.desk((round(1.65 * max(size)),) * 2, rng), note, rng, 8)
     taken = scenes.seen(table, size, rng.uniform(5, 30), rng.uniform(-4, 4), 1.05)
     return _rgb(e.noisy(e.blurred(e.lit(taken, rng, 0.2), 0.7), rng, 0.01))
 
