@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -154,36 +156,61 @@ def test_a_wrong_word_is_a_wrong_usage(run_predict: Command, scans: Path) -> Non
         assert outcome.err.startswith("error: ")
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("rows_too", [False, True])
-def test_a_bar_is_shown_on_a_terminal_and_rows_stay_whole(rows_too: bool, tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(file(3, "tiny", 1))
-    command = [sys.executable, "-m", "digitrec.predict", *["a.png"] * 150]
+ROWS = """import sys
+from digitrec.predict import _with_bar
+with _with_bar(iter([{"number": number} for number in range(150)]), 150) as rows:
+    out = sys.stdout
+    for row in rows:
+        print("row", row["number"], file=out, flush=True)"""
+
+
+def on_terminal(rows_too: bool) -> tuple[str, str]:
+    """What a terminal gets while 150 rows are written, and what goes past it."""
     ours, theirs = pty.openpty()
-    to = theirs if rows_too else subprocess.PIPE
-    with subprocess.Popen(
-        command, cwd=tmp_path, stdout=to, stderr=theirs, env={**os.environ, "TERM": "xterm"}
-    ) as process:
+    options: dict[str, Any] = {"stderr": theirs, "stdout": theirs if rows_too else subprocess.PIPE}
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen([sys.executable, "-c", ROWS], env=environment, **options) as program:
         os.close(theirs)
-        printed = "" if process.stdout is None else process.stdout.read().decode()
-        told = b"".join(iter(partial(_what_a_terminal_gets, ours), b"")).decode()
+        shown = b""
+        with suppress(OSError):  # Linux says so when the other side is closed
+            while part := os.read(ours, 4096):
+                shown += part
+        past = b"" if program.stdout is None else program.stdout.read()
     os.close(ours)
-    assert process.returncode == 0
-    assert "Reading" in told
-    assert "100%" in told
-    lines = (
-        re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", told).replace("\r", "\n").splitlines()
-        if rows_too
-        else printed.splitlines()
-    )
-    assert sum(line.startswith("3  a.png  ") and line.endswith("%") for line in lines) == 150
+    assert program.returncode == 0, shown
+    return shown.decode(), past.decode()
 
 
-def _what_a_terminal_gets(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 65536)
-    except OSError:  # nobody writes any more
-        return b""
+def left_on_screen(shown: str) -> list[str]:
+    """Lines that are seen in the end, of a terminal that knows what rich asks of it."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|.", shown, re.DOTALL):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\r":
+            column = 0
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part == "\x1b[1A":
+            row -= 1
+        elif not part.startswith("\x1b"):
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + 1 :]
+            column += 1
+    return [line for line in lines if line]
+
+
+def test_a_bar_on_the_terminal_leaves_every_row_on_a_line_of_its_own() -> None:
+    shown, _ = on_terminal(rows_too=True)
+    assert "150/150" in shown
+    assert left_on_screen(shown) == [f"row {number}" for number in range(150)]
+
+
+def test_rows_go_where_they_are_sent_while_the_terminal_has_the_bar() -> None:
+    shown, rows = on_terminal(rows_too=False)
+    assert rows.splitlines() == [f"row {number}" for number in range(150)]
+    assert "150/150" in shown
+    assert left_on_screen(shown) == []
 
 
 @pytest.mark.slow
