@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,12 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Pat
 
 
 def continue_events(loggers: dict[str, Any], step: int) -> dict[str, Any]:
-    """Nodes of loggers, TensorBoard's told to drop what a lost part of the run wrote from `step` on."""
+    """Nodes of loggers, TensorBoard's told to drop what a lost part of the run wrote from `step` on.
+
+    TensorBoard reads files in the order of their names, which begin with the second they were begun in: the run's next
+    one is not to share it with its last.
+    """
+    time.sleep(1 - time.time() % 1)
     ours = {name for name, node in loggers.items() if str((node or {}).get("_target_")).endswith("TensorBoardLogger")}
     return {name: {**node, "purge_step": step} if name in ours else node for name, node in loggers.items()}
 
