@@ -136,6 +136,7 @@ def _run(settings: Settings, run_dir: Path, record: dict[str, Any], *, go_on: bo
     from digitrec.training.console import quiet_libraries
 
     quiet_libraries(every_warning=is_first_process())
+    tensorboard.number_files_from_zero()
     seed_everything(settings["seed"], verbose=False)
     checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
     loggers = continue_events(settings["logger"], step) if go_on else settings["logger"]

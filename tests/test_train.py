@@ -62,6 +62,13 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     assert events.Scalars("final/val_accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
+def test_files_for_tensorboard_are_numbered_run_by_run(run_train: Command, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        assert run_train(*QUICK, "data.limit=300", "test=false", f"hydra.run.dir={name}").code == 0
+        numbers = [file.name.rpartition(".")[2] for file in (tmp_path / name).glob("events*")]
+        assert sorted(numbers) == [str(number) for number in range(len(numbers))]
+
+
 def test_the_same_seed_gives_the_same_run_and_another_does_not(run_train: Command, tmp_path: Path) -> None:
     figures = {}
     for name, seed in (("one", 1), ("again", 1), ("other", 2)):

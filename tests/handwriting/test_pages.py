@@ -84,7 +84,7 @@ def test_what_cannot_be_read_does_not_stop_the_others(recognizer: Recognizer) ->
     made = page("clean", 1, SOURCE)
     pages = list(recognizer.read_pages([b"", made.picture]))
     assert [found.text for found in pages] == ["", made.text]
-    assert pages[0].problem.startswith("cannot be read as a picture: no known image format, expected AVIF, ")
+    assert str(pages[0].problem).startswith("cannot be read as a picture: no known image format, expected AVIF, ")
     assert pages[0].width == 0
 
 

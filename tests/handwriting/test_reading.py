@@ -104,7 +104,7 @@ def test_what_is_no_picture_is_named(wrong: object, recognizer: Recognizer) -> N
 def test_pictures_that_cannot_be_read_do_not_stop_the_others(recognizer: Recognizer) -> None:
     readings = list(recognizer.read_all([two(50), b"", two(90)]))
     assert [reading.label for reading in readings] == ["2", None, "2"]
-    assert readings[1].problem.startswith("cannot be read as a picture: no known image format, expected AVIF, ")
+    assert str(readings[1].problem).startswith("cannot be read as a picture: no known image format, expected AVIF, ")
 
 
 @pytest.mark.parametrize("situation", SITUATIONS)
