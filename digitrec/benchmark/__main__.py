@@ -34,7 +34,7 @@ CHART = {
 def main() -> None:
     """Entry point of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/benchmark", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4, help="how often most is measured (default: %(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="how often most is measured (default: %(default)s)")
     parser.add_argument("--only", nargs="+", default=NAMES, metavar="NAME", help="some measurements")
     parser.add_argument("--folder", type=Path, help="for benchmark.json (default: below outputs/benchmark)")
     arguments = parser.parse_args()
