@@ -53,8 +53,9 @@ def continue_events(loggers: dict[str, Any], step: int) -> dict[str, Any]:
     TensorBoard reads files in the order of their names, which begin with the second they were begun in: the run's next
     one is not to share it with its last.
     """
-    time.sleep(1 - time.time() % 1)
     ours = {name for name, node in loggers.items() if str((node or {}).get("_target_")).endswith("TensorBoardLogger")}
+    if ours:
+        time.sleep(1 - time.time() % 1)
     return {name: {**node, "purge_step": step} if name in ours else node for name, node in loggers.items()}
 
 
