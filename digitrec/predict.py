@@ -110,6 +110,7 @@ def _row(reading: Reading) -> Row:
         "confidence": round(reading.confidence, 4),
         "others": {label: round(probability, 4) for label, probability in shown[1:]},
         "problem": reading.problem,
+        "note": reading.note,
     }
 
 
@@ -119,20 +120,20 @@ def _row_of_page(page: Page) -> Row:
         for line in page.lines
         if line.words
     ]
-    return {"text": page.text, "lines": lines, "problem": page.problem}
+    return {"text": page.text, "lines": lines, "problem": page.problem, "note": page.note}
 
 
 def _row_of_digit(digit: Digit) -> Row:
     row = _row(digit.reading)
-    del row["problem"]
-    return {**row, "box": [int(side) for side in digit.box]}
+    return {**{name: row[name] for name in ("digit", "confidence", "others")}, "box": [int(side) for side in digit.box]}
 
 
 def _write_table(rows: Iterable[Row], out: TextIO) -> None:
     for row in rows:
         others = "  ".join(f"{printable(label)} {probability:.1%}" for label, probability in row["others"].items())
         said = row["problem"] or f"{row['confidence']:6.1%}   {others}"
-        print(f"{printable(row['digit'] or '-')}  {printable(row['file'])}  {said}", file=out, flush=True)
+        line = f"{printable(row['digit'] or '-')}  {printable(row['file'])}  {said}{_noted(row)}"
+        print(line, file=out, flush=True)
 
 
 def _write_table_of_lines(rows: Iterable[Row], out: TextIO) -> None:
@@ -143,8 +144,12 @@ def _write_table_of_lines(rows: Iterable[Row], out: TextIO) -> None:
             least = min((digit for word in line["words"] for digit in word), key=lambda digit: digit["confidence"])
             doubt = f"{printable(least['digit'])} {least['confidence']:.1%}"
             print(f"{name}:{number}  {printable(line['text'])}  least sure: {doubt}", file=out, flush=True)
-        if row["problem"]:
-            print(f"{name}  -  {row['problem']}", file=out, flush=True)
+        if row["problem"] or row["note"]:
+            print(f"{name}  -  {row['problem'] or ''}{_noted(row)}", file=out, flush=True)
+
+
+def _noted(row: Row) -> str:
+    return f"   ({row['note']})" if row["note"] else ""
 
 
 def _write_json(rows: Iterable[Row], out: TextIO) -> None:
@@ -158,23 +163,23 @@ def _write_json(rows: Iterable[Row], out: TextIO) -> None:
 
 def _write_csv(rows: Iterable[Row], out: TextIO) -> None:
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["file", "digit", "confidence", "second", "second_confidence", "problem"])
+    writer.writerow(["file", "digit", "confidence", "second", "second_confidence", "problem", "note"])
     for row in rows:
-        writer.writerow([row["file"], *_cells(row), row["problem"]])
+        writer.writerow([row["file"], *_cells(row), row["problem"], row["note"]])
 
 
 def _write_csv_of_digits(rows: Iterable[Row], out: TextIO) -> None:
-    """A row for each digit, and one for each picture without any."""
+    """A row for each digit, and one for what is to be said of a picture."""
     place, said = ["file", "line", "word"], ["digit", "confidence", "second", "second_confidence"]
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*place, *said, "x", "y", "width", "height", "problem"])
+    writer.writerow([*place, *said, "x", "y", "width", "height", "problem", "note"])
     for row in rows:
         for number, line in enumerate(row["lines"], start=1):
             for word_number, word in enumerate(line["words"], start=1):
                 for digit in word:
-                    writer.writerow([row["file"], number, word_number, *_cells(digit), *digit["box"], None])
-        if row["problem"]:
-            writer.writerow([row["file"], *[None] * 10, row["problem"]])
+                    writer.writerow([row["file"], number, word_number, *_cells(digit), *digit["box"], None, None])
+        if row["problem"] or row["note"]:
+            writer.writerow([row["file"], *[None] * 10, row["problem"], row["note"]])
 
 
 def _cells(row: Row) -> list[Any]:

@@ -13,14 +13,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from digitrec import predict
 from digitrec.pictures.finding import find_pictures
 from tests.command import Command, Outcome
+from tests.handwriting.digits import Digit
 from tests.handwriting.pages import Page, Source, page
-from tests.handwriting.situations import file
+from tests.handwriting.situations import file, picture
 
 DIGITS = (3, 5, 8)
 
@@ -72,11 +74,11 @@ def test_a_bad_file_is_reported_on_its_line_and_the_rest_goes_on(run_predict: Co
 
 
 def test_folders_and_patterns_stand_for_their_pictures(scans: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("._a.png", ".cache/d.png", "notes.txt", "E.JPG", "more/f.jfif", "more/g[1].webp"):
+    for name in ("._a.png", ".cache/d.png", "notes.txt", "E.JPG", "more/f.jfif", "more/g[1].webp", "more/h.HEIC"):
         (scans / name).parent.mkdir(exist_ok=True)
         (scans / name).touch()
     monkeypatch.chdir(scans.parent)
-    of_more = ["scans/more/c.png", "scans/more/f.jfif", "scans/more/g[1].webp"]
+    of_more = ["scans/more/c.png", "scans/more/f.jfif", "scans/more/g[1].webp", "scans/more/h.HEIC"]
     everything = ["scans/E.JPG", "scans/a.png", "scans/b.png", *of_more]
     for word, expected in {
         "scans": everything,
@@ -254,6 +256,32 @@ def test_of_many_too_a_bad_file_is_reported_and_the_rest_goes_on(run_predict: Co
     table = list(csv.DictReader(io.StringIO(run_predict("nowhere.png", "page.png", "--many", "--format=csv").out)))
     assert "No such file" in table[0]["problem"]
     assert len(table) == 1 + len(postcode.boxes)
+
+
+@pytest.mark.parametrize("apart", [100, 160, 220, 300], ids=["near", "further", "far", "below each other"])
+def test_one_of_several_digits_says_that_there_are_more(run_predict: Command, tmp_path: Path, apart: int) -> None:
+    ink = np.zeros((400, 900), np.float32)
+    for place, digit in enumerate(DIGITS):
+        number = Digit(digit, 1).ink(100, 9)
+        top, left = (150, 100 + apart * place) if apart < 300 else (20 + 125 * place, 400)
+        ink[top : top + number.shape[0], left : left + number.shape[1]] = number
+    Image.fromarray((255 * (1 - ink)).astype(np.uint8)).save(tmp_path / "sheet.png")
+    outcome = run_predict("sheet.png")
+    assert outcome.code == 0
+    assert outcome.out.endswith("(3 marks of a digit's size; --many reads them all)\n")
+
+
+@pytest.mark.parametrize("name", ["pages.tif", "moving.gif", "moving.png"])
+@pytest.mark.parametrize("how", [[], ["--many"]])
+def test_a_file_of_several_images_says_that_only_the_first_was_read(
+    run_predict: Command, tmp_path: Path, name: str, how: list[str]
+) -> None:
+    first, *others = (picture(digit, "mouse", 7).convert("L").resize((300, 300)) for digit in DIGITS)
+    first.save(tmp_path / name, save_all=True, append_images=others)
+    outcome = run_predict(name, *how)
+    assert outcome.code == 0
+    assert "3" in outcome.out
+    assert outcome.out.endswith("(only the first of the images in its file was read)\n")
 
 
 def test_boxes_are_drawn_on_demand(run_predict: Command, postcode: Page, tmp_path: Path) -> None:

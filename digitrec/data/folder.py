@@ -63,7 +63,7 @@ def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
     Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large.
     """
     labelled = pictures(root, split)
-    images = np.stack([find_digit(path) for path, _ in labelled])
+    images = np.stack([find_digit(path).image for path, _ in labelled])
     return torch.from_numpy(images), torch.tensor([label for _, label in labelled])
 
 

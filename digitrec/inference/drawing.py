@@ -20,7 +20,7 @@ def draw_page(picture: Picture, page: Page) -> Image.Image:
     Raises:
         DataError: the picture can't be read.
     """
-    image = Image.fromarray((read_picture(picture, longest=LONGEST) * 255).round().astype("uint8"))
+    image = Image.fromarray((read_picture(picture, longest=LONGEST).colours * 255).round().astype("uint8"))
     scale = max(image.size) / max(page.width, page.height)
     pencil = ImageDraw.Draw(image)
     for line in page.lines:

@@ -74,7 +74,7 @@ def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.floa
     best, second = (f"{_plain(label):.12}" for label in list(reading.probabilities)[:2])
     ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
     squares = {
-        "the picture": _fitted(read_picture(picture, longest=SIDE)),
+        "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
         "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
         ink: _enlarged(_coloured(reading.image, evidence)),
     }

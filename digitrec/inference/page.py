@@ -60,12 +60,14 @@ class Page:
         width: of the upright picture, in pixels.
         height: likewise.
         problem: why there is no digit; None if there is one.
+        note: what else its file holds that was not read; None if nothing.
     """
 
     lines: tuple[Line, ...]
     width: int = 0
     height: int = 0
     problem: str | None = None
+    note: str | None = None
 
     @property
     def digits(self) -> tuple[Digit, ...]:
@@ -93,7 +95,7 @@ def page_of(writing: Writing, read: Read) -> Page:
         Line(_words(of_row, begins), tuple(digit for digit in row if digit.reading.label is None))
         for row, of_row, begins in zip(rows, digits, starts, strict=True)
     )
-    return Page(lines, *writing.size, None if any(digits) else _why_none(rows))
+    return Page(lines, *writing.size, None if any(digits) else _why_none(rows), writing.note)
 
 
 def _upright(box: Box, writing: Writing) -> Box:

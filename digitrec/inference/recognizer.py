@@ -1,7 +1,7 @@
 """Reads digits on people's pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from digitrec.inference.doubt import objection
 from digitrec.inference.evidence import evidence
 from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
 from digitrec.inference.page import Page, page_of
-from digitrec.pictures.digit import as_mnist, find_digit
+from digitrec.pictures.digit import Found, as_mnist, find_digit
 from digitrec.pictures.page import find_writing
 from digitrec.pictures.reading import Picture
 
@@ -35,12 +35,14 @@ class Reading:
         probabilities: of each class, by its name, the most probable first; empty where nothing could be read at all.
         image: uint8 (28, 28), what the network saw, white ink on black.
         problem: why there is no label; None if there is one.
+        note: what else its file or the picture holds that was not read; None if nothing.
     """
 
     label: str | None
     probabilities: dict[str, float]
     image: NDArray[np.uint8] | None = None
     problem: str | None = None
+    note: str | None = None
 
     @property
     def confidence(self) -> float:
@@ -72,18 +74,15 @@ class Recognizer:
         Raises:
             DataError: the picture can't be read.
         """
-        (reading,) = self._read([find_digit(picture)])
-        return reading
+        return self._read_found([find_digit(picture)])[0]
 
     def read_all(self, pictures: Iterable[Picture]) -> Iterator[Reading]:
         """Read any number of pictures, one `Reading` for each, in their order; a `problem` where one can't be read."""
         waiting = iter(pictures)
         while chunk := list(islice(waiting, CHUNK)):
-            found = [_image_or_problem(picture) for picture in chunk]
-            readings = iter(self._read([image for image in found if not isinstance(image, str)]))
-            yield from (
-                Reading(None, {}, problem=image) if isinstance(image, str) else next(readings) for image in found
-            )
+            found = [_found_or_problem(picture) for picture in chunk]
+            readings = iter(self._read_found([one for one in found if not isinstance(one, str)]))
+            yield from (Reading(None, {}, problem=one) if isinstance(one, str) else next(readings) for one in found)
 
     def read_ink(self, inks: Sequence[Ink]) -> list[Reading]:
         """Read drawings of one digit each, where the ink is known: (H, W) in [0, 1], 0 for paper and 1 for full ink."""
@@ -120,6 +119,10 @@ class Recognizer:
         """Probabilities (N, C) of images uint8 (N, 28, 28) that are framed like MNIST's already."""
         return self._network(images)
 
+    def _read_found(self, found: Sequence[Found]) -> list[Reading]:
+        readings = self._read([one.image for one in found])
+        return [replace(reading, note=one.note) for reading, one in zip(readings, found, strict=True)]
+
     def _read(self, images: list[NDArray[np.uint8]]) -> list[Reading]:
         if not images:
             return []
@@ -127,7 +130,7 @@ class Recognizer:
         return [_reading(self._network, image, probabilities) for image, probabilities in seen]
 
 
-def _image_or_problem(picture: Picture) -> NDArray[np.uint8] | str:
+def _found_or_problem(picture: Picture) -> Found | str:
     try:
         return find_digit(picture)
     except DataError as error:

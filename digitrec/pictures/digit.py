@@ -1,5 +1,7 @@
 """One picture of one digit -> the 28x28 digit that MNIST's makers would have made of it."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,8 +14,20 @@ from digitrec.pictures.reading import Picture, read_picture
 BITS = 255
 
 
-def find_digit(picture: Picture, name: str = "picture") -> NDArray[np.uint8]:
-    """The digit on a picture: uint8 (28, 28), white ink on black; all black without ink.
+class Found(NamedTuple):
+    """What is on a picture of one digit.
+
+    Attributes:
+        image: uint8 (28, 28), white ink on black; all black without ink.
+        note: what else is there and was left out, further digits for instance; None if nothing.
+    """
+
+    image: NDArray[np.uint8]
+    note: str | None
+
+
+def find_digit(picture: Picture, name: str = "picture") -> Found:
+    """The digit on a picture.
 
     Args:
         picture: as `read_picture` takes it.
@@ -22,7 +36,9 @@ def find_digit(picture: Picture, name: str = "picture") -> NDArray[np.uint8]:
     Raises:
         DataError: the picture can't be read.
     """
-    return as_mnist(digit_of(find_ink(read_picture(picture, name))))
+    colours, _, note = read_picture(picture, name)
+    ink, count = digit_of(find_ink(colours))
+    return Found(as_mnist(ink), f"{count} marks of a digit's size; --many reads them all" if count > 1 else note)
 
 
 def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -7,12 +7,14 @@ from PIL import Image
 
 from digitrec.pictures.reading import FORMATS
 
+UNREADABLE = {".heic", ".heif"}  # pictures of phones: left out in silence, nobody would know
+
 
 def find_pictures(words: Iterable[str]) -> Iterator[str]:
     """Names of files: each word's, or those in a folder and its sub-folders, or those that fit a pattern.
 
-    Of a folder, what is not hidden and ends like a picture that we read. A word that stands for no file is given
-    back: who tries to read it will be told what is wrong.
+    Of a folder, what is not hidden and ends like a picture that we read, or as one that phones save. A word that stands
+    for no file is given back: who tries to read it will be told what is wrong.
     """
     for word in words:
         try:
@@ -33,7 +35,7 @@ def _meant(path: Path) -> Iterator[Path]:
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
-    endings = {ending for ending, name in Image.registered_extensions().items() if name in FORMATS}
+    endings = {ending for ending, name in Image.registered_extensions().items() if name in FORMATS} | UNREADABLE
     for file in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if file.suffix.lower() in endings and not hidden and file.is_file():

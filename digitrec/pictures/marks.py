@@ -13,6 +13,9 @@ SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one be
 EVERY_NEIGHBOUR = np.ones((3, 3), bool)
 SPECK = 0.03  # of the largest mark's area
 APART = 0.35  # of the digit's size, between its parts
+ALIKE = 0.5  # of the largest one's size: what is as large may be a digit, too
+WIDEST = 1.6  # times its height is no digit's width
+PARTS = 2  # of such size at most: the circles of an 8, a 5 and its bar
 
 
 class Mark(NamedTuple):
@@ -48,16 +51,16 @@ def find_marks(ink: Plane) -> tuple[NDArray[np.int32], list[Mark]]:
     return numbers, sorted(marks, key=lambda mark: -mark.area)
 
 
-def digit_of(ink: Plane) -> Plane:
-    """The ink of the one digit that a picture shows: (H, W), all else 0."""
+def digit_of(ink: Plane) -> tuple[Plane, int]:
+    """The ink of the one digit that a picture shows, (H, W), all else 0; and how many digits there may be instead."""
     numbers, marks = find_marks(ink)
     if not marks:
-        return np.zeros_like(ink)
+        return np.zeros_like(ink), 0
     chosen = [max(marks, key=_weight)]
     for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
         if mark not in chosen and not mark.at_border and _belongs(mark, chosen):
             chosen.append(mark)
-    return ink_of(chosen, ink, numbers, marks)
+    return ink_of(chosen, ink, numbers, marks), _count(chosen, marks)
 
 
 def ink_of(chosen: Sequence[Mark], ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark]) -> Plane:
@@ -81,6 +84,16 @@ def _belongs(mark: Mark, chosen: list[Mark]) -> bool:
     largest = max(chosen, key=lambda other: other.area)
     near = min(_distance(mark, other) for other in chosen) <= APART * max(other.size for other in chosen)
     return near and mark.area >= SPECK * largest.area
+
+
+def _count(chosen: Sequence[Mark], marks: Sequence[Mark]) -> int:
+    """How many digits there may be: 1 unless marks of their size were left out, are too many, or stand in a row."""
+    size = max(mark.size for mark in chosen)
+    alike = [mark for mark in marks if mark.size >= ALIKE * size and (mark in chosen or not mark.at_border)]
+    width = max(mark.right for mark in chosen) - min(mark.left for mark in chosen)
+    height = max(mark.bottom for mark in chosen) - min(mark.top for mark in chosen)
+    several = len(alike) > PARTS or width > WIDEST * height or any(mark not in chosen for mark in alike)
+    return len(alike) if several else 1
 
 
 def _distance(one: Mark, other: Mark) -> float:

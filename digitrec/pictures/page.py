@@ -12,7 +12,7 @@ from digitrec.pictures.framing import crop
 from digitrec.pictures.ink import find_ink
 from digitrec.pictures.marks import Mark, find_marks, ink_of
 from digitrec.pictures.pens import stroke_width
-from digitrec.pictures.reading import Picture, Size, read_sized
+from digitrec.pictures.reading import Picture, Size, read_picture
 from digitrec.pictures.rows import Box, around, rows_of, usual_height
 from digitrec.pictures.rules import LONG, without_table
 
@@ -51,12 +51,14 @@ class Writing(NamedTuple):
         height: usual height of a digit, in pixels of the reduced picture.
         reduced: pixels of the upright picture in one of the reduced picture.
         size: of the upright picture.
+        note: as that of `Sight`.
     """
 
     lines: list[list[Piece]]
     height: float
     reduced: float
     size: Size
+    note: str | None = None
 
 
 class _Group(NamedTuple):
@@ -76,25 +78,24 @@ def find_writing(picture: Picture, name: str = "picture") -> Writing:
     Raises:
         DataError: the picture can't be read.
     """
-    colours, size = read_sized(picture, name, LONGEST)
+    colours, size, note = read_picture(picture, name, LONGEST)
     ink = _reduced(find_ink(colours, WIDEST))
     numbers, marks = find_marks(ink)
     if marks and max(mark.size for mark in marks) >= LONG * _height(marks):
         ink = without_table(ink, _height(marks))
         numbers, marks = find_marks(ink)
-    if not marks:
-        return Writing([], 0.0, max(size) / max(ink.shape), size)
-    return _in_lines(ink, numbers, marks, size)
+    height = _height(marks) if marks else 0.0
+    lines = _in_lines(ink, numbers, marks, height) if marks else []
+    return Writing(lines, height, max(size) / max(ink.shape), size, note)
 
 
-def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], size: Size) -> Writing:
-    height = _height(marks)
+def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], height: float) -> list[list[Piece]]:
     seen = [mark for mark in marks[:MOST] if mark.size >= DUST * height]
     groups = _stacked(seen, height)
     pen = max(1.0, stroke_width(crop(ink_of(seen[:8], ink, numbers, seen[:8]))))
     rows = rows_of([group.box for group in groups], height)
     lines = [[piece for n in row for piece in _pieces(groups[n], ink, numbers, seen, height, pen)] for row in rows]
-    return Writing([line for line in lines if line], height, max(size) / max(ink.shape), size)
+    return [line for line in lines if line]
 
 
 def _box(mark: Mark) -> Box:

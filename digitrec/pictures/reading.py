@@ -28,6 +28,7 @@ TURNS = {  # orientation in EXIF data -> what sets the picture upright
 LYING = [TURNS[orientation] for orientation in (5, 6, 7, 8)]  # width and height change places
 MEANS = ("L", "LA", "RGB", "RGBA")  # modes in which pixels can be averaged
 PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
+FIRST = "only the first of the images in its file was read"
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
 Colours = NDArray[np.float32]
@@ -40,23 +41,28 @@ class Size(NamedTuple):
     height: int
 
 
-def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST) -> Colours:
-    """Colours of a picture as seen by a person: float32 (H, W, 3) in [0, 1], turned upright.
+class Sight(NamedTuple):
+    """A picture as seen by a person.
+
+    Attributes:
+        colours: float32 (H, W, 3) in [0, 1], turned upright.
+        size: of the upright picture before it was reduced.
+        note: what else its file holds, pages for instance, that is not looked at; None if nothing.
+    """
+
+    colours: Colours
+    size: Size
+    note: str | None
+
+
+def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST) -> Sight:
+    """Open a picture.
 
     Args:
         picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of floats
             in [0, 1] or of booleans.
         name: what errors call it, if it has no path.
         longest: larger pictures are reduced until their longer side has so many pixels.
-
-    Raises:
-        DataError: it can't be read, or has more than 100 million pixels.
-    """
-    return read_sized(picture, name, longest)[0]
-
-
-def read_sized(picture: Picture, name: str = "picture", longest: int = LONGEST) -> tuple[Colours, Size]:
-    """As `read_picture`, and the size that the upright picture had before it was reduced.
 
     Raises:
         DataError: it can't be read, or has more than 100 million pixels.
@@ -70,7 +76,7 @@ def read_sized(picture: Picture, name: str = "picture", longest: int = LONGEST) 
             opened = Image.open(io.BytesIO(picture), formats=FORMATS)
         else:
             opened = picture if isinstance(picture, Image.Image) else _from_array(np.asarray(picture))
-        return _colours(opened, longest)
+        return _seen(opened, longest)
 
 
 def check_picture(path: Path) -> None:
@@ -125,8 +131,9 @@ def _check_size(opened: Image.Image) -> None:
         raise ValueError("it has no pixels")
 
 
-def _colours(opened: Image.Image, longest: int) -> tuple[Colours, Size]:
+def _seen(opened: Image.Image, longest: int) -> Sight:
     _check_size(opened)
+    several = opened.format != "MPO" and getattr(opened, "is_animated", False)  # MPO: a photo and its thumbnails
     size = Size(*opened.size)
     scale = min(1.0, longest / max(size))
     wanted = max(1, round(size.width * scale)), max(1, round(size.height * scale))
@@ -144,7 +151,7 @@ def _colours(opened: Image.Image, longest: int) -> tuple[Colours, Size]:
         straight = straight.transpose(turn)
         size = Size(size.height, size.width) if turn in LYING else size
     colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
-    return _on_paper(colours) if clear else colours, size
+    return Sight(_on_paper(colours) if clear else colours, size, FIRST if several else None)
 
 
 def _is_clear(opened: Image.Image) -> bool:

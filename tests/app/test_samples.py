@@ -24,7 +24,7 @@ def test_a_sample_is_read_from_its_file_as_it_was_drawn(tmp_path: Path, label: i
     ink = plain(label, pen=pen)
     file = Samples(tmp_path, DIGITS).save(ink, str(label))
     assert file.parent == tmp_path / str(label)
-    difference = find_digit(file).astype(int) - as_mnist(ink).astype(int)
+    difference = find_digit(file).image.astype(int) - as_mnist(ink).astype(int)
     assert abs(difference).mean() < 2
     assert abs(difference).max() < 64
 

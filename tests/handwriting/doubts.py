@@ -33,7 +33,7 @@ class Doubt(NamedTuple):
 
 def found(kind: str, count: int = EACH) -> Images:
     """What the preparation makes of pictures of a kind that training never saw: uint8 (count, 28, 28)."""
-    return np.stack([find_digit(sketch(kind, seed)) for seed in range(count)])
+    return np.stack([find_digit(sketch(kind, seed)).image for seed in range(count)])
 
 
 def trained(kind: str, count: int = EACH) -> Images:

@@ -74,7 +74,7 @@ def _figures(file: Path, digits: dict[str, Images], labels: list[int], strange: 
 
 def _situation(name: str, labels: list[int]) -> Images:
     """What the preparation makes of pictures of a situation, one for each label, by seeds that no test has."""
-    return np.stack([find_digit(picture(label, name, 400 + number)) for number, label in enumerate(labels)])
+    return np.stack([find_digit(picture(label, name, 400 + number)).image for number, label in enumerate(labels)])
 
 
 def _told(names: Iterable[str]) -> Iterator[str]:

@@ -173,14 +173,14 @@ def pictures(each: int = 3) -> Split:
         for number in range(10 * each):
             styles = [name for name in LEFT_OUT if name.startswith(f"{number % 10}-")]
             style = styles[rng.integers(len(styles))]
-            images.append(find_digit(picture(number % 10, situation, 9000 + number // 10, style=style)))
+            images.append(find_digit(picture(number % 10, situation, 9000 + number // 10, style=style)).image)
             labels.append(number % 10)
     return Split(torch.from_numpy(np.stack(images))[:, None], torch.tensor(labels))
 
 
 def no_digits(each: int = 40) -> Split:
     """Pictures of the kinds that no training sees, others than those that tests and docs/WEIGHTS.md count."""
-    images = np.stack([find_digit(sketch(kind, 5000 + number)) for kind in STRANGE for number in range(each)])
+    images = np.stack([find_digit(sketch(kind, 5000 + number)).image for kind in STRANGE for number in range(each)])
     return Split(torch.from_numpy(images)[:, None], torch.full((len(images),), NO_DIGIT))
 
 

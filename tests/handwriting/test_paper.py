@@ -34,7 +34,7 @@ def plane(picture: Image.Image) -> NDArray[np.float32]:
 
 def difference(one: Image.Image, other: Image.Image) -> float:
     """Mean difference of what the network would see, of 255."""
-    return float(np.abs(find_digit(one).astype(int) - find_digit(other)).mean())
+    return float(np.abs(find_digit(one).image.astype(int) - find_digit(other).image).mean())
 
 
 @pytest.mark.parametrize("colour", ["black", "#555555", "navy"])
@@ -126,7 +126,7 @@ def test_a_desk_changes_nothing_of_a_note_seen_from_an_angle(seed: int) -> None:
     alone[500:800, 500:800] = note
     desk = scenes.laid(scenes.desk((1300, 1300), rng), note, rng, 0)
     one, other = (Image.fromarray(e.to_bytes(scenes.seen(plane, (500, 500), 32, 12))) for plane in (desk, alone))
-    assert moved_least(find_digit(one), find_digit(other)) < 2
+    assert moved_least(find_digit(one).image, find_digit(other).image) < 2
 
 
 @pytest.mark.parametrize("label", [0, 4, 8])
@@ -136,8 +136,8 @@ def test_a_shadow_with_an_edge_across_the_digit_changes_little(label: int, depth
     sheet = np.asarray(drawn(label), np.float32) / 255
     x, y = np.arange(300) - 150.0, np.arange(300)[:, None] - 150.0
     shade = ((np.cos(angle) * x + np.sin(angle) * y) / 2 + 0.5).clip(0, 1)[..., None]
-    shaded = find_digit(Image.fromarray(e.to_bytes((0.9 * sheet + 0.05) * (1 - depth * shade))))
-    assert moved_least(shaded, find_digit(drawn(label))) < 4
+    shaded = find_digit(Image.fromarray(e.to_bytes((0.9 * sheet + 0.05) * (1 - depth * shade)))).image
+    assert moved_least(shaded, find_digit(drawn(label)).image) < 4
 
 
 @pytest.mark.parametrize("slope", [0.0, 0.05])
