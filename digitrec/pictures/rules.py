@@ -27,7 +27,7 @@ def without_rules(contrast: Plane) -> Plane:
 
 def _without_level_rules(contrast: Plane) -> Plane:
     """What is clearly darker than the lines stays."""
-    if min(contrast.shape) < ENDS * 2:
+    if min(contrast.shape) < ENDS * 2 or not _reaches_both_ends(contrast):
         return contrast
     slope = _slope_of_rules(contrast)
     if slope is None:
@@ -40,6 +40,12 @@ def _without_level_rules(contrast: Plane) -> Plane:
     covered = np.zeros(straight.shape, bool)
     covered[ruled] = straight[ruled] < level + 0.35 * (ink_level(contrast) - level).clip(0.05)
     return shear(mended(straight, covered, thickest), -slope)
+
+
+def _reaches_both_ends(contrast: Plane) -> bool:
+    """Is there anything at all at both ends? A plain canvas shall not wait for the search."""
+    end = -(-contrast.shape[1] // ENDS) + contrast.shape[1] // BLOCKS
+    return min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT
 
 
 def _thin(ruled: Mask) -> tuple[Mask, int]:
