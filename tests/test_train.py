@@ -62,6 +62,12 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     assert events.Scalars("final/val_accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
+@pytest.mark.parametrize(("logger", "curves"), [("[tensorboard]", True), ("none", False)])
+def test_curves_are_promised_where_there_are_some(logger: str, curves: bool, run_train: Command) -> None:
+    outcome = run_train(*QUICK, "data.limit=300", "test=false", f"logger={logger}")
+    assert ("tensorboard --logdir" in outcome.out) is curves
+
+
 def test_files_for_tensorboard_are_numbered_run_by_run(run_train: Command, tmp_path: Path) -> None:
     for name in ("one", "two"):
         assert run_train(*QUICK, "data.limit=300", "test=false", f"hydra.run.dir={name}").code == 0

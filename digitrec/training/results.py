@@ -142,8 +142,9 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
     if checkpoint:
         console.print(f"checkpoint:     {shown(Path(checkpoint))}", soft_wrap=True)
     console.print(f"all figures:    {folder / 'metrics.json'}", soft_wrap=True)
-    logdir = "outputs" if folder.parts[:1] == ("outputs",) else folder
-    console.print(f"curves:         tensorboard --logdir {shlex.quote(str(logdir))}", soft_wrap=True)
+    if any(run_dir.glob("events.out.tfevents.*")):  # without a logger there are none
+        logdir = "outputs" if folder.parts[:1] == ("outputs",) else folder
+        console.print(f"curves:         tensorboard --logdir {shlex.quote(str(logdir))}", soft_wrap=True)
 
 
 def _cell(value: float | None, style: str) -> str:
