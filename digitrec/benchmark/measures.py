@@ -59,7 +59,7 @@ def two_processes() -> float:
 
 
 def one_image(runtime: str) -> float:
-    """Milliseconds that the network in the box takes for one image, by torch or onnxruntime."""
+    """Milliseconds that the network in the box takes for one image, by numpy or onnxruntime."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(WEIGHTS)
         if runtime == "onnxruntime":
@@ -122,7 +122,7 @@ ONCE: dict[str, Measure] = {
     "sweep_side_by_side": partial(
         seconds, *TRAIN, *SWEEP, "hydra.sweep.dir={folder}/sweep", "hydra/launcher=side_by_side"
     ),
-    "one_image_torch": partial(one_image, "torch"),
+    "one_image_numpy": partial(one_image, "numpy"),
     "one_image_onnxruntime": partial(one_image, "onnxruntime"),
     "one_epoch": partial(seconds, *TRAIN[:-1], "experiment=one_epoch", "hydra.run.dir={folder}/run"),
 }

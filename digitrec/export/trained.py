@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.errors import UsageError
-from digitrec.inference.networks import ONNX, load_reader
+from digitrec.inference.networks import ONNX
+from digitrec.inference.torch_network import load_reader
 from digitrec.models.checkpoint import find_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import description

@@ -9,13 +9,16 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from digitrec.errors import UsageError
 from digitrec.export.check import Reader
-from digitrec.export.layers import Layer, run, take_apart
 from digitrec.export.trained import Trained
 from digitrec.inference.doubt import FINEST, MOST_INK
+from digitrec.inference.layers import Floats, Layer, filled, run
+from digitrec.models.plain import plain_layers
 
 MAGIC = b"digitrec"
 FORMAT = 1
@@ -27,8 +30,12 @@ def write(trained: Trained, file: Path) -> None:
     Raises:
         UsageError: it has layers that the browser's reader does not know.
     """
-    weights: list[Tensor] = []
+    weights: list[Floats] = []
     classifier = trained.classifier
+    layers = plain_layers(classifier)
+    if layers is None:
+        raise UsageError(f"--format web takes CNN, MLP and ResidualCNN, not {trained.name}.\nNext: --format onnx")
+    tensors = {name: tensor.numpy() for name, tensor in classifier.state_dict().items()}
     header = {
         "format": FORMAT,
         "name": trained.name,
@@ -37,50 +44,53 @@ def write(trained: Trained, file: Path) -> None:
         "limits": {"most_ink": MOST_INK, "finest": FINEST, "threshold": classifier.threshold},
         "mean": classifier.mean.item(),
         "std": classifier.std.item(),
-        "layers": _placed(take_apart(classifier), weights),
+        "layers": _placed(filled(layers, tensors), weights),
     }
     text = json.dumps(header).encode()
     text += b" " * (-(len(MAGIC) + 4 + len(text)) % 4)
-    numbers = torch.cat(weights).numpy().astype("<f4").tobytes()
-    file.write_bytes(MAGIC + struct.pack("<I", len(text)) + text + numbers)
+    file.write_bytes(MAGIC + struct.pack("<I", len(text)) + text + np.concatenate(weights).astype("<f4").tobytes())
 
 
 def opened(file: Path) -> Reader:
-    """The file's layers, computed by torch: images uint8 (N, 1, 28, 28) -> probabilities (N, C)."""
+    """The file's layers, computed by numpy: images uint8 (N, 1, 28, 28) -> probabilities (N, C)."""
     content = file.read_bytes()
     start = len(MAGIC) + 4
     (length,) = struct.unpack("<I", content[len(MAGIC) : start])
     header = json.loads(content[start : start + length])
-    layers = _filled(header["layers"], torch.frombuffer(bytearray(content[start + length :]), dtype=torch.float32))
+    layers = _found(header["layers"], np.frombuffer(content[start + length :], "<f4"))
 
     def read(images: Tensor) -> Tensor:
         normalised = (images.float() - header["mean"] * 255) / (header["std"] * 255)
-        return run(layers, normalised.permute(0, 2, 3, 1)).softmax(dim=1)
+        return torch.from_numpy(run(layers, normalised.permute(0, 2, 3, 1).numpy())).softmax(dim=1)
 
     return read
 
 
-def _placed(layers: list[Layer], weights: list[Tensor]) -> list[Layer]:
-    """The same layers with places instead of tensors, which are appended to `weights`."""
+def _placed(layers: list[Layer], weights: list[Floats]) -> list[Layer]:
+    """The same layers with places instead of arrays, which are appended to `weights`."""
 
     def place(value: Any) -> Any:
         if isinstance(value, list):
             return _placed(value, weights)
-        if not isinstance(value, Tensor):
+        if not isinstance(value, np.ndarray):
             return value
-        start = sum(len(tensor) for tensor in weights)
-        weights.append(value.flatten().float())
-        return {"start": start, "count": value.numel()}
+        start = sum(len(array) for array in weights)
+        weights.append(value.ravel())
+        return {"start": start, "count": value.size}
 
     return [{name: place(value) for name, value in layer.items()} for layer in layers]
 
 
-def _filled(layers: list[Layer], weights: Tensor) -> list[Layer]:
-    """The opposite."""
+def _found(layers: list[Layer], weights: Floats) -> list[Layer]:
+    """The opposite; each layer's own numbers give its weights their shape."""
 
-    def fill(value: Any) -> Any:
+    def find(value: Any) -> Any:
         if isinstance(value, list):
-            return _filled(value, weights)
+            return _found(value, weights)
         return weights[value["start"] : value["start"] + value["count"]] if isinstance(value, dict) else value
 
-    return [{name: fill(value) for name, value in layer.items()} for layer in layers]
+    found = [{name: find(value) for name, value in layer.items()} for layer in layers]
+    for layer in found:
+        if layer["kind"] == "dense":
+            layer["weight"] = layer["weight"].reshape(layer["units"], -1)
+    return found

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.inference.networks import BATCH, Images, Probabilities
+from digitrec.inference.networks import BATCH, Images, Probabilities, check_answer, described
 from digitrec.pictures.framing import SIDE
 from digitrec.wording import first_line
 
@@ -45,7 +45,7 @@ class OnnxNetwork:
             self._session = _session(content)
             self.class_names, self.threshold = _description(self._session)
             self._name, self._type = _input(self._session)
-            self._check_answer(self(np.zeros((2, *SHAPE[1:]), np.uint8)))
+            check_answer(self)
         except Exception as error:  # whatever a file of unknown origin makes three libraries trip over
             reason = first_line(error) or type(error).__name__
             raise CheckpointError(f"{path}: not a network that digitrec.export wrote: {reason:.200}") from error
@@ -59,14 +59,6 @@ class OnnxNetwork:
         given = images if self._type is np.uint8 else images / np.float32(255)
         probabilities: Probabilities = self._session.run(None, {self._name: given})[0]
         return probabilities
-
-    def _check_answer(self, answer: Probabilities) -> None:
-        """Look at what it says of two images."""
-        expected = (2, len(self.class_names))
-        if answer.shape != expected:
-            raise ValueError(f"its answer to two images has the shape {answer.shape}, expected {expected}")
-        if not (answer >= 0).all() or not np.allclose(answer.sum(axis=1), 1, atol=1e-3):
-            raise ValueError("its answers are no probabilities")
 
 
 def _content(path: Path) -> bytes:
@@ -131,13 +123,7 @@ def _description(session: Any) -> tuple[tuple[str, ...], float | None]:
     metadata = session.get_modelmeta().custom_metadata_map
     if "digitrec" not in metadata:
         raise ValueError("it does not say what its classes are")
-    about = json.loads(metadata["digitrec"])
-    names, threshold = about["class_names"], about.get("threshold")
-    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
-        raise ValueError("its classes have no names, expected two or more")
-    if not (threshold is None or (isinstance(threshold, float) and 0 <= threshold <= 1)):
-        raise ValueError(f"its threshold is {threshold!r}, expected a number from 0 to 1")
-    return tuple(names), threshold
+    return described(json.loads(metadata["digitrec"]))
 
 
 def _input(session: Any) -> tuple[str, type[np.uint8] | type[np.float32]]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +11,12 @@ from numpy.typing import NDArray
 from digitrec.errors import DataError
 from digitrec.inference.doubt import objection
 from digitrec.inference.evidence import evidence
+from digitrec.inference.features import FeatureMaps
 from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
 from digitrec.inference.page import Page, page_of
 from digitrec.pictures.digit import Found, as_mnist, find_digit
 from digitrec.pictures.page import find_writing
 from digitrec.pictures.reading import Picture
-
-if TYPE_CHECKING:  # torch is imported only where the network needs it
-    from digitrec.inference.features import FeatureMaps
 
 Ink = NDArray[np.float32]
 WEIGHTS = Path(__file__).parent.parent / "weights" / "handwriting.safetensors"
@@ -88,7 +85,7 @@ class Recognizer:
         """Read drawings of one digit each, where the ink is known: (H, W) in [0, 1], 0 for paper and 1 for full ink."""
         return self._read([as_mnist(ink) for ink in inks])
 
-    def feature_maps(self, ink: Ink) -> "list[FeatureMaps]":
+    def feature_maps(self, ink: Ink) -> list[FeatureMaps]:
         """What each convolution finds in a drawing, (H, W) in [0, 1]; empty if the network doesn't show it."""
         network = self._network
         return network.feature_maps(as_mnist(ink)) if isinstance(network, OpenNetwork) else []

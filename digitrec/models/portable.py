@@ -1,7 +1,7 @@
 """Weights to hand on: a .safetensors file with the network's name and what is known of it, and no pickle."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +9,18 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from digitrec.errors import CheckpointError
+from digitrec.models.plain import Layer
 
 SUFFIX = ".safetensors"
 ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
 
 
 def write_portable(
-    checkpoint: Mapping[str, Any], card: Mapping[str, Any], file: Path, threshold: float | None = None
+    checkpoint: Mapping[str, Any],
+    card: Mapping[str, Any],
+    file: Path,
+    threshold: float | None = None,
+    layers: Sequence[Layer] | None = None,
 ) -> None:
     """Write a checkpoint's weights and its description, without what only training needs.
 
@@ -24,9 +29,11 @@ def write_portable(
         card: facts for people: command, seed, accuracy, licence; plain values.
         file: ends in .safetensors.
         threshold: certainty below which the network saw no digit, in [0, 1]; None if it never learnt to doubt.
+        layers: by which it is read without torch, as `plain_layers` lists them; None if it has others.
     """
     weights = {name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}
-    save_file(weights, file, description({**checkpoint["digitrec"], "threshold": threshold}, card))
+    metadata = description({**checkpoint["digitrec"], "threshold": threshold}, card)
+    save_file(weights, file, metadata if layers is None else metadata | {"layers": json.dumps(layers)})
 
 
 def description(about: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:

@@ -45,7 +45,7 @@ def _without_level_rules(contrast: Plane) -> Plane:
 def _reaches_both_ends(contrast: Plane) -> bool:
     """Is there anything at all at both ends? A plain canvas shall not wait for the search."""
     end = -(-contrast.shape[1] // ENDS) + contrast.shape[1] // BLOCKS
-    return min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT
+    return bool(min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT)
 
 
 def _thin(ruled: Mask) -> tuple[Mask, int]:

@@ -3,8 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from digitrec.inference.features import feature_maps
 from digitrec.inference.recognizer import Recognizer
+from digitrec.inference.torch_network import feature_maps
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
 from digitrec.models.residual import ResidualCNN

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from digitrec.export import web_network
-from digitrec.export.layers import run, take_apart
 from digitrec.export.trained import open_trained
 from digitrec.inference.recognizer import WEIGHTS
 from tests.command import Command
@@ -15,14 +14,10 @@ IMAGES = torch.randint(256, (9, 1, 28, 28), generator=torch.Generator().manual_s
 
 
 @pytest.mark.parametrize("kind", OURS)
-def test_the_layers_are_the_network(kind: str, tmp_path: Path) -> None:
+def test_the_file_holds_the_network(kind: str, tmp_path: Path) -> None:
     model = made(kind)
     with torch.inference_mode():
         logits = model(IMAGES)
-    layers = take_apart(model)
-    assert "batch_norm" not in str(layers)
-    found = run(layers, model.normalise(IMAGES).permute(0, 2, 3, 1).double())
-    assert torch.allclose(found.float(), logits, atol=1e-4, rtol=1e-4)
     trained = open_trained(saved(model, tmp_path / "network.ckpt"))
     web_network.write(trained, tmp_path / "network.bin")
     read = web_network.opened(tmp_path / "network.bin")
