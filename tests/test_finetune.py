@@ -7,9 +7,12 @@ import pytest
 import torch
 from torch import nn
 
+from digitrec import Recognizer
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.cnn import CNN
+from digitrec.weights import HANDWRITING
 from tests.command import QUICK, Command, only_run
+from tests.handwriting.strange import sketch
 from tests.pictures import draw_pictures
 
 NO_LOGS = ("logger=none", "test=false")
@@ -21,6 +24,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder of the default network, with weights that no seed of ours gives."""
     torch.manual_seed(12345)
     model = CNN()
+    model.threshold = 0.7
     saved: dict[str, Any] = {"state_dict": model.state_dict()}
     model.on_save_checkpoint(saved)
     folder = tmp_path_factory.mktemp("source")
@@ -41,12 +45,26 @@ def test_a_run_starts_from_the_weights_of_another(run_train: Command, source: Pa
     assert same_weights(load_classifier(only_run(tmp_path)), load_classifier(source))
 
 
+def test_weights_that_come_with_digitrec_have_a_name_and_hand_on_their_doubt(
+    run_train: Command, tmp_path: Path
+) -> None:
+    outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", "model.dropout=0.4", "init_from=handwriting")
+    assert outcome.code == 0, outcome.err
+    run = only_run(tmp_path)
+    assert same_weights(load_classifier(run), load_classifier(HANDWRITING))
+    pictures = [sketch("written_letters", seed) for seed in range(8)]
+    refused, of_them = ([reading.label for reading in Recognizer(it).read_all(pictures)] for it in (None, run))
+    assert refused == of_them
+    assert None in refused
+
+
 def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tmp_path: Path) -> None:
     data = (f"data.root={draw_pictures(tmp_path / 'pictures')}", "data.val_size=0")
     outcome = run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}")
     assert outcome.code == 0, outcome.err
     old, new = load_classifier(source), load_classifier(only_run(tmp_path))
     assert new.class_names == ("dash", "one")
+    assert new.threshold is None
     assert same_weights(old.get_submodule("features"), new.get_submodule("features"))
     assert same_weights(old.get_submodule("head.1"), new.get_submodule("head.1"))
 

@@ -15,7 +15,7 @@ from math import ceil
 from pathlib import Path
 
 from digitrec.benchmark.laps import Contender
-from digitrec.inference.recognizer import WEIGHTS
+from digitrec.weights import HANDWRITING
 
 TRAIN = ("-m", "digitrec.train", "trainer.accelerator=cpu", "logger=tensorboard", "test=false")
 SIZES = (15_000, 30_000, 60_000, 120_000, 240_000)  # images of an epoch
@@ -61,7 +61,7 @@ def two_processes() -> float:
 def one_image(runtime: str) -> float:
     """Milliseconds that the network in the box takes for one image, by numpy or onnxruntime."""
     with tempfile.TemporaryDirectory() as folder:
-        file = str(WEIGHTS)
+        file = str(HANDWRITING)
         if runtime == "onnxruntime":
             file = f"{folder}/digits.onnx"
             _python("-m", "digitrec.export", "--format=onnx", "-o", file)

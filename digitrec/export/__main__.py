@@ -42,9 +42,9 @@ def main() -> None:
 def _export(arguments: argparse.Namespace) -> None:
     _check(arguments.format, arguments.input, arguments.output)
     from digitrec.export.trained import open_trained
-    from digitrec.inference.recognizer import WEIGHTS
+    from digitrec.weights import HANDWRITING
 
-    trained = open_trained(arguments.checkpoint or WEIGHTS)
+    trained = open_trained(arguments.checkpoint or HANDWRITING)
     said = _write(arguments.format, arguments.input or INPUTS[0], arguments.output, trained)
     classes = " ".join(trained.classifier.class_names)
     print(f"{shown(arguments.output)}: {trained.name}, classes {classes}, {_size(arguments.output):,} bytes")  # noqa: T201

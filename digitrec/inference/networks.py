@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from digitrec.errors import UsageError
 from digitrec.inference.features import FeatureMaps
 from digitrec.pictures.framing import SIDE
+from digitrec.weights import named
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -50,7 +51,8 @@ def open_network(path: str | Path) -> Network:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels, or onnxruntime is missing.
     """
-    suffix = Path(path).suffix
+    path = named(path)
+    suffix = path.suffix
     if suffix == ONNX:
         from digitrec.inference.onnx_network import OnnxNetwork
 

@@ -17,9 +17,9 @@ from digitrec.inference.page import Page, page_of
 from digitrec.pictures.digit import Found, as_mnist, find_digit
 from digitrec.pictures.page import find_writing
 from digitrec.pictures.reading import Picture
+from digitrec.weights import HANDWRITING
 
 Ink = NDArray[np.float32]
-WEIGHTS = Path(__file__).parent.parent / "weights" / "handwriting.safetensors"
 CHUNK = 8  # pictures that are read together: more save nothing, and the first would wait for them
 
 
@@ -55,10 +55,11 @@ class Recognizer:
 
     Raises:
         CheckpointError: it can't be read.
+        UsageError: it takes other images than grey ones of 28x28 pixels, or needs the extra onnx.
     """
 
     def __init__(self, checkpoint: str | Path | None = None) -> None:
-        self._network = open_network(WEIGHTS if checkpoint is None else checkpoint)
+        self._network = open_network(HANDWRITING if checkpoint is None else checkpoint)
 
     @property
     def class_names(self) -> tuple[str, ...]:

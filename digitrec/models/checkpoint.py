@@ -10,6 +10,7 @@ from digitrec.models.allowance import Allowance
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import SUFFIX, read_portable
+from digitrec.weights import named
 
 OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose
 SPREAD = 4  # times that weights become larger when they are read, at most
@@ -85,12 +86,12 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """A checkpoint file, or the one that stands for a run folder.
+    """A checkpoint file, the one that stands for a run folder, or weights that come with digitrec, by their name.
 
     Raises:
         CheckpointError: there is no such file.
     """
-    path = Path(path)
+    path = named(path)
     places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
     for place in places:
         if place.is_file():

@@ -214,14 +214,17 @@ class DigitClassifier(LightningModule):
             "arguments": dict(self.hparams),
             "class_names": list(self.class_names),
             "settings": self.settings,
+            "threshold": self.threshold,
         }
         if self._seen:  # in the middle of an epoch
             checkpoint["digitrec"]["seen"] = self._seen_by_all()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting the epoch that the checkpoint was saved in."""
+        """Go on counting the epoch that the checkpoint was saved in, with the threshold that its network had."""
         self._seen = []
-        if self.global_rank in (seen := checkpoint.get("digitrec", {}).get("seen", {})):
+        about = checkpoint.get("digitrec", {})
+        self.threshold = about.get("threshold")
+        if self.global_rank in (seen := about.get("seen", {})):
             sizes, losses, *counted = seen[self.global_rank]
             predictions, labels = (values.split(sizes) for values in counted)
             self._seen = list(zip(losses, predictions, labels, strict=True))

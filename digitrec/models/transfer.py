@@ -14,7 +14,8 @@ def take_weights(model: DigitClassifier, source: DigitClassifier, class_names: S
     """Give `model` the weights of `source`, a network of the same class and arguments.
 
     Where `class_names`, those of the data that `model` will see, are not `source`'s in its order, the last dense layer
-    keeps the weights it has. Dropout may differ. Mean and deviation come along, until `describe_data` replaces them.
+    keeps the weights it has, and the threshold of doubt stays behind. Dropout may differ. Mean and deviation come
+    along, until `describe_data` replaces them.
 
     Raises:
         UsageError: another class of network, other arguments, or other classes and no last dense layer for them.
@@ -28,6 +29,7 @@ def take_weights(model: DigitClassifier, source: DigitClassifier, class_names: S
     weights = source.state_dict()
     if tuple(class_names) == source.class_names:
         model.load_state_dict(weights)
+        model.threshold = source.threshold
         return
     name, layer = last_dense(source)
     if layer is None or layer.out_features != len(source.class_names):

@@ -5,9 +5,9 @@ import pytest
 
 from digitrec.app.samples import Samples, is_name
 from digitrec.errors import DataError, UsageError
-from digitrec.inference.recognizer import WEIGHTS
 from digitrec.models.checkpoint import load_classifier
 from digitrec.pictures.digit import as_mnist, find_digit
+from digitrec.weights import HANDWRITING
 from tests.app.drawn import ink_of
 from tests.command import Command, only_run
 
@@ -75,9 +75,9 @@ def test_the_weights_in_the_box_go_on_with_samples(run_train: Command, tmp_path:
     for label in range(10):
         for seed in range(4):
             samples.save(plain(label, seed), str(label))
-    recipe = ("experiment=finetune", "data=folder", "data.root=outputs/samples", f"init_from={WEIGHTS}")
+    recipe = ("experiment=finetune", "data=folder", "data.root=outputs/samples", f"init_from={HANDWRITING}")
     outcome = run_train(*recipe, "trainer.max_epochs=2", "trainer.accelerator=cpu")
     assert outcome.code == 0, outcome.err
     tuned = load_classifier(only_run(tmp_path))
     assert tuned.class_names == DIGITS
-    assert type(tuned) is type(load_classifier(WEIGHTS))
+    assert type(tuned) is type(load_classifier(HANDWRITING))

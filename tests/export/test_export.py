@@ -21,9 +21,9 @@ from digitrec.export import check, onnx_graph, torch_program
 from digitrec.export.trained import Probabilities, Trained, open_trained
 from digitrec.inference.networks import open_network
 from digitrec.inference.onnx_network import OnnxNetwork
-from digitrec.inference.recognizer import WEIGHTS
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import read_portable
+from digitrec.weights import HANDWRITING
 from tests.command import Command
 from tests.export.networks import made, saved
 from tests.handwriting.situations import file
@@ -89,7 +89,7 @@ def test_a_torch_program_answers_as_the_network_does(
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The weights in the box as ONNX."""
     path = tmp_path_factory.mktemp("shipped") / "digits.onnx"
-    onnx_graph.write(open_trained(WEIGHTS), path, "uint8")
+    onnx_graph.write(open_trained(HANDWRITING), path, "uint8")
     return path
 
 
@@ -107,7 +107,7 @@ def test_the_weights_in_the_box_are_exported_by_default(kind: str, name: str, tm
 
 def test_all_that_is_known_of_the_network_is_in_the_file(shipped: Path) -> None:
     metadata = {item.key: json.loads(item.value) for item in onnx.load(shipped).metadata_props}
-    weights = read_portable(WEIGHTS)
+    weights = read_portable(HANDWRITING)
     assert metadata == {"digitrec": weights["digitrec"], "card": weights["card"]}
     assert metadata["digitrec"]["class_names"] == list("0123456789")
 

@@ -21,8 +21,9 @@ from playwright.sync_api import Browser, Page, expect
 from digitrec.export import check, web_network, web_page
 from digitrec.export.trained import open_trained
 from digitrec.inference.doubt import objection
-from digitrec.inference.recognizer import WEIGHTS, Recognizer
+from digitrec.inference.recognizer import Recognizer
 from digitrec.pictures.digit import as_mnist
+from digitrec.weights import HANDWRITING
 from tests.app.drawn import strokes_of
 from tests.app.hands import visit
 from tests.export.hosting import hosted
@@ -117,7 +118,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(check, "MADE", 300)
         patch.setenv("DIGITREC_DATA_DIR", str(folder / "no_data"))
-        agreed = web_page.write(open_trained(WEIGHTS), folder)
+        agreed = web_page.write(open_trained(HANDWRITING), folder)
     assert agreed.changed == 0
     return folder
 
@@ -167,7 +168,7 @@ def test_networks_of_all_our_kinds_compute_alike(kind: str, page: Page, tmp_path
 
 
 def test_what_is_no_digit_is_told_alike(browser: Browser, folder: Path, tmp_path: Path) -> None:
-    trained = open_trained(WEIGHTS)
+    trained = open_trained(HANDWRITING)
     trained.classifier.threshold = 0.96
     shutil.copytree(folder, tmp_path / "page")
     web_network.write(trained, tmp_path / "page" / "network.bin")

@@ -5,7 +5,7 @@ import torch
 
 from digitrec.export import web_network
 from digitrec.export.trained import open_trained
-from digitrec.inference.recognizer import WEIGHTS
+from digitrec.weights import HANDWRITING
 from tests.command import Command
 from tests.export.networks import NETWORKS, made, saved
 
@@ -25,8 +25,8 @@ def test_the_file_holds_the_network(kind: str, tmp_path: Path) -> None:
 
 
 def test_the_file_is_hardly_larger_than_the_weights(tmp_path: Path) -> None:
-    web_network.write(open_trained(WEIGHTS), tmp_path / "network.bin")
-    assert (tmp_path / "network.bin").stat().st_size < WEIGHTS.stat().st_size + 4_000
+    web_network.write(open_trained(HANDWRITING), tmp_path / "network.bin")
+    assert (tmp_path / "network.bin").stat().st_size < HANDWRITING.stat().st_size + 4_000
 
 
 def test_what_the_browser_cannot_compute_is_said_shortly(run_export: Command, tmp_path: Path) -> None:

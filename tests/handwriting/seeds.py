@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from digitrec import Recognizer
 from digitrec.data import datasets
-from digitrec.inference.recognizer import WEIGHTS
 from digitrec.models.portable import read_portable
 from digitrec.pictures.digit import find_digit
+from digitrec.weights import HANDWRITING
 from tests.handwriting.doubts import found
 from tests.handwriting.situations import SITUATIONS, picture
 from tests.handwriting.strange import STRANGE
@@ -27,7 +27,7 @@ Images = NDArray[np.uint8]
 def main() -> None:
     """Print a line for each figure."""
     parser = argparse.ArgumentParser(prog="python -m tests.handwriting.seeds", description=__doc__)
-    parser.add_argument("files", nargs="*", type=Path, default=[WEIGHTS])
+    parser.add_argument("files", nargs="*", type=Path, default=[HANDWRITING])
     parser.add_argument("--each", type=int, default=2, help="pictures of a digit and situation (default: %(default)s)")
     parser.add_argument("--kinds", type=int, default=100, help="pictures of a kind of no digit (default: %(default)s)")
     given = parser.parse_args()

@@ -10,10 +10,10 @@ from PIL import Image, ImageDraw
 from digitrec import Recognizer
 from digitrec.errors import DataError
 from digitrec.inference.doubt import certainties
-from digitrec.inference.recognizer import WEIGHTS
 from digitrec.models.portable import read_portable
 from digitrec.pictures.digit import find_digit
 from digitrec.pictures.framing import SIDE
+from digitrec.weights import HANDWRITING
 from tests.handwriting.situations import SITUATIONS, file, picture
 
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"), "MNIST", "raw", "t10k-images-idx3-ubyte")
@@ -51,7 +51,7 @@ def test_mnists_own_digits_stay_what_they_are(recognizer: Recognizer) -> None:
 def test_the_weights_in_the_box_read_as_well_as_their_card_says(recognizer: Recognizer) -> None:
     from digitrec.data.datasets import load
 
-    card = read_portable(WEIGHTS)["card"]
+    card = read_portable(HANDWRITING)["card"]
     images, labels = load("mnist", "test")
     probabilities = recognizer.probabilities(images[:, 0].numpy())
     right = probabilities.argmax(axis=1) == labels.numpy()
@@ -60,7 +60,7 @@ def test_the_weights_in_the_box_read_as_well_as_their_card_says(recognizer: Reco
     accepted = (certainties(probabilities) >= card["not_a_digit"]["threshold"]).mean()
     assert accepted == pytest.approx(card["not_a_digit"]["accepted"]["test"], abs=3e-4)
     assert accepted >= 0.985, "99 % of held-out digits"
-    assert WEIGHTS.stat().st_size <= 1_000_000
+    assert HANDWRITING.stat().st_size <= 1_000_000
 
 
 @pytest.mark.parametrize("side", [20, 28, 60, 200, 1000, 4000])

@@ -13,12 +13,12 @@ from safetensors.numpy import load_file, save_file
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.inference.networks import open_network
 from digitrec.inference.plain_network import PlainNetwork
-from digitrec.inference.recognizer import WEIGHTS
 from digitrec.inference.torch_network import TorchNetwork
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.models.plain import plain_layers
 from digitrec.models.portable import read_portable, write_portable
+from digitrec.weights import HANDWRITING
 from tests.export.networks import NETWORKS, made
 from tests.handwriting.situations import file
 
@@ -56,7 +56,7 @@ def test_the_weights_in_the_box_answer_as_with_torch() -> None:
     from digitrec.data.datasets import load
 
     images = load("mnist", "test").images[:, 0].numpy()
-    plain, torch = open_network(WEIGHTS)(images), TorchNetwork(WEIGHTS)(images)
+    plain, torch = open_network(HANDWRITING)(images), TorchNetwork(HANDWRITING)(images)
     assert np.array_equal(plain.argmax(axis=1), torch.argmax(axis=1))
     assert np.abs(plain - torch).max() < 1e-5, "4e-7"
 

@@ -253,3 +253,12 @@ def test_settings_of_the_recipe_reach_the_optimizer(mlp: Make, fit: Fit) -> None
     model.recipe = Recipe(partial(sgd, lr=0.03, momentum=0.5), constant)
     optimizer = fit(model).optimizers[0]
     assert [(group["lr"], group["momentum"]) for group in optimizer.param_groups] == [(0.03, 0.5)] * 2
+
+
+def test_a_network_that_goes_on_keeps_its_threshold() -> None:
+    saved: dict[str, Any] = {}
+    model, resumed = MLP(), MLP()
+    model.threshold = 0.7
+    model.on_save_checkpoint(saved)
+    resumed.on_load_checkpoint(saved)
+    assert resumed.threshold == 0.7
