@@ -1,0 +1,40 @@
+"""Making the weights that come with digitrec, by the real commands on few images."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from digitrec.config import CONF_DIR
+from digitrec.inference.plain_network import PlainNetwork
+from digitrec.models.checkpoint import load_classifier
+from digitrec.models.portable import read_portable
+from tests.command import Command, only_run
+
+SCRIPT = CONF_DIR.parent / "scripts" / "weights"
+MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not MNIST.is_dir(), reason="DIGITREC_DATA_DIR has no MNIST")
+def test_a_run_becomes_weights_with_a_card(run_train: Command, tmp_path: Path) -> None:
+    few = ("data.limit=6000", "data.written=1000", "data.non_digits=500", "trainer.max_epochs=3")
+    assert run_train("experiment=handwriting", *few, "test=false", "logger=none").code == 0
+    run, file = only_run(tmp_path), tmp_path / "mine.safetensors"
+    done = subprocess.run([SCRIPT, run, file], capture_output=True, text=True, check=True)
+    card = read_portable(file)["card"]
+    assert f"{file}: {file.stat().st_size:,} bytes" in done.stdout
+    assert 0.5 < card["test"]["accuracy"] < 0.995, "81 % of so short a training"
+    threshold, accepted = card["not_a_digit"]["threshold"], card["not_a_digit"]["accepted"]
+    assert PlainNetwork(file).threshold == threshold
+    assert min(accepted["validation"], accepted["other_people"]) <= 0.99 <= max(accepted.values()), "99 % of both"
+    restored, trained = (load_classifier(it).state_dict() for it in (file, run / "checkpoints" / "last.ckpt"))
+    assert restored["features.0.weight"].equal(trained["features.0.weight"])
+    assert (restored["head.4.weight"] * card["temperature"]).allclose(trained["head.4.weight"], atol=1e-3)
+
+
+def test_a_run_that_is_not_there_is_a_wrong_usage(tmp_path: Path) -> None:
+    done = subprocess.run([SCRIPT, "nowhere"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("error: nowhere: no such folder, expected that of a run\n")
