@@ -152,6 +152,72 @@ def test_rules_go_and_the_digit_stays(slope: float, upright: bool) -> None:
     assert (cleaned[ink > 0.9] > 0.5).mean() > 0.97
 
 
+@pytest.mark.parametrize("side", [130, 183, 191, 250, 300])
+def test_a_stroke_that_ends_before_the_paper_is_no_rule(side: int) -> None:
+    stroke = np.zeros((side, side), np.float32)
+    stroke[side // 10 : -side // 10, side // 3 : side // 3 + 4] = 1
+    for ink in (stroke, stroke.T):
+        assert np.array_equal(without_rules(ink), ink)
+
+
+@pytest.mark.parametrize("label", [0, 3, 6, 8])
+@pytest.mark.parametrize("width", [35, 60, 120])
+def test_a_digit_that_fills_its_picture_has_no_rules(label: int, width: int) -> None:
+    tall = 2 * width
+    ink = np.clip(Digit(label, seed=2).ink(tall, tall / 12), 0, 1).astype(np.float32)
+    assert np.abs(without_rules(ink) - ink).sum() < 0.03 * ink.sum()
+
+
+def test_pale_rules_go_though_thick_on_a_small_piece_of_paper() -> None:
+    ink = plane(drawn(4, 200, 200))
+    ruled = np.maximum(ink, 0.4 * (np.arange(200) % 80 < 8)[:, None]).astype(np.float32)
+    cleaned = without_rules(ruled)
+    assert cleaned[ink == 0].max() < 0.1
+    assert (cleaned[ink > 0.9] > 0.5).mean() > 0.97
+
+
+@pytest.mark.parametrize("pen", ["#fac814", "#a0e040", "#ff80c0"])
+def test_a_broad_bright_pen_that_leaves_the_paper_casts_no_shadow(pen: str) -> None:
+    sheet, black = (Image.new("RGB", (275, 275), "white") for _ in range(2))
+    for paper, colour in ((sheet, pen), (black, "black")):
+        pencil = ImageDraw.Draw(paper)
+        pencil.line([(60, 80), (100, 25), (170, 40), (170, 110), (80, 205), (80, 250)], colour, 22)
+        pencil.line([(80, 240), (275, 240)], colour, 22)
+        pencil.line([(30, 120), (60, 80), (130, 35)], colour, 8)
+        pencil.line([(80, 205), (130, 120), (200, 60)], colour, 8)
+    assert difference(sheet, black) < 3
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_a_digit_cut_out_along_its_ink_is_dark_on_bright(label: int) -> None:
+    ink = np.clip(Digit(label, seed=2).ink(300, 27), 0, 1)
+    cut, whole = (Image.fromarray(e.to_bytes(1 - sheet)) for sheet in (ink, np.pad(ink, 150)))
+    assert difference(cut, whole) < 3
+
+
+@pytest.mark.parametrize("thick", [20, 30, 40])
+def test_strokes_along_the_edges_are_no_dark_paper(thick: int) -> None:
+    whole = Image.new("L", (500, 700), 255)
+    ImageDraw.Draw(whole).line([(345, 165), (150, 165), (150, 520), (345, 520), (345, 333), (150, 333)], 0, thick)
+    spare = thick // 2 - 3
+    cut = whole.crop((150 - spare, 165 - spare, 345 + spare, 520 + spare))
+    assert difference(cut, whole) < 20, "of 255; of its negative 70"
+
+
+def test_parts_of_a_digit_that_is_cut_off_lie_at_the_edge_as_it_does() -> None:
+    five = Image.new("L", (90, 150), 255)
+    pencil = ImageDraw.Draw(five)
+    pencil.line([(20, 0), (16, 60), (60, 60), (78, 100), (50, 149), (0, 140)], 0, 8, "curve")
+    without = find_digit(five)
+    pencil.line([(40, 4), (89, 4)], 0, 8)
+    assert np.abs(find_digit(five).astype(int) - without).mean() > 3, "its bar"
+    beside = Image.new("L", (300, 300), 255)
+    beside.paste(five.crop((0, 0, 90, 150)), (10, 60))
+    alone = find_digit(beside)
+    ImageDraw.Draw(beside).line([(294, 100), (299, 140)], 0, 8)
+    assert np.array_equal(find_digit(beside), alone), "another digit's"
+
+
 def test_lines_of_a_table_go_and_digits_stay() -> None:
     table = Image.new("L", (700, 400), 255)
     pencil = ImageDraw.Draw(table)
