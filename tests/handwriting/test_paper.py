@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from digitrec.pictures.digit import find_digit
 from digitrec.pictures.frames import without_frame
+from digitrec.pictures.ink import find_ink
 from digitrec.pictures.rules import without_rules, without_table
 from digitrec.pictures.surroundings import cornered, edge_line, only_paper, squareness
 from tests.handwriting import effects as e
@@ -64,6 +65,14 @@ def test_a_box_with_nothing_in_it_is_a_zero_and_a_round_one_stays() -> None:
     assert np.array_equal(without_frame(round_), round_)
 
 
+def test_an_angular_zero_of_uneven_strokes_is_no_frame() -> None:
+    zero = Image.new("L", (300, 300), 255)
+    pencil = ImageDraw.Draw(zero)
+    pencil.line([(70, 260), (80, 40), (210, 50), (212, 270), (70, 260)], 0, 6)
+    pencil.line([(211, 90), (211, 250)], 0, 11)
+    assert np.array_equal(without_frame(plane(zero)), plane(zero))
+
+
 def test_a_digital_eight_is_no_frame() -> None:
     ink = np.zeros((220, 160), np.float32)
     for box in ((10, 20, 140, 32), (10, 104, 140, 116), (10, 188, 140, 200), (10, 20, 22, 200), (128, 20, 140, 200)):
@@ -93,6 +102,13 @@ def test_a_sheet_that_lies_on_a_desk_is_read_alone(desk: str) -> None:
 def test_paper_without_a_desk_is_left_alone(situation: str) -> None:
     colours = np.asarray(picture(6, situation, seed=4).convert("RGB"), np.float32) / np.float32(255)
     assert np.array_equal(only_paper(colours), colours)
+
+
+@pytest.mark.parametrize("label", [2, 3, 5, 7])
+@pytest.mark.parametrize("cut", [0, 4, 8])
+def test_paper_beyond_a_stroke_is_no_desk(label: int, cut: int) -> None:
+    tight = Digit(label, seed=2).ink(284, 15)[cut : 284 - cut, cut : -cut or None]
+    assert np.abs(find_ink(np.repeat(1 - tight.clip(0, 1)[..., None], 3, axis=2)) - tight).mean() < 0.01
 
 
 def test_how_square_a_shape_is() -> None:
