@@ -16,6 +16,7 @@ SIZE = 0.45  # of both sides of the picture, at least
 FULL = 0.86  # a frame's share of its rectangle, with what it holds; that of an ellipse is 0.79
 HOLLOW = 0.45  # of that is one hole, at least
 THICKEST = 0.08  # of the frame's shorter side
+ROUGH = 3  # coarse pixels by which its thickness varies
 CONTENT = 0.25  # of the frame's height: what is in it, at least, or else it is a digit itself
 
 
@@ -48,7 +49,8 @@ def _inside_of_frame(inked: Mask) -> Mask | None:
         filled = ndimage.binary_fill_holes(outline)
         if _largest_hole(filled & ~outline) >= HOLLOW * filled.sum() and squareness(filled) >= FULL:
             inner = _peeled(outline, filled)
-            written = np.flatnonzero((inner & np.pad(inked[box], 1)).any(axis=1))
+            deeper = ndimage.binary_erosion(inner, iterations=ROUGH)
+            written = np.flatnonzero((deeper & np.pad(inked[box], 1)).any(axis=1))
             if written.size and np.ptp(written) + 1 >= CONTENT * sides[0]:
                 inside = np.zeros_like(inked)
                 inside[box] = inner[1:-1, 1:-1]

@@ -18,6 +18,9 @@ WIDEST = 3  # strokes are thinner than this part of the longer side
 NARROW = 1.5  # strokes are narrower than what they enclose: than the longer side divided by this and by widest squared
 CLEAR = 0.1  # contrast that all but a 200th of the pixels shows at both ends
 UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest and brightest, at which light is clear
+DECISIVE = 2.0  # times as much dark as bright, or bright as dark, of what is narrower than strokes may be
+ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
+UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is not believed
 BOX, BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
@@ -44,18 +47,36 @@ def _dark_on_bright(colours: NDArray[np.float32], widest: int) -> NDArray[np.flo
     if high - low < CLEAR:  # so thin a pen, or so small a digit
         low, high = grey.min(), grey.max()
     brightness = (np.median(border) - low) / max(high - low, 1e-6)
-    is_dark_on_bright = _has_dark_strokes(grey, widest) if abs(brightness - 0.5) < UNCLEAR else brightness >= 0.5
+    is_dark_on_bright = bool(brightness >= 0.5)
+    odds = UNSURE if is_dark_on_bright else 1 / UNSURE
+    if abs(brightness - 0.5) < UNCLEAR:
+        is_dark_on_bright = _has_dark_strokes(grey, widest, NARROW, odds)
+    elif is_dark_on_bright != ((grey >= (low + high) / 2).mean() >= 0.5):  # thick strokes along the edges?
+        is_dark_on_bright = _has_dark_strokes(grey, widest, NARROW / 2, odds)
     return colours if is_dark_on_bright else 1 - colours
 
 
-def _has_dark_strokes(grey: Plane, widest: int) -> bool:
-    """Is more dark than bright of what is narrow? Shadows are wide."""
+def _has_dark_strokes(grey: Plane, widest: int, narrow: float, odds: float) -> bool:
+    """Is more dark than bright, by these odds, of what is narrow? Shadows are wide.
+
+    The narrowest is asked first: what a stroke encloses may be narrow, too, but less so than the stroke.
+    """
     scale = min(1.0, SMALL * widest / WIDEST / max(grey.shape))
     small = _resize(grey, (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))), BOX)
-    size = int(max(small.shape) / (NARROW * widest**2)) | 1
-    dark = ndimage.grey_closing(small, size=(size, size), mode="nearest") - small
-    bright = small - ndimage.grey_opening(small, size=(size, size), mode="nearest")
-    return bool(np.square(dark).sum() >= np.square(bright).sum())
+    size = int(max(small.shape) / (narrow * widest**2)) | 1
+    whole = _narrow(small, size)
+    for finer in range(3, size, 2):
+        dark, bright = _narrow(small, finer)
+        if max(dark, bright) >= max(DECISIVE * min(dark, bright), ENOUGH * max(whole)):
+            return dark > bright
+    return whole[0] >= odds * whole[1]
+
+
+def _narrow(plane: Plane, size: int) -> tuple[float, float]:
+    """Energy of what is narrower than so many pixels: darker than what is around it, and brighter."""
+    dark = ndimage.grey_closing(plane, size=(size, size), mode="nearest") - plane
+    bright = plane - ndimage.grey_opening(plane, size=(size, size), mode="nearest")
+    return float(np.square(dark).sum()), float(np.square(bright).sum())
 
 
 def _contrast(colours: NDArray[np.float32], widest: int) -> Plane:

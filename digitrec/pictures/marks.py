@@ -12,6 +12,7 @@ Plane = NDArray[np.float32]
 SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one beside such
 EVERY_NEIGHBOUR = np.ones((3, 3), bool)
 SPECK = 0.03  # of the largest mark's area
+FILLED = 0.9  # of the picture's height or width, by a digit that is cut off
 APART = 0.35  # of the digit's size, between its parts
 ALIKE = 0.5  # of the largest one's size: what is as large may be a digit, too
 WIDEST = 1.6  # times its height is no digit's width
@@ -57,8 +58,9 @@ def digit_of(ink: Plane) -> tuple[Plane, int]:
     if not marks:
         return np.zeros_like(ink), 0
     chosen = [max(marks, key=_weight)]
+    is_cut = chosen[0].at_border and _fills(chosen[0], ink)  # then so may its parts be
     for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
-        if mark not in chosen and not mark.at_border and _belongs(mark, chosen):
+        if mark not in chosen and (is_cut or not mark.at_border) and _belongs(mark, chosen):
             chosen.append(mark)
     return ink_of(chosen, ink, numbers, marks), _count(chosen, marks)
 
@@ -78,6 +80,12 @@ def ink_of(chosen: Sequence[Mark], ink: Plane, numbers: NDArray[np.int32], marks
 
 def _weight(mark: Mark) -> float:
     return mark.area * (0.2 if mark.at_border else 1.0)
+
+
+def _fills(mark: Mark, ink: Plane) -> bool:
+    """Does it reach from end to end of the picture, one way or the other?"""
+    height, width = ink.shape
+    return bool(max((mark.bottom - mark.top) / height, (mark.right - mark.left) / width) >= FILLED)
 
 
 def _belongs(mark: Mark, chosen: list[Mark]) -> bool:

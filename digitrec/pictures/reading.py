@@ -145,7 +145,7 @@ def _seen(opened: Image.Image, longest: int) -> Sight:
     if opened.mode not in MEANS or "transparency" in opened.info:
         opened = opened.convert("RGBA" if clear else "RGB")
     if opened.size != wanted:
-        opened = opened.resize(wanted, Image.Resampling.BOX, reducing_gap=2.0)
+        opened = opened.resize(wanted, Image.Resampling.HAMMING, reducing_gap=2.0)
     straight = opened.convert("RGBA" if clear else "RGB")
     if turn is not None:
         straight = straight.transpose(turn)

@@ -11,8 +11,11 @@ SLOPES = np.linspace(-0.16, 0.16, 33)  # about 9 degrees
 FINER = np.linspace(-0.008, 0.008, 9)
 ENDS = 16  # lines are seen in this part of the picture's width at both ends
 BLOCKS = 64  # of columns, each averaged: enough to tell what a row has in common
-THICKEST, THINNEST = 0.03, 6  # of the picture's height, and pixels: what is thicker than both is no line
+THICKEST, THINNEST = 0.03, 6  # of the picture's height, and pixels: what is thicker than both may be a stroke
 FAINT = 0.06  # contrast below is paper
+DARK = 0.7  # of the ink's contrast: a line that has it may be a stroke
+GAPS = 0.1  # of a stroke's length, at least, has less than
+VOID = 0.15  # of the ink's contrast
 BLOCK = 8  # columns that are averaged when the slope of such lines is looked for
 LINE = 0.5  # ink of a line's pixel, at least
 LONG = 2.5  # usual heights of a digit: straight strokes that are longer are lines of a table
@@ -33,30 +36,39 @@ def _without_level_rules(contrast: Plane) -> Plane:
     if slope is None:
         return contrast
     straight = shear(contrast, slope)
-    ruled, thickest = _thin(ndimage.maximum_filter1d(_rules(_blocks(straight)), 3) >= FAINT)
+    ink = ink_level(contrast)
+    ruled, thickest = _thin(_blocks(straight), ink)
     if not ruled.any():
         return contrast
     level = _quantile(straight[ruled], 0.7)[:, None]
     covered = np.zeros(straight.shape, bool)
-    covered[ruled] = straight[ruled] < level + 0.35 * (ink_level(contrast) - level).clip(0.05)
+    covered[ruled] = straight[ruled] < level + 0.35 * (ink - level).clip(0.05)
     return shear(mended(straight, covered, thickest), -slope)
 
 
 def _reaches_both_ends(contrast: Plane) -> bool:
     """Is there anything at all at both ends? A plain canvas shall not wait for the search."""
-    end = -(-contrast.shape[1] // ENDS) + contrast.shape[1] // BLOCKS
+    width = contrast.shape[1]
+    end = -(-width // ENDS) - (-width // BLOCKS)  # blocks may begin half a block away from the edge
     return bool(min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT)
 
 
-def _thin(ruled: Mask) -> tuple[Mask, int]:
-    """Those rows (H,) that are not part of something thicker than a line, and how thick the thickest line is."""
-    limit = max(THINNEST, round(THICKEST * len(ruled)))
-    edges = np.flatnonzero(np.diff(np.r_[0, ruled, 0])).reshape(-1, 2)
-    lines = [(start, end) for start, end in edges if end - start <= limit]
-    kept = np.zeros_like(ruled)
-    for start, end in lines:
-        kept[start:end] = True
-    return kept, max((int(end - start) for start, end in lines), default=0)
+def _thin(blocks: Plane, ink: float) -> tuple[Mask, int]:
+    """Those rows (H,) that are lines, not part of something thicker, and how thick the thickest of them is.
+
+    Lines as dark as the ink are strokes if they have gaps or lie at an edge.
+    """
+    rules = _rules(blocks)
+    limit = max(THINNEST, round(THICKEST * len(rules)))
+    edges = np.flatnonzero(np.diff(np.r_[0, ndimage.maximum_filter1d(rules, 3) >= FAINT, 0])).reshape(-1, 2)
+    kept = np.zeros(len(rules), bool)
+    for start, end in edges:
+        gap, usual = np.quantile(blocks[start:end].max(axis=0), [GAPS, 0.7])
+        if usual < DARK * ink:
+            kept[start:end] = end - start <= 2 * limit
+        elif start > 0 and end < len(rules) and gap >= max(FAINT, VOID * ink):
+            kept[start:end] = end - start <= limit
+    return kept, max((int(end - start) for start, end in edges if kept[start]), default=0)
 
 
 def mended(plane: Plane, covered: Mask, gap: int) -> Plane:
@@ -70,7 +82,7 @@ def mended(plane: Plane, covered: Mask, gap: int) -> Plane:
 def _slope_of_rules(contrast: Plane) -> float | None:
     """The slope at which rows differ most in what they have in common from end to end; None if nowhere."""
     blocks = _blocks(contrast)
-    width = max(1, contrast.shape[1] // BLOCKS)
+    width = -(-contrast.shape[1] // BLOCKS)
 
     def spread(slope: float) -> float:
         return float(np.square(_rules(shear(blocks, slope * width))).sum())
@@ -98,12 +110,13 @@ def _quantile(rows: Plane, share: float) -> Plane:
 
 def _blocks(plane: Plane) -> Plane:
     """Means of up to 64 equal parts of each row: (H, W) -> (H, n)."""
-    width = plane.shape[1] // BLOCKS
+    width = -(-plane.shape[1] // BLOCKS)
     if width < 2:
         return plane
-    start = (plane.shape[1] - width * BLOCKS) // 2
-    even = plane[:, start : start + width * BLOCKS]
-    blocks: Plane = even.reshape(len(plane), BLOCKS, width).mean(axis=2)
+    count = plane.shape[1] // width
+    start = (plane.shape[1] - width * count) // 2
+    even = plane[:, start : start + width * count]
+    blocks: Plane = even.reshape(len(plane), count, width).mean(axis=2)
     return blocks
 
 

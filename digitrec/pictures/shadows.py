@@ -10,6 +10,8 @@ from digitrec.pictures.zones import THIN, Colours, Mask, View, resized
 LEAST = 0.03  # of the picture: smaller zones cast no doubt
 DARKEST = 0.2  # of the light is left in a shadow
 FAINTEST = 0.88  # is left in what is even light already
+GREY = 0.5  # of the share that a shadow leaves of one colour, it leaves of each
+DIM = 0.05  # light below tells no colour
 INKED = 0.3  # share of the light that a stroke takes away
 CROSSED = 4  # pixels that a stroke goes on beyond a shadow's edge, on both sides
 BAND = 3  # pixels on both sides of an edge, where its softness lies
@@ -52,7 +54,8 @@ def _shade(view: View, areas: NDArray[np.intp], paper: int, number: int) -> Mask
     """Pixels (h, w) that have rather a zone's light than the paper's; None if that is no shadow's light."""
     light, dark = (float(np.median(view.plain[view.zones == zone])) for zone in (paper, number))
     share = min(light, dark) / max(light, dark, 1e-6)
-    if not DARKEST <= share <= FAINTEST:
+    is_grey = _is_grey(view.colours[view.zones == number], view.colours[view.zones == paper])
+    if not (is_grey and DARKEST <= share <= FAINTEST):
         return None
     levels = ndimage.mean(view.plain, view.zones, np.arange(len(areas)))
     lit = (levels >= 0.75 * min(light, dark)) & (areas >= CROSSED)
@@ -60,6 +63,12 @@ def _shade(view: View, areas: NDArray[np.intp], paper: int, number: int) -> Mask
     shaded = np.abs(levels - dark) < np.abs(levels - light)
     rows, columns = ndimage.distance_transform_edt(~lit[view.zones], return_distances=False, return_indices=True)
     return np.asarray(shaded[view.zones[rows, columns]])
+
+
+def _is_grey(one: Colours, other: Colours) -> bool:
+    """Does one of two zones, (n, 3) each, differ from the other in all colours alike? Of a pen's own, it does not."""
+    shares = np.median(one, axis=0).clip(DIM) / np.median(other, axis=0).clip(DIM)
+    return bool(shares.min() >= GREY * shares.max())
 
 
 def _is_crossed(strokes: Mask, shade: Mask) -> bool:

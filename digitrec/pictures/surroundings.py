@@ -128,14 +128,18 @@ def cornered(shape: Mask) -> float:
 
 
 def _beyond(paper: Mask, plain: Plane, thin: Mask) -> Mask:
-    """What reaches a corner or along an edge, if a sharp edge parts it from a sheet with something on it."""
+    """What reaches a corner or along an edge, if a sharp edge parts it from a sheet with something on it.
+
+    And if it is not mostly paper, too, that lies beyond a stroke.
+    """
     numbers, count = ndimage.label(~paper)
+    unlike = np.abs(plain - np.median(plain[paper])) >= DISTINCT
     found = np.zeros_like(paper)
     for number in range(1, count + 1):
         part = numbers == number
         corners = part[0, 0] or part[0, -1] or part[-1, 0] or part[-1, -1]
         sides = max(part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean())
-        if (corners or sides >= SIDE) and _is_sharp(part, paper, plain):
+        if (corners or sides >= SIDE) and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, plain):
             found |= part
     sheet = ~found
     is_sheet = found.any() and max(squareness(sheet), cornered(sheet)) >= SQUARE

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw
 
 from digitrec.pictures.digit import find_digit
 from digitrec.pictures.frames import without_frame
+from digitrec.pictures.ink import find_ink
 from digitrec.pictures.rules import without_rules, without_table
 from digitrec.pictures.surroundings import cornered, edge_line, only_paper, squareness
 from tests.handwriting import effects as e
@@ -64,6 +65,14 @@ def test_a_box_with_nothing_in_it_is_a_zero_and_a_round_one_stays() -> None:
     assert np.array_equal(without_frame(round_), round_)
 
 
+def test_an_angular_zero_of_uneven_strokes_is_no_frame() -> None:
+    zero = Image.new("L", (300, 300), 255)
+    pencil = ImageDraw.Draw(zero)
+    pencil.line([(70, 260), (80, 40), (210, 50), (212, 270), (70, 260)], 0, 6)
+    pencil.line([(211, 90), (211, 250)], 0, 11)
+    assert np.array_equal(without_frame(plane(zero)), plane(zero))
+
+
 def test_a_digital_eight_is_no_frame() -> None:
     ink = np.zeros((220, 160), np.float32)
     for box in ((10, 20, 140, 32), (10, 104, 140, 116), (10, 188, 140, 200), (10, 20, 22, 200), (128, 20, 140, 200)):
@@ -93,6 +102,13 @@ def test_a_sheet_that_lies_on_a_desk_is_read_alone(desk: str) -> None:
 def test_paper_without_a_desk_is_left_alone(situation: str) -> None:
     colours = np.asarray(picture(6, situation, seed=4).convert("RGB"), np.float32) / np.float32(255)
     assert np.array_equal(only_paper(colours), colours)
+
+
+@pytest.mark.parametrize("label", [2, 3, 5, 7])
+@pytest.mark.parametrize("cut", [0, 4, 8])
+def test_paper_beyond_a_stroke_is_no_desk(label: int, cut: int) -> None:
+    tight = Digit(label, seed=2).ink(284, 15)[cut : 284 - cut, cut : -cut or None]
+    assert np.abs(find_ink(np.repeat(1 - tight.clip(0, 1)[..., None], 3, axis=2)) - tight).mean() < 0.01
 
 
 def test_how_square_a_shape_is() -> None:
@@ -150,6 +166,72 @@ def test_rules_go_and_the_digit_stays(slope: float, upright: bool) -> None:
     cleaned = without_rules(ruled)
     assert np.abs(cleaned - ink).mean() < 0.2 * np.abs(ruled - ink).mean()
     assert (cleaned[ink > 0.9] > 0.5).mean() > 0.97
+
+
+@pytest.mark.parametrize("side", [130, 183, 191, 250, 300])
+def test_a_stroke_that_ends_before_the_paper_is_no_rule(side: int) -> None:
+    stroke = np.zeros((side, side), np.float32)
+    stroke[side // 10 : -side // 10, side // 3 : side // 3 + 4] = 1
+    for ink in (stroke, stroke.T):
+        assert np.array_equal(without_rules(ink), ink)
+
+
+@pytest.mark.parametrize("label", [0, 3, 6, 8])
+@pytest.mark.parametrize("width", [35, 60, 120])
+def test_a_digit_that_fills_its_picture_has_no_rules(label: int, width: int) -> None:
+    tall = 2 * width
+    ink = np.clip(Digit(label, seed=2).ink(tall, tall / 12), 0, 1).astype(np.float32)
+    assert np.abs(without_rules(ink) - ink).sum() < 0.03 * ink.sum()
+
+
+def test_pale_rules_go_though_thick_on_a_small_piece_of_paper() -> None:
+    ink = plane(drawn(4, 200, 200))
+    ruled = np.maximum(ink, 0.4 * (np.arange(200) % 80 < 8)[:, None]).astype(np.float32)
+    cleaned = without_rules(ruled)
+    assert cleaned[ink == 0].max() < 0.1
+    assert (cleaned[ink > 0.9] > 0.5).mean() > 0.97
+
+
+@pytest.mark.parametrize("pen", ["#fac814", "#a0e040", "#ff80c0"])
+def test_a_broad_bright_pen_that_leaves_the_paper_casts_no_shadow(pen: str) -> None:
+    sheet, black = (Image.new("RGB", (275, 275), "white") for _ in range(2))
+    for paper, colour in ((sheet, pen), (black, "black")):
+        pencil = ImageDraw.Draw(paper)
+        pencil.line([(60, 80), (100, 25), (170, 40), (170, 110), (80, 205), (80, 250)], colour, 22)
+        pencil.line([(80, 240), (275, 240)], colour, 22)
+        pencil.line([(30, 120), (60, 80), (130, 35)], colour, 8)
+        pencil.line([(80, 205), (130, 120), (200, 60)], colour, 8)
+    assert difference(sheet, black) < 3
+
+
+@pytest.mark.parametrize("label", range(10))
+def test_a_digit_cut_out_along_its_ink_is_dark_on_bright(label: int) -> None:
+    ink = np.clip(Digit(label, seed=2).ink(300, 27), 0, 1)
+    cut, whole = (Image.fromarray(e.to_bytes(1 - sheet)) for sheet in (ink, np.pad(ink, 150)))
+    assert difference(cut, whole) < 3
+
+
+@pytest.mark.parametrize("thick", [20, 30, 40])
+def test_strokes_along_the_edges_are_no_dark_paper(thick: int) -> None:
+    whole = Image.new("L", (500, 700), 255)
+    ImageDraw.Draw(whole).line([(345, 165), (150, 165), (150, 520), (345, 520), (345, 333), (150, 333)], 0, thick)
+    spare = thick // 2 - 3
+    cut = whole.crop((150 - spare, 165 - spare, 345 + spare, 520 + spare))
+    assert difference(cut, whole) < 20, "of 255; of its negative 70"
+
+
+def test_parts_of_a_digit_that_is_cut_off_lie_at_the_edge_as_it_does() -> None:
+    five = Image.new("L", (90, 150), 255)
+    pencil = ImageDraw.Draw(five)
+    pencil.line([(20, 0), (16, 60), (60, 60), (78, 100), (50, 149), (0, 140)], 0, 8, "curve")
+    without = find_digit(five).image
+    pencil.line([(40, 4), (89, 4)], 0, 8)
+    assert np.abs(find_digit(five).image.astype(int) - without).mean() > 3, "its bar"
+    beside = Image.new("L", (300, 300), 255)
+    beside.paste(five.crop((0, 0, 90, 150)), (10, 60))
+    alone = find_digit(beside).image
+    ImageDraw.Draw(beside).line([(294, 100), (299, 140)], 0, 8)
+    assert np.array_equal(find_digit(beside).image, alone), "another digit's"
 
 
 def test_lines_of_a_table_go_and_digits_stay() -> None:

@@ -13,6 +13,9 @@ from digitrec.inference.doubt import certainties
 from digitrec.models.portable import read_portable
 from digitrec.pictures.digit import find_digit
 from digitrec.pictures.framing import SIDE
+from digitrec.pictures.ink import find_ink
+from digitrec.pictures.marks import find_marks
+from digitrec.pictures.reading import read_picture
 from digitrec.weights import HANDWRITING
 from tests.handwriting.situations import SITUATIONS, file, picture
 
@@ -80,6 +83,15 @@ def test_where_the_digit_stands_does_not_matter() -> None:
     sheet = Image.new("RGB", (600, 400), "white")
     sheet.paste(two(200), (380, 20))
     assert np.abs(find_digit(sheet).image.astype(int) - find_digit(two(200)).image).mean() < 1
+
+
+@pytest.mark.parametrize("side", [810, 900, 1000, 1150, 1300, 1457, 1600, 2000, 2700])
+def test_the_thinnest_line_stays_whole_however_large_the_canvas(side: int) -> None:
+    canvas = Image.new("L", (side, side), 255)
+    corners = [(0.2, 0.3), (0.31, 0.21), (0.6, 0.25), (0.28, 0.77), (0.28, 0.5), (0.7, 0.5), (0.61, 0.83)]
+    ImageDraw.Draw(canvas).line([(x * side, y * side) for x, y in corners], 0, 1)
+    _, marks = find_marks(find_ink(read_picture(canvas).colours))
+    assert len(marks) == 1
 
 
 def test_an_array_is_a_picture_too(recognizer: Recognizer) -> None:
