@@ -248,3 +248,18 @@ def test_lines_of_a_table_go_and_digits_stay() -> None:
             sheet.paste(digit, (x - 15, 68))
     cleaned = without_table(plane(table), height=65)
     assert np.abs(cleaned - plane(digits)).sum() < 0.02 * np.abs(plane(table) - plane(digits)).sum()
+
+
+@pytest.mark.parametrize("fall", [0.3, 0.6])
+@pytest.mark.parametrize("is_board", [False, True], ids=["paper", "board"])
+def test_where_light_falls_off_a_thin_pen_tells_ink_from_paper(fall: float, is_board: bool) -> None:
+    """What a small digit encloses is narrow as well, and of another brightness than the border."""
+    y, x = np.mgrid[:900, :700] / 900
+    light = 1 - fall * (0.8 * y + 0.5 * x) / 1.2
+    for label in range(10):
+        ink = Digit(label, 1).ink(160, 5)
+        sheet = np.zeros((900, 700))
+        sheet[90 : 90 + ink.shape[0], 60 : 60 + ink.shape[1]] = ink
+        even = 0.15 + 0.8 * sheet if is_board else 1 - 0.85 * sheet
+        found, expected = (find_digit(picture).image.astype(int) for picture in (light * even, 1 - sheet))
+        assert np.abs(found - expected).mean() < 4, "2.5 at most; 30 and more where ink is taken for paper"
