@@ -193,7 +193,7 @@ def test_several_digits_are_read_and_each_is_in_its_box(visitor: Visitor) -> Non
 
 
 def test_of_letters_it_is_said_that_they_are_none(visitor: Visitor) -> None:
-    visitor.drop(letters("HR"), "image/png")
+    visitor.drop(letters("EE"), "image/png")
     visitor.hears("no digit found")
     expect(visitor.page.locator("#boxes button.unknown")).to_have_count(2)
     expect(visitor.page.locator("#text")).to_be_hidden()
