@@ -12,6 +12,7 @@ import * as reader from "./reader.js";
 const LARGEST_FILE = 20 * 2 ** 20; // bytes, what the server takes
 const STILL = 250; // milliseconds without new ink before the inside is looked at
 const NOTHING = "Nothing drawn yet";
+const UNSEEN = "this browser cannot show pictures of this kind";
 
 const part = (name) => document.getElementById(name);
 const parts = (...names) => Object.fromEntries(names.map((name) => [name, part(name)]));
@@ -103,7 +104,7 @@ function showPage(page) {
   picture.mark(page, showDigit);
   const several = page.digits.length > 1;
   write("text", several ? [page.text] : []);
-  write("note", [several && page.problem, page.note]);
+  write("note", [several && page.problem, page.note, picture.blank && UNSEEN]);
   if (page.digits.length === 1 && !page.note) return; // said by its own answer
   answer.say([page.text ? `Read: ${page.text}` : page.problem, page.note].filter(Boolean).join(". "));
 }
