@@ -19,7 +19,6 @@ if TYPE_CHECKING:  # what is imported with the extra, or takes seconds, is impor
 NEEDED = ("starlette", "uvicorn")
 LOOPBACK = "127.0.0.1"
 SAMPLES = Path("outputs/samples")
-CONNECTIONS = 200
 KEPT_OPEN = 60  # seconds without a request, which a person looks at the page
 SWITCH = 0.0005  # seconds between the thread of the network and that of the connections
 
@@ -34,7 +33,9 @@ def main() -> None:
     parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument(
-        "--host", default=LOOPBACK, help="address to listen at (default: %(default)s, this machine only)"
+        "--host",
+        default=LOOPBACK,
+        help="address to listen at (default: %(default)s, this machine only); others are for a network that you trust",
     )
     parser.add_argument("--save", type=Path, default=SAMPLES, metavar="FOLDER",
                         help="where corrections go when Save is pressed (default: %(default)s)")  # fmt: skip
@@ -56,22 +57,23 @@ def _serve(arguments: argparse.Namespace) -> None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one digit is no work for two threads
         import uvicorn
 
+        from digitrec.app.connections import CONNECTIONS, Connection
         from digitrec.app.limits import Addresses
         from digitrec.app.samples import Samples
         from digitrec.app.server import build
         from digitrec.inference.recognizer import Recognizer
 
         addresses = Addresses(listening.getsockname()[1], arguments.host)
-        recognizer = Recognizer(arguments.checkpoint)
+        recognizer, pages = (Recognizer(arguments.checkpoint) for _ in range(2))
         name = (
             "the network that comes with digitrec" if arguments.checkpoint is None else Path(arguments.checkpoint).name
         )
-        app = build(recognizer, name, Samples(arguments.save, recognizer.class_names), addresses)
+        app = build(recognizer, pages, name, Samples(arguments.save, recognizer.class_names), addresses)
         sys.setswitchinterval(SWITCH)
-        _welcome(addresses, name, arguments)
+        _welcome(addresses, listening, name, arguments)
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="off",
             log_level="error",  # what strangers send wrong concerns nobody here
@@ -89,7 +91,8 @@ def _listen(host: str, port: int) -> socket.socket:
     """Bind before anything slow is imported: a port that is taken is said at once."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listening = socket.create_server(address[:2], family=family)
+        both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
+        listening = socket.create_server(address, family=family, dualstack_ipv6=both)
         # Connections inherit it. Otherwise an answer's second part waits 40 ms for word that the first has come.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except socket.gaierror as error:
@@ -101,14 +104,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listening
 
 
-def _welcome(addresses: "Addresses", name: str, arguments: argparse.Namespace) -> None:
-    host = LOOPBACK if addresses.bound in ("0.0.0.0", "::") else addresses.bound  # noqa: S104 - only compared with
-    url = f"http://{f'[{host}]' if ':' in host else host}:{addresses.port}/"
+def _welcome(addresses: "Addresses", listening: socket.socket, name: str, arguments: argparse.Namespace) -> None:
+    url = f"http://{_host(listening, arguments.host)}:{addresses.port}/"
     print(f"Draw at {url} with {name}; Ctrl-C ends it.", flush=True)  # noqa: T201
     if addresses.beyond_this_machine:
         print(f"warning: other machines reach it too, without a password ({arguments.host})", file=sys.stderr)  # noqa: T201
     if not arguments.no_browser:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+
+
+def _host(listening: socket.socket, host: str) -> str:
+    """Under which a browser on this machine reaches it: a socket may listen at every address, but none is named so."""
+    bound = listening.getsockname()[0]
+    if bound == "::" and listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        return "[::1]"
+    if bound in ("0.0.0.0", "::"):  # noqa: S104 - only compared with
+        return LOOPBACK
+    return f"[{host}]" if ":" in host else host
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""One thread for the network: what arrives while it works is read together afterwards."""
+"""Drawings that arrive while the network works are read together afterwards."""
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from starlette.exceptions import HTTPException
 
+from digitrec.app.worker import Worker
 from digitrec.inference.recognizer import Ink, Reading
 
 LARGEST = 32  # drawings read together
@@ -16,12 +16,13 @@ class Batches:
     """Reads drawings of many clients in few calls.
 
     Args:
-        read: inks (H, W) in [0, 1] -> their readings; called in a thread of its own.
+        read: inks (H, W) in [0, 1] -> their readings.
+        worker: in whose thread it is called.
     """
 
-    def __init__(self, read: Callable[[list[Ink]], list[Reading]]) -> None:
+    def __init__(self, read: Callable[[list[Ink]], list[Reading]], worker: Worker) -> None:
         self._read = read
-        self._thread = ThreadPoolExecutor(1, "network")
+        self._worker = worker
         self._waiting: list[tuple[Ink, asyncio.Future[Reading]]] = []
         self._working: asyncio.Task[None] | None = None
 
@@ -44,7 +45,7 @@ class Batches:
             batch, self._waiting = self._waiting[:LARGEST], self._waiting[LARGEST:]
             inks = [ink for ink, _ in batch]
             try:
-                readings = await asyncio.get_running_loop().run_in_executor(self._thread, self._read, inks)
+                readings = await self._worker.do(self._read, inks)
             except Exception as error:  # whoever waits shall hear of it
                 for _, future in batch:
                     if not future.done():

@@ -1,17 +1,15 @@
 """What the page asks for: recognition, samples kept, and the page's own files."""
 
-import asyncio
 import base64
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -19,10 +17,14 @@ from starlette.types import ASGIApp
 from digitrec.app.batches import Batches
 from digitrec.app.limits import Addresses, Guard, read_body, refusal
 from digitrec.app.samples import Samples
+from digitrec.app.worker import Worker
 from digitrec.errors import DataError, DigitrecError
 from digitrec.inference.page import Digit
 from digitrec.inference.recognizer import Ink, Reading, Recognizer
 from digitrec.wording import first_line, shown
+
+if TYPE_CHECKING:  # brings torch, which not every network needs
+    from digitrec.inference.features import FeatureMaps
 
 PAGE = Path(__file__).parent / "page"
 INDEX = "index.html"
@@ -35,19 +37,21 @@ TYPES = {
 INK_SIDE = 256  # pixels, at most
 SIDE = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 PICTURE_BYTES = 20 * 2**20
+PICTURES, LOOKS, SAVES = 4, 16, 16  # requests at once
 DOT = np.ones((20, 20), np.float32)
 
 
-def build(recognizer: Recognizer, name: str, samples: Samples, addresses: Addresses) -> ASGIApp:
+def build(recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples, addresses: Addresses) -> ASGIApp:
     """The application.
 
     Args:
-        recognizer: reads.
+        recognizer: reads drawings.
+        pages: reads pictures, in another thread: the same network, opened once more.
         name: of the network, for people.
         samples: where corrections go.
         addresses: under which it may be asked for.
     """
-    api = Api(recognizer, name, samples)
+    api = Api(recognizer, pages, name, samples)
     routes = [
         Route("/api/about", api.about),
         Route("/api/read", api.read, methods=["POST"]),
@@ -56,19 +60,22 @@ def build(recognizer: Recognizer, name: str, samples: Samples, addresses: Addres
         Route("/api/peek", api.peek, methods=["POST"]),
         *_files(),
     ]
-    handlers = {HTTPException: _refuse, DigitrecError: _explain, Exception: _fail}
+    handlers = {HTTPException: _refuse, DigitrecError: _explain, ClientDisconnect: _leave, Exception: _fail}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), addresses)
 
 
 class Api:
     """Answers about one network, as JSON; images are bytes in base64."""
 
-    def __init__(self, recognizer: Recognizer, name: str, samples: Samples) -> None:
+    def __init__(self, recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples) -> None:
         self._recognizer = recognizer
+        self._pages = pages
         self._name = name
         self._samples = samples
-        self._batches = Batches(recognizer.read_ink)
-        self._slow = ThreadPoolExecutor(1, "pictures")  # one large picture at a time, and no drawing waits for it
+        self._looks = Worker("looks inside", LOOKS)  # where drawings are read too: one network, one thread
+        self._batches = Batches(recognizer.read_ink, self._looks)
+        self._pictures = Worker("pictures", PICTURES)  # takes seconds, for which no drawing and no sample waits
+        self._saves = Worker("samples", SAVES)
         self._can = {"pictures": True, "correct": True, "peek": bool(recognizer.feature_maps(DOT))}
 
     async def about(self, _request: Request) -> Response:
@@ -88,40 +95,31 @@ class Api:
 
     async def picture(self, request: Request) -> Response:
         """A picture's file -> the digits on it."""
-        content = await read_body(request, PICTURE_BYTES)
-        return JSONResponse(await self._slowly(self._read_picture, content))
+        with self._pictures.place():
+            content = await read_body(request, PICTURE_BYTES)
+            return JSONResponse(await self._pictures.do_for(request, self._read_picture, content))
 
     async def save(self, request: Request) -> Response:
         """Ink and its label -> where it is kept."""
-        ink = await _ink(request)
-        if not ink.any():
-            raise HTTPException(400, "there is no ink to save")
-        file = await self._slowly(self._samples.save, ink, request.query_params.get("label", ""))
-        counts = await self._slowly(self._samples.counts)
-        return JSONResponse({"file": str(shown(file.absolute())), "counts": counts})
+        with self._saves.place():
+            ink = await _ink(request)
+            if not ink.any():
+                raise HTTPException(400, "there is no ink to save")
+            label = request.query_params.get("label", "")
+            return JSONResponse(await self._saves.do_for(request, self._save, ink, label))
 
     async def peek(self, request: Request) -> Response:
         """Ink -> what each convolution finds in it."""
-        layers = await self._slowly(self._recognizer.feature_maps, await _ink(request))
-        return JSONResponse(
-            {
-                "layers": [
-                    {
-                        "name": layer.name,
-                        "height": layer.maps.shape[1],
-                        "width": layer.maps.shape[2],
-                        "maps": [_text(found) for found in layer.maps],
-                    }
-                    for layer in layers
-                ]
-            }
-        )
+        with self._looks.place():
+            layers = await self._looks.do_for(request, self._recognizer.feature_maps, await _ink(request))
+            return JSONResponse({"layers": [_plain_layer(layer) for layer in layers]})
 
-    async def _slowly(self, function: Any, *arguments: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._slow, function, *arguments)
+    def _save(self, ink: Ink, label: str) -> dict[str, Any]:
+        file = self._samples.save(ink, label)
+        return {"file": str(shown(file.absolute())), "counts": self._samples.counts()}
 
     def _read_picture(self, content: bytes) -> dict[str, Any]:
-        (page,) = self._recognizer.read_pages([content])
+        (page,) = self._pages.read_pages([content])
         if not page.width:
             raise DataError(page.problem)
         found = [digit for line in page.lines for digit in sorted((*line.digits, *line.others), key=_left)]
@@ -129,6 +127,8 @@ class Api:
             "width": page.width,
             "height": page.height,
             "text": page.text,
+            "problem": page.problem,
+            "note": page.note,
             "digits": [{**self._plain(digit.reading), "box": _corner_and_size(digit)} for digit in found],
         }
 
@@ -152,6 +152,11 @@ async def _ink(request: Request) -> Ink:
     if len(body) != width * height:
         raise HTTPException(400, f"{len(body):,} bytes, expected {width} x {height}, one for each pixel")
     return np.frombuffer(body, np.uint8).reshape(height, width).astype(np.float32) / np.float32(255)
+
+
+def _plain_layer(layer: "FeatureMaps") -> dict[str, Any]:
+    _, height, width = layer.maps.shape
+    return {"name": layer.name, "height": height, "width": width, "maps": [_text(found) for found in layer.maps]}
 
 
 def _left(digit: Digit) -> float:
@@ -189,6 +194,10 @@ async def _refuse(_request: Request, error: Exception) -> Response:
 
 async def _explain(_request: Request, error: Exception) -> Response:
     return JSONResponse({"error": first_line(error).rstrip(".")}, 422 if isinstance(error, DataError) else 400)
+
+
+async def _leave(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=499)  # nobody is there to read it
 
 
 async def _fail(_request: Request, _error: Exception) -> Response:

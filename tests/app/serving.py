@@ -26,15 +26,12 @@ class Answer(NamedTuple):
 
 
 class Served(NamedTuple):
-    """A running application, and the folder where it saves."""
+    """A running application, the folder where it saves, and the address that it printed."""
 
     port: int
     samples: Path
     process: "subprocess.Popen[str]"
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/"
+    url: str
 
     def ask(
         self,
@@ -77,6 +74,7 @@ def serve(folder: Path, *arguments: str) -> Iterator[Served]:
         try:
             line = process.stdout.readline()
             assert line, process.stderr.read()
-            yield Served(int(re.findall(r":(\d+)/", line)[0]), samples, process)
+            ((url, port),) = re.findall(r"(http://\S+:(\d+)/)", line)
+            yield Served(int(port), samples, process, url)
         finally:
             process.terminate()

@@ -1,5 +1,6 @@
 """The page in a real browser: what is drawn, touched, pasted and typed is read, and nothing leaves the machine."""
 
+import io
 import signal
 import socket
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from PIL import Image, ImageDraw, ImageFont
 
 pytest.importorskip("playwright", reason="needs playwright: scripts/setup installs it")
 from playwright.sync_api import expect
@@ -33,6 +35,14 @@ def visitor(browser: "Browser", served: Served) -> Iterator[Visitor]:
 
 def garbage(size: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + bytes(size)
+
+
+def letters(text: str) -> bytes:
+    sheet, stream = Image.new("L", (400, 240), 255), io.BytesIO()
+    for place, letter in enumerate(text):
+        ImageDraw.Draw(sheet).text((60 + 180 * place, 40), letter, 0, ImageFont.load_default(140))
+    sheet.save(stream, "PNG")
+    return stream.getvalue()
 
 
 def samples_of(served: Served) -> set[str]:
@@ -182,6 +192,59 @@ def test_several_digits_are_read_and_each_is_in_its_box(visitor: Visitor) -> Non
         expect(button).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.parametrize("size", [(300, 1000), (400, 520), (1000, 300)])
+def test_a_picture_of_any_shape_is_shown_whole_and_boxed_where_its_digit_is(
+    size: tuple[int, int], visitor: Visitor
+) -> None:
+    sheet, digit = Image.new("L", size, 255), Image.open(io.BytesIO(file(3, "mouse", 7))).convert("L")
+    left, top = size[0] // 2, size[1] * 2 // 3
+    sheet.paste(digit.resize((90, 90)), (left, top))
+    content = io.BytesIO()
+    sheet.save(content, "PNG")
+    visitor.drop(content.getvalue(), "image/png")
+    visitor.hears("3, ")
+    stage, shown, box = (rectangle(visitor, name) for name in ("#stage", "#shown", "#boxes button"))
+    assert shown[3] <= stage[3] + 1
+    scale = min(shown[2] / size[0], shown[3] / size[1])
+    for axis, corner in enumerate((left, top)):
+        middle = shown[axis] + (shown[2 + axis] - scale * size[axis]) / 2 + scale * (corner + 45)
+        assert box[axis] + box[2 + axis] / 2 == pytest.approx(middle, abs=20 * scale + 4)
+
+
+def rectangle(visitor: Visitor, name: str) -> list[float]:
+    """Left, top, width and height of an element."""
+    box = visitor.page.locator(name).bounding_box()
+    assert box is not None
+    return [box["x"], box["y"], box["width"], box["height"]]
+
+
+def test_of_letters_it_is_said_that_they_are_none(visitor: Visitor) -> None:
+    visitor.drop(letters("EE"), "image/png")
+    visitor.hears("no digit found")
+    expect(visitor.page.locator("#boxes button.unknown")).to_have_count(2)
+    expect(visitor.page.locator("#text")).to_be_hidden()
+    expect(visitor.page.locator("#note")).to_have_text("No digit found")
+    expect(visitor.page.locator("#sure")).to_contain_text("Not a digit: ")
+
+
+def test_an_empty_sheet_is_said_to_be_empty(visitor: Visitor) -> None:
+    visitor.drop(letters(" "), "image/png")
+    visitor.hears("no digit: no ink found")
+    expect(visitor.page.locator("#sure")).to_have_text("No digit: no ink found")
+
+
+def test_what_else_the_file_holds_is_said(visitor: Visitor) -> None:
+    first, second = (Image.open(io.BytesIO(file(label, "grey_scan", 3))) for label in (4, 9))
+    stream = io.BytesIO()
+    first.save(stream, "TIFF", save_all=True, append_images=[second])
+    visitor.upload(stream.getvalue(), "image/tiff")
+    note = "nly the first of the images in its file was read"
+    visitor.hears(f"Read: 4. o{note}")
+    expect(visitor.page.locator("#note")).to_have_text(f"O{note}. This browser cannot show pictures of this kind")
+    visitor.page.get_by_role("button", name="Clear").click()
+    expect(visitor.page.locator("#note")).to_be_hidden()
+
+
 def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, served: Served) -> None:
     visitor.drop(postcode("90210").file, "image/jpeg")
     visitor.hears("Read: ")
@@ -264,6 +327,17 @@ def test_the_keyboard_is_enough(visitor: Visitor, served: Served) -> None:
     for _ in range(20):
         keys.press("Tab")
         assert visitor.page.evaluate(FOCUS_IS_SEEN)
+
+
+def test_a_space_bar_that_is_held_puts_the_pen_down_once(visitor: Visitor) -> None:
+    keys = visitor.page.keyboard
+    visitor.page.locator("#sheet").focus()
+    for _ in range(2):
+        keys.down("Space")  # the second time as a repetition
+    for _ in range(20):
+        keys.press("ArrowDown")
+    visitor.hears("1, ")
+    assert visitor.page.evaluate("scrollY") == 0
 
 
 # A look inside

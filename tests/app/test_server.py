@@ -104,6 +104,13 @@ def test_another_network_by_its_checkpoint(name: str, tmp_path: Path) -> None:
 # What it keeps
 
 
+def leave(server: Served) -> None:
+    """Ask, and go before the content has been sent."""
+    head = f"POST /api/picture HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nContent-Type: {BODY['Content-Type']}\r\n"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(f"{head}Content-Length: 9\r\n\r\n1".encode())
+
+
 def test_nothing_is_kept_unless_asked_and_ctrl_c_ends_it_quietly(tmp_path: Path) -> None:
     with serve(tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)):
         server.read(ink_of(3))
@@ -114,6 +121,8 @@ def test_nothing_is_kept_unless_asked_and_ctrl_c_ends_it_quietly(tmp_path: Path)
         assert saved["counts"] == {"3": 1}
         assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.png")] == [saved["file"]]
         assert Path(saved["file"]).parent == Path("samples/3")
+        leave(server)
+        assert server.ask("/api/about").status == 200
         server.process.send_signal(signal.SIGINT)
         _, errors = server.process.communicate(timeout=240)
         assert (server.process.returncode, errors) == (130, "")

@@ -50,6 +50,12 @@ export function drawByKeys(canvas, cursor, drawing, width, changed) {
     down = false;
     show();
   };
+  const press = () => {
+    down = !down;
+    if (!down) return;
+    drawing.begin(x, y, width());
+    changed();
+  };
   canvas.addEventListener("focus", () => {
     cursor.hidden = !canvas.matches(":focus-visible");
     show();
@@ -66,11 +72,7 @@ export function drawByKeys(canvas, cursor, drawing, width, changed) {
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     if (event.key === " ") {
-      down = !down;
-      if (down) {
-        drawing.begin(x, y, width());
-        changed();
-      }
+      if (!event.repeat) press();
     } else if (event.key in ARROWS) {
       held.add(event.key);
       for (const key of held) {

@@ -12,6 +12,7 @@ import * as reader from "./reader.js";
 const LARGEST_FILE = 20 * 2 ** 20; // bytes, what the server takes
 const STILL = 250; // milliseconds without new ink before the inside is looked at
 const NOTHING = "Nothing drawn yet";
+const UNSEEN = "this browser cannot show pictures of this kind";
 
 const part = (name) => document.getElementById(name);
 const parts = (...names) => Object.fromEntries(names.map((name) => [name, part(name)]));
@@ -68,7 +69,7 @@ function clear() {
   pictures++;
   lift();
   picture.hide();
-  part("text").hidden = true;
+  for (const name of ["text", "note"]) write(name, []);
   drawing.clear();
   changed();
   trouble(null);
@@ -99,18 +100,28 @@ async function takePicture(blob) {
 }
 
 function showPage(page) {
-  nothing("No digit found");
-  part("text").hidden = page.digits.length < 2;
-  part("text").textContent = page.text;
-  picture.mark(page, (digit) => {
-    const ink = { width: 28, height: 28, data: digit.image };
-    const found = digit.image.some((gray) => gray > 0) ? ink : null;
-    answer.show(digit);
-    correction.offer(null);
-    correction.offer(found);
-    examine(found);
-  });
-  if (page.digits.length !== 1) answer.say(page.digits.length ? `Read: ${page.text}` : "No digit found");
+  if (page.problem) nothing(capital(page.problem));
+  picture.mark(page, showDigit);
+  const several = page.digits.length > 1;
+  write("text", several ? [page.text] : []);
+  write("note", [several && page.problem, page.note, picture.blank && UNSEEN]);
+  if (page.digits.length === 1 && !page.note) return; // said by its own answer
+  answer.say([page.text ? `Read: ${page.text}` : page.problem, page.note].filter(Boolean).join(". "));
+}
+
+/** Put sentences where there may be none. */
+function write(name, sentences) {
+  part(name).textContent = sentences.filter(Boolean).map(capital).join(". ");
+  part(name).hidden = part(name).textContent === "";
+}
+
+function showDigit(digit) {
+  const ink = { width: 28, height: 28, data: digit.image };
+  const found = digit.image.some((gray) => gray > 0) ? ink : null;
+  answer.show(digit);
+  correction.offer(null);
+  correction.offer(found);
+  examine(found);
 }
 
 /** Look inside once the ink is still, if the person has opened that. */

@@ -24,6 +24,11 @@ export class PictureView {
     return !this.#view.hidden;
   }
 
+  /** Whether the picture is one that the browser cannot show. */
+  get blank() {
+    return this.#blank;
+  }
+
   /** Show what `decode` made of a file; without anything the stage stays blank. */
   show(bitmap) {
     this.#boxes.replaceChildren();

@@ -16,7 +16,10 @@ export async function read(ink) {
   return withImage(await ask(`read?${sizeOf(ink)}`, ink.data));
 }
 
-/** Read all digits of a picture's file: {width, height, text, digits: [{label, problem, probabilities, image, box}]}. */
+/**
+ * Read all digits of a picture's file: {width, height, text, problem, note, digits}, each of the digits
+ * {label, problem, probabilities, image, box}; `problem` says why there is none, `note` what else of the file was not read.
+ */
 export async function readPicture(blob) {
   const page = await ask("picture", blob, PATIENT);
   return { ...page, digits: page.digits.map(withImage) };
