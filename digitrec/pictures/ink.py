@@ -50,22 +50,23 @@ def _dark_on_bright(colours: NDArray[np.float32], widest: int) -> NDArray[np.flo
     is_dark_on_bright = bool(brightness >= 0.5)
     odds = UNSURE if is_dark_on_bright else 1 / UNSURE
     if abs(brightness - 0.5) < UNCLEAR:
-        is_dark_on_bright = _has_dark_strokes(grey, widest, NARROW, odds)
+        is_dark_on_bright = _has_dark_strokes(grey, widest, odds)
     elif is_dark_on_bright != ((grey >= (low + high) / 2).mean() >= 0.5):  # thick strokes along the edges?
-        is_dark_on_bright = _has_dark_strokes(grey, widest, NARROW / 2, odds)
+        is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=True)
     return colours if is_dark_on_bright else 1 - colours
 
 
-def _has_dark_strokes(grey: Plane, widest: int, narrow: float, odds: float) -> bool:
+def _has_dark_strokes(grey: Plane, widest: int, odds: float, thick: bool = False) -> bool:
     """Is more dark than bright, by these odds, of what is narrow? Shadows are wide.
 
-    The narrowest is asked first: what a stroke encloses may be narrow, too, but less so than the stroke.
+    The narrowest is asked first, as what a stroke encloses may be narrow, too, but less so; not of thick strokes along
+    the edges, which leave slits.
     """
     scale = min(1.0, SMALL * widest / WIDEST / max(grey.shape))
     small = _resize(grey, (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))), BOX)
-    size = int(max(small.shape) / (narrow * widest**2)) | 1
+    size = int((1 + thick) * max(small.shape) / (NARROW * widest**2)) | 1
     whole = _narrow(small, size)
-    for finer in range(3, size, 2):
+    for finer in range(3, 3 if thick else size, 2):
         dark, bright = _narrow(small, finer)
         if max(dark, bright) >= max(DECISIVE * min(dark, bright), ENOUGH * max(whole)):
             return dark > bright
