@@ -1,6 +1,8 @@
 """Everything written on a picture: marks in lines, cut where digits may touch."""
 
+from bisect import insort
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
@@ -127,34 +129,42 @@ def _pen(ink: Plane, marks: Sequence[Mark]) -> float:
 
 def _stacked(marks: Sequence[Mark], height: float) -> list[_Group]:
     """Marks, each joined with those right above and below that it makes a digit with."""
-    groups = [_Group((mark,), _box(mark)) for mark in sorted(marks, key=lambda mark: mark.top)]
-    joined = True
-    while joined:
-        joined = False
-        for place, upper in enumerate(groups):
-            lower = next(
-                (other for other in groups[place + 1 :] if _is_stacked(upper.box, other.box, height, len(marks))), None
-            )
-            if lower is not None:
-                groups = [group for group in groups if group not in (upper, lower)]
-                groups.append(_Group(upper.marks + lower.marks, around([upper.box, lower.box])))
-                groups.sort(key=lambda group: group.box.y)
-                joined = True
+
+    def partner(group: _Group, others: Sequence[_Group]) -> _Group | None:
+        near = takewhile(lambda other: other.box.y - group.box.bottom <= GAP * height, others)
+        return next((other for other in near if _is_stacked(group.box, other.box, height, len(marks))), None)
+
+    waiting = [_Group((mark,), _box(mark)) for mark in sorted(marks, key=lambda mark: mark.top)]
+    settled: list[_Group] = []  # they make no digit with one another, nor with one that waits
+    while waiting:
+        group = waiting.pop(0)
+        other = partner(group, waiting)
+        while other is not None:
+            (settled if other in settled else waiting).remove(other)
+            group = _Group(group.marks + other.marks, around([group.box, other.box]))
+            other = partner(group, settled)
+            if other is None and (not settled or settled[-1].box.y <= group.box.y):
+                insort(waiting, group, key=_top)
                 break
-    return groups
+            other = other or partner(group, waiting)
+        else:
+            insort(settled, group, key=_top)
+    return settled
+
+
+def _top(group: _Group) -> float:
+    return group.box.y
 
 
 def _is_stacked(upper: Box, lower: Box, height: float, count: int) -> bool:
     """Do two boxes make one digit? Of few marks on a page even if they are as high as others are alone."""
     shared = min(upper.right, lower.right) - max(upper.x, lower.x)
+    gap = max(upper.y, lower.y) - min(upper.bottom, lower.bottom)
+    if shared < 0.5 * min(upper.width, lower.width) or gap > GAP * height:
+        return False
     together = around([upper, lower])
     low_enough = together.height <= HIGHEST * height or count <= 3
-    return (
-        shared >= 0.5 * min(upper.width, lower.width)
-        and max(upper.y, lower.y) - min(upper.bottom, lower.bottom) <= GAP * height
-        and together.width <= 1.3 * max(upper.width, lower.width)
-        and low_enough
-    )
+    return low_enough and together.width <= 1.3 * max(upper.width, lower.width)
 
 
 def _pieces(

@@ -153,7 +153,8 @@ def _slope_of_long_lines(ink: Plane, length: int) -> float | None:
     if width < length:
         return None
     blocks = ink[:, :width].reshape(len(ink), -1, BLOCK).mean(axis=2)
-    found = [int(_long(shear(blocks, slope * BLOCK), length // BLOCK, 0.7 * LINE).sum()) for slope in SLOPES]
+    least = max(1, length // BLOCK)
+    found = [int(_long(shear(blocks, slope * BLOCK), least, 0.7 * LINE).sum()) for slope in SLOPES]
     return float(SLOPES[int(np.argmax(found))]) if max(found) else None
 
 

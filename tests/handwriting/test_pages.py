@@ -3,6 +3,7 @@
 import io
 import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -12,10 +13,13 @@ from digitrec import Recognizer
 from digitrec.inference.drawing import draw_page
 from digitrec.inference.page import Page, page_of
 from digitrec.inference.recognizer import Reading
+from digitrec.pictures import page as writing
 from digitrec.pictures.cuts import find_cuts
+from digitrec.pictures.marks import Mark
 from digitrec.pictures.page import Piece, Writing
 from digitrec.pictures.reading import Size
 from digitrec.pictures.rows import Box, rows_of, words_of
+from digitrec.pictures.rules import without_table
 from tests.handwriting.benchmark import changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
@@ -128,6 +132,31 @@ def test_a_cut_follows_the_gap_between_leaning_strokes() -> None:
     left[np.arange(70) >= best.columns[:, None]] = 0
     assert left[:4].sum() > 10
     assert right[-4:].sum() > 10
+
+
+def test_parts_of_digits_are_joined_in_a_number_of_steps_that_grows_like_their_square(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A bar above each of 200 blocks, in ten lines; the steps were 23,900."""
+    compared = Mock(side_effect=writing._is_stacked)
+    monkeypatch.setattr(writing, "_is_stacked", compared)
+    tops = [(60 * line, 40 * place) for line in range(10) for place in range(20)]
+    marks = [
+        Mark(0, 50, top + down, left, top + down + high, left + 20, at_border=False)
+        for top, left in tops
+        for down, high in ((0, 4), (7, 36))
+    ]
+    groups = writing._stacked(marks, height=43)
+    assert [group.box for group in groups] == [Box(left, top, 20, 43) for top, left in tops]
+    assert compared.call_count <= len(marks) ** 2
+
+
+def test_of_tiny_marks_and_a_long_one_no_table_is_made() -> None:
+    """A line of a table is longer than digits are high, but no shorter than what is seen of it."""
+    ink = np.zeros((60, 200), np.float32)
+    ink[10:50:4, 10:190:4] = 1
+    ink[30, 20:60] = 1
+    assert without_table(ink, height=1.0).sum() > 0
 
 
 @pytest.mark.parametrize(
