@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall n
     from digitrec.inference.recognizer import Reading, Recognizer
 
 STANDARD_INPUT = "-"
-LARGEST = 500_000_000  # bytes that are taken from there
 WORTH_A_BAR = 100  # pictures
 SHOWN = 3  # classes with their probabilities
 EPILOG = "Exit code: 1 if a picture can't be read, 2 for a wrong command; a picture without a digit is no failure."
@@ -83,8 +82,10 @@ def _open(name: str) -> str | bytes:
 
 @cache
 def _standard_input() -> bytes:
-    """Read once: `--explain` asks for it again."""
-    return sys.stdin.buffer.read(LARGEST)
+    """Read once: `--explain` asks for it again. A byte more than a picture may have, so that it is known to be more."""
+    from digitrec.pictures import reading
+
+    return sys.stdin.buffer.read(reading.CONTENT + 1)
 
 
 @contextmanager

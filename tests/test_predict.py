@@ -18,6 +18,7 @@ import pytest
 from PIL import Image
 
 from digitrec import predict
+from digitrec.pictures import reading
 from digitrec.pictures.finding import find_pictures
 from tests.command import Command, Outcome
 from tests.handwriting.digits import Digit
@@ -134,6 +135,18 @@ def test_a_picture_from_standard_input(scans: Path) -> None:
     command = [sys.executable, "-m", "digitrec.predict", "-"]
     done = subprocess.run(command, input=(scans / "a.png").read_bytes(), capture_output=True, check=True, cwd=scans)
     assert done.stdout.startswith(b"3  -  ")
+
+
+def test_more_from_standard_input_than_a_picture_may_have_is_too_large_and_not_damaged(
+    run_predict: Command, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (scans / "a.png").read_bytes()
+    for bound, said in ((len(content), "3  -  "), (len(content) - 1, "-  -  cannot be read as a picture: more than ")):
+        predict._standard_input.cache_clear()
+        monkeypatch.setattr(reading, "CONTENT", bound)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert run_predict("-").out.startswith(said)
+    predict._standard_input.cache_clear()
 
 
 def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: Path, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from digitrec.pictures.digit import as_mnist
 from digitrec.pictures.framing import Bytes
 from digitrec.pictures.page import Piece, Writing, joined
 from digitrec.pictures.rows import Box
+from digitrec.wording import printable
 
 if TYPE_CHECKING:
     from digitrec.inference.recognizer import Reading
@@ -99,13 +100,16 @@ def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[
     nothing = costs.nothing * max(span.box.width, span.box.height) / height
     if reading.label is None:
         return reading, nothing
-    low = costs.low * max(0.0, 0.75 - span.box.height / height)
     usual, spread = ASPECTS.get(reading.label, ANY_ASPECT)
-    wide = costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2
-    cost = low + wide - log(max(reading.confidence, 1e-9))
+    against = {
+        "too low for its line": costs.low * max(0.0, 0.75 - span.box.height / height),
+        "too wide for its height": costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
+        f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only": -log(max(reading.confidence, 1e-9)),
+    }
+    cost = sum(against.values())
     if cost <= nothing:
         return reading, cost
-    return replace(reading, label=None, problem="not a digit: too low or too wide for its line"), nothing
+    return replace(reading, label=None, problem=f"not a digit: {max(against, key=lambda why: against[why])}"), nothing
 
 
 def _cheapest(

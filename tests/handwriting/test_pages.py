@@ -84,6 +84,23 @@ def test_a_line_of_what_is_no_digit_has_no_words() -> None:
     assert (line.words, [digit.box for digit in line.others]) == ((), [Box(20, 80, 60, 40)])
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "confidence", "why"),
+    [
+        (5, 3, 0.9, "too low for its line"),
+        (120, 20, 0.9, "too wide for its height"),
+        (16, 20, 0.1, "looks most like 2, by 10% only"),
+    ],
+)
+def test_why_ink_is_taken_for_nothing_is_what_speaks_most_against_a_digit(
+    width: int, height: int, confidence: float, why: str
+) -> None:
+    piece = Piece(np.ones((height, width), np.float32), Box(0, 0, width, height), None)
+    lines = Writing([[piece]], height=20, reduced=1.0, size=Size(200, 200))
+    found = page_of(lines, lambda images: [Reading("2", {"2": confidence}, image) for image in images])
+    assert found.problem == f"not a digit: {why}"
+
+
 def test_what_cannot_be_read_does_not_stop_the_others(recognizer: Recognizer) -> None:
     made = page("clean", 1, SOURCE)
     pages = list(recognizer.read_pages([b"", made.picture]))
