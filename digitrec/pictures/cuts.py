@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from digitrec.pictures.planes import Plane
+
 Columns = NDArray[np.intp]
 
 LENGTH = 0.02  # what a pixel of a path costs, beside the ink on it

@@ -7,24 +7,22 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from digitrec.pictures.cuts import find_cuts
 from digitrec.pictures.framing import crop
 from digitrec.pictures.ink import find_ink
 from digitrec.pictures.marks import Mark, find_marks, ink_of
 from digitrec.pictures.pens import stroke_width
+from digitrec.pictures.planes import BOX, Plane, resized, scaled
 from digitrec.pictures.reading import Picture, Size, read_picture
 from digitrec.pictures.rows import Box, around, rows_of, usual_height
 from digitrec.pictures.rules import LONG, without_table
 
-Plane = NDArray[np.float32]
-
 LONGEST = 1600  # pixels of the longer side that are looked at
-WIDEST = 6  # strokes are thinner than the longer side divided by this
+WIDEST_STROKE = 6  # strokes are thinner than the longer side divided by this
 MOST = 400  # marks: there is not more writing on a page that can be read
 ENOUGH = 64  # pixels of a digit's height: more are reduced
-FINEST = 1.6  # pixels of a stroke, unless it was finer from the beginning
+FINEST_STROKE = 1.6  # pixels of a stroke, unless it was finer from the beginning
 DUST = 0.22  # of the usual height: marks that are smaller are left out
 GAP = 0.12  # of the usual height, between the upper and the lower part of a digit
 HIGHEST = 1.35  # usual heights of a digit whose parts are joined
@@ -81,7 +79,7 @@ def find_writing(picture: Picture, name: str = "picture") -> Writing:
         DataError: the picture can't be read.
     """
     colours, size, note = read_picture(picture, name, LONGEST)
-    ink = _reduced(find_ink(colours, WIDEST))
+    ink = _reduced(find_ink(colours, WIDEST_STROKE))
     numbers, marks = find_marks(ink)
     if marks and max(mark.size for mark in marks) >= LONG * _height(marks):
         ink = without_table(ink, _height(marks))
@@ -114,11 +112,10 @@ def _reduced(ink: Plane) -> Plane:
     if not marks:
         return ink
     height = _height(marks)
-    scale = max(ENOUGH / height, FINEST / max(1.0, _pen(ink, marks)))
+    scale = max(ENOUGH / height, FINEST_STROKE / max(1.0, _pen(ink, marks)))
     if scale >= 0.8:
         return ink
-    size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
-    return np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX), np.float32)
+    return resized(ink, scaled(ink.shape, scale), BOX)
 
 
 def _pen(ink: Plane, marks: Sequence[Mark]) -> float:

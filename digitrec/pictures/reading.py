@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digitrec.errors import DataError
+from digitrec.pictures.planes import Colours, fitted
 from digitrec.wording import first_line
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
@@ -32,7 +33,6 @@ CONTENT = 500_000_000  # bytes of a file that is given by its content
 FIRST = "only the first of the images in its file was read"
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
-Colours = NDArray[np.float32]
 
 
 class Size(NamedTuple):
@@ -137,8 +137,7 @@ def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
     _check_size(opened)
     several = opened.format != "MPO" and getattr(opened, "is_animated", False)  # MPO: a photo and its thumbnails
     size = Size(*opened.size)
-    scale = min(1.0, longest / max(size))
-    wanted = max(1, round(size.width * scale)), max(1, round(size.height * scale))
+    wanted = fitted((size.height, size.width), longest)
     if is_ours:
         opened.draft("RGB", wanted)  # JPEG: decode at a fraction of the size
     turn = TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
@@ -168,14 +167,12 @@ def _eight_bits(deep: Image.Image, wanted: tuple[int, int]) -> Image.Image:
     """More than eight bits, reduced and then scaled to them by the format's range, or by the values if it has none."""
     if deep.mode.startswith("I;16") and deep.mode != "I;16":
         deep = deep.convert("I")  # Pillow averages no other order of bytes
-    peak = float(deep.getextrema()[1])
+    peak = float(np.max(deep.getextrema()))
     values = np.asarray(deep.resize(wanted, Image.Resampling.BOX), dtype=np.float32)
     if not np.isfinite(values).all():
         raise ValueError("it has pixels that are no number; expected bytes, or floats in [0, 1]")
-    if deep.mode == "F" and 0 < peak <= 1:
-        scale = 1.0
-    else:
-        scale = 65535.0 if 255 < peak <= 65535 else max(peak, 255.0)
+    lowest = 1.0 if deep.mode == "F" and peak <= 1 else 255.0  # full white of what is dark, too
+    scale = 65535.0 if 255 < peak <= 65535 else max(peak, lowest)
     return Image.fromarray((values.clip(min=0) * (255 / scale)).round().astype(np.uint8))
 
 

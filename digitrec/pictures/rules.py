@@ -1,11 +1,9 @@
 """Printed lines: those that run through the whole picture, and those of tables and forms."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from digitrec.pictures.planes import Mask, Plane
 
 SLOPES = np.linspace(-0.16, 0.16, 33)  # about 9 degrees
 FINER = np.linspace(-0.008, 0.008, 9)
@@ -45,7 +43,7 @@ def _without_level_rules(contrast: Plane) -> Plane:
 def _reaches_both_ends(contrast: Plane) -> bool:
     """Is there anything at all at both ends? A plain canvas shall not wait for the search."""
     end = -(-contrast.shape[1] // ENDS) + contrast.shape[1] // BLOCKS
-    return min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT
+    return bool(min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT)
 
 
 def _thin(ruled: Mask) -> tuple[Mask, int]:
