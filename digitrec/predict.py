@@ -42,7 +42,9 @@ def main() -> None:
     parser.add_argument(
         "--format", choices=ONE.writers, default="table", help="of what is printed (default: %(default)s)"
     )
-    parser.add_argument("--explain", type=Path, metavar="DIR", help="draw there what was seen of each picture, and why")
+    parser.add_argument(
+        "--explain", type=Path, metavar="DIR", help="draw there what was seen of each picture, and why; of many, where"
+    )
     arguments = parser.parse_args()
     end_with(lambda: _predict(arguments))
 
@@ -195,10 +197,10 @@ def _explain(recognizer: Recognizer, picture: str | bytes, reading: Reading, nam
 
 
 def _explain_page(_recognizer: Recognizer, picture: str | bytes, page: Page, _name: str) -> Image.Image:
-    """The picture with a box around each digit, and what it was read as."""
-    from digitrec.inference.drawing import draw_page
+    """The picture with a box around each digit, and what the network saw and read in it."""
+    from digitrec.inference.drawing import draw_page_and_seen
 
-    return draw_page(picture, page)
+    return draw_page_and_seen(picture, page)
 
 
 class Kind(NamedTuple):
