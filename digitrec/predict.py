@@ -23,7 +23,6 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall n
     from digitrec.inference.recognizer import Reading, Recognizer
 
 STANDARD_INPUT = "-"
-LARGEST = 500_000_000  # bytes that are taken from there
 WORTH_A_BAR = 100  # pictures
 SHOWN = 3  # classes with their probabilities
 EPILOG = "Exit code: 1 if a picture can't be read, 2 for a wrong command; a picture without a digit is no failure."
@@ -43,7 +42,9 @@ def main() -> None:
     parser.add_argument(
         "--format", choices=ONE.writers, default="table", help="of what is printed (default: %(default)s)"
     )
-    parser.add_argument("--explain", type=Path, metavar="DIR", help="draw there what was seen of each picture, and why")
+    parser.add_argument(
+        "--explain", type=Path, metavar="DIR", help="draw there what was seen of each picture, and why; of many, where"
+    )
     arguments = parser.parse_args()
     end_with(lambda: _predict(arguments))
 
@@ -83,8 +84,10 @@ def _open(name: str) -> str | bytes:
 
 @cache
 def _standard_input() -> bytes:
-    """Read once: `--explain` asks for it again."""
-    return sys.stdin.buffer.read(LARGEST)
+    """Read once: `--explain` asks for it again. A byte more than a picture may have, so that it is known to be more."""
+    from digitrec.pictures import reading
+
+    return sys.stdin.buffer.read(reading.CONTENT + 1)
 
 
 @contextmanager
@@ -194,10 +197,10 @@ def _explain(recognizer: Recognizer, picture: str | bytes, reading: Reading, nam
 
 
 def _explain_page(_recognizer: Recognizer, picture: str | bytes, page: Page, _name: str) -> Image.Image:
-    """The picture with a box around each digit, and what it was read as."""
-    from digitrec.inference.drawing import draw_page
+    """The picture with a box around each digit, and what the network saw and read in it."""
+    from digitrec.inference.drawing import draw_page_and_seen
 
-    return draw_page(picture, page)
+    return draw_page_and_seen(picture, page)
 
 
 class Kind(NamedTuple):

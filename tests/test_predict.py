@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from digitrec import predict
+from digitrec import Recognizer, predict
+from digitrec.pictures import reading
 from digitrec.pictures.finding import find_pictures
 from tests.command import Command, Outcome
 from tests.handwriting.digits import Digit
@@ -134,6 +135,18 @@ def test_a_picture_from_standard_input(scans: Path) -> None:
     command = [sys.executable, "-m", "digitrec.predict", "-"]
     done = subprocess.run(command, input=(scans / "a.png").read_bytes(), capture_output=True, check=True, cwd=scans)
     assert done.stdout.startswith(b"3  -  ")
+
+
+def test_more_from_standard_input_than_a_picture_may_have_is_too_large_and_not_damaged(
+    run_predict: Command, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = (scans / "a.png").read_bytes()
+    for bound, said in ((len(content), "3  -  "), (len(content) - 1, "-  -  cannot be read as a picture: more than ")):
+        predict._standard_input.cache_clear()
+        monkeypatch.setattr(reading, "CONTENT", bound)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+        assert run_predict("-").out.startswith(said)
+    predict._standard_input.cache_clear()
 
 
 def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: Path, tmp_path: Path) -> None:
@@ -284,11 +297,21 @@ def test_a_file_of_several_images_says_that_only_the_first_was_read(
     assert outcome.out.endswith("(only the first of the images in its file was read)\n")
 
 
-def test_boxes_are_drawn_on_demand(run_predict: Command, postcode: Page, tmp_path: Path) -> None:
+def test_boxes_and_what_was_seen_in_them_are_drawn_on_demand(
+    run_predict: Command, postcode: Page, tmp_path: Path
+) -> None:
     assert run_predict("page.png", "--many", "--explain", "seen").code == 0
     (seen,) = (tmp_path / "seen").iterdir()
     assert seen.name == "page.png.png"
-    assert Image.open(seen).size == postcode.picture.size
+    drawn, width, height = Image.open(seen), *postcode.picture.size
+    found = Recognizer().read_page(tmp_path / "page.png")
+    assert drawn.width == width
+    below = np.asarray(drawn.convert("L"))[height:]
+    assert below.shape[0] == 90 * len(found.lines) + 12
+    for row, line in enumerate(found.lines):
+        for column, digit in enumerate(line.digits):
+            assert digit.reading.image is not None
+            assert np.array_equal(below[90 * row + 12 :, 68 * column + 12 :][:56:2, :56:2], digit.reading.image)
 
 
 @pytest.mark.slow

@@ -371,7 +371,7 @@ def checksum(name: str, root: str | Path | None = None) -> str:
     paths = _sheet(name).reader.training_files(_where(name, root))
     for path in paths:
         files.verify(path)
-        digest.update("/".join(path.parts[-2:]).encode())  # a picture's folder is its class
+        digest.update(os.fsencode("/".join(path.parts[-2:])))  # a picture's folder is its class
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     for tensor in load(name, "train", root) if not paths else ():

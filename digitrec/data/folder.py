@@ -5,6 +5,7 @@ the same one every time, is the test split.
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def held_out(names: Iterable[str]) -> frozenset[str]:
 
     The order of their hashes decides: names that count up in time or by writer spread over both splits.
     """
-    ranked = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    ranked = sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
     return frozenset(ranked[: max(1, round(TEST_SHARE * len(ranked)))])
 
 

@@ -31,6 +31,8 @@ def objection(
     ink = image.astype(float).sum() / BITS / INK_AREA
     if not ink:
         return "no ink found"
+    if not np.isfinite(probabilities).all():
+        return "the network's answer is no number"
     if not DIGITS.issuperset(class_names):
         return None
     if ink > MOST_INK:

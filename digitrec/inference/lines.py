@@ -12,12 +12,13 @@ from digitrec.pictures.digit import as_mnist
 from digitrec.pictures.framing import Bytes
 from digitrec.pictures.page import Piece, Writing, joined
 from digitrec.pictures.rows import Box
+from digitrec.wording import printable
 
 if TYPE_CHECKING:
     from digitrec.inference.recognizer import Reading
 
 Read = Callable[[list[Bytes]], "list[Reading]"]
-Found = tuple[Box, "Reading"]
+Placed = tuple[Box, "Reading"]
 
 # Width over height of MNIST's training digits: median and standard deviation of each.
 ASPECTS = {
@@ -26,7 +27,7 @@ ASPECTS = {
 }  # fmt: skip
 ANY_ASPECT = 0.80, 0.22
 MOST = 7  # pieces of a digit
-WIDEST = 1.6  # usual heights of a digit that is made of pieces
+WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Span:
 COSTS = Costs()
 
 
-def split(writing: Writing, read: Read, costs: Costs = COSTS) -> list[list[Found]]:
+def split(writing: Writing, read: Read, costs: Costs = COSTS) -> list[list[Placed]]:
     """The digits of each line, and what is none of them: boxes in pixels of the reduced picture, and readings.
 
     Args:
@@ -88,7 +89,7 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
     for first in range(len(line)):
         for last in range(first + 1, min(first + MOST, len(line)) + 1):
             ink, box = joined(line[first:last])
-            if last > first + 1 and box.width > WIDEST * height:
+            if last > first + 1 and box.width > WIDEST_JOINED * height:
                 break
             spans.append(Span(first, last, box, as_mnist(ink)))
     return spans
@@ -99,25 +100,29 @@ def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[
     nothing = costs.nothing * max(span.box.width, span.box.height) / height
     if reading.label is None:
         return reading, nothing
-    low = costs.low * max(0.0, 0.75 - span.box.height / height)
     usual, spread = ASPECTS.get(reading.label, ANY_ASPECT)
-    wide = costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2
-    cost = low + wide - log(max(reading.confidence, 1e-9))
+    doubt = f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only"
+    against = {
+        "too low for its line": costs.low * max(0.0, 0.75 - span.box.height / height),
+        "too wide for its height": costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
+        doubt: -log(max(reading.confidence, 1e-9)),
+    }
+    cost = sum(against.values())
     if cost <= nothing:
         return reading, cost
-    return replace(reading, label=None, problem="not a digit: too low or too wide for its line"), nothing
+    return replace(reading, label=None, problem=f"not a digit: {max(against, key=lambda why: against[why])}"), nothing
 
 
 def _cheapest(
     line: Sequence[Piece], judged: Sequence[tuple[Span, Reading, float]], height: float, costs: Costs
-) -> list[Found]:
+) -> list[Placed]:
     """The split of a line that costs least, by dynamic programming over where digits end."""
     ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None), *[(inf, None, None)] * len(line)]
     for span, reading, cost in sorted(judged, key=lambda one: one[0].last):
         total = ways[span.first][0] + cost + _parted(line[span.first : span.last], height, costs)
         if total < ways[span.last][0]:
             ways[span.last] = total, span, reading
-    found: list[Found] = []
+    found: list[Placed] = []
     _, chosen, said = ways[-1]
     while chosen is not None and said is not None:
         found.append((chosen.box, said))

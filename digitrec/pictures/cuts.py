@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]
+from digitrec.pictures.planes import Plane
+
 Columns = NDArray[np.intp]
 
 LENGTH = 0.02  # what a pixel of a path costs, beside the ink on it
@@ -14,6 +15,7 @@ STROKES = 3.5  # widths of the pen that a path may cross
 LEAST = 0.25  # of the ink of an upright stroke: a path that has less on either side parts nothing
 APART = 0.12  # of the usual height, between paths, and from the ends
 MOST = 6  # paths per usual height of the mark's width
+STEPS = np.array([0, -1, 1], np.int8)  # aside, with which a path may come down a row
 
 
 class Cut(NamedTuple):
@@ -70,12 +72,12 @@ def _cheapest(ink: Plane) -> tuple[Plane, NDArray[np.int8]]:
     cost = np.empty_like(ink)
     steps = np.zeros(ink.shape, np.int8)
     cost[0] = ink[0] + LENGTH
+    ways = np.full((len(STEPS), ink.shape[1]), np.inf, np.float32)
     for row in range(1, len(ink)):
-        padded = np.pad(cost[row - 1], 1, constant_values=np.inf)
-        ways = np.stack([padded[1:-1], padded[:-2] + SIDEWAYS, padded[2:] + SIDEWAYS])
-        way = ways.argmin(axis=0)
-        cost[row] = np.take_along_axis(ways, way[None], axis=0)[0] + ink[row] + LENGTH
-        steps[row] = np.array([0, -1, 1], np.int8)[way]
+        before = cost[row - 1]
+        ways[0], ways[1, 1:], ways[2, :-1] = before, before[:-1] + SIDEWAYS, before[1:] + SIDEWAYS
+        cost[row] = ways.min(axis=0) + ink[row] + LENGTH
+        steps[row] = STEPS[ways.argmin(axis=0)]
     return cost, steps
 
 

@@ -1,14 +1,10 @@
 """Printed or drawn rectangles around what is written, taken away."""
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
+from digitrec.pictures.planes import BOX, NEIGHBOURS, Mask, Plane, fitted, resized, resized_mask
 from digitrec.pictures.surroundings import squareness
-
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 COARSE = 256  # pixels of the longer side where frames are looked for
 SEEN = 0.12  # ink of a coarse pixel: a thin line fills only part of it
@@ -27,20 +23,17 @@ def without_frame(ink: Plane, level: float = 1.0) -> Plane:
         ink: (H, W) in [0, 1].
         level: what is full ink.
     """
-    height, width = ink.shape
-    scale = min(1.0, COARSE / max(ink.shape))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    coarse = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX)) >= SEEN * level
+    coarse = resized(ink, fitted(ink.shape, COARSE), BOX) >= SEEN * level
     inside = _inside_of_frame(coarse)
     if inside is None:
         return ink
-    kept = np.asarray(Image.fromarray(inside).resize((width, height), Image.Resampling.NEAREST))
+    kept = resized_mask(inside, (ink.shape[1], ink.shape[0]))
     return np.where(kept, ink, 0).astype(np.float32)
 
 
 def _inside_of_frame(inked: Mask) -> Mask | None:
     """What a frame encloses, (H, W); None where there is no frame."""
-    numbers, _ = ndimage.label(inked, np.ones((3, 3), bool))
+    numbers, _ = ndimage.label(inked, NEIGHBOURS)
     for number, box in enumerate(ndimage.find_objects(numbers), start=1):
         sides = [part.stop - part.start for part in box]
         if min(side / whole for side, whole in zip(sides, inked.shape, strict=True)) < SIZE:

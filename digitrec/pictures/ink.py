@@ -1,45 +1,41 @@
 """Tells ink from paper: polarity, uneven light and the colour of the pen."""
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from digitrec.pictures.frames import without_frame
+from digitrec.pictures.planes import BILINEAR, BOX, Colours, Plane, fitted, resized
 from digitrec.pictures.rules import FAINT, ink_level, without_rules
 from digitrec.pictures.surroundings import only_paper
 from digitrec.pictures.zones import BRIGHTNESS
 from digitrec.pictures.zones import SMALL as SEEN
 
-Plane = NDArray[np.float32]
-
 SMALL = 96  # pixels of the longer side when light is estimated
-WIDEST = 3  # strokes are thinner than this part of the longer side
+WIDEST_STROKE = 3  # strokes are thinner than this part of the longer side
 NARROW = 1.5  # strokes are narrower than what they enclose: than the longer side divided by this and by widest squared
 CLEAR = 0.1  # contrast that all but a 200th of the pixels shows at both ends
 UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest and brightest, at which light is clear
 DECISIVE = 2.0  # times as much dark as bright, or bright as dark, of what is narrower than strokes may be
 ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
 UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is not believed
-BOX, BILINEAR = Image.Resampling.BOX, Image.Resampling.BILINEAR
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
-def find_ink(colours: NDArray[np.float32], widest: int = WIDEST) -> Plane:
+def find_ink(colours: Colours, widest: int = WIDEST_STROKE) -> Plane:
     """How much ink covers each pixel: float32 (H, W), 0 for paper, about 1 where the pen is at its darkest.
 
     Args:
         colours: (H, W, 3) in [0, 1].
         widest: strokes are thinner than the longer side divided by this.
     """
-    contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST), widest), widest)
+    contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST_STROKE), widest), widest)
     contrast = without_rules(without_frame(contrast, ink_level(contrast)))
     level = ink_level(contrast)
     strongest = 1.0 if level > FULL else level
     return (contrast / strongest).clip(0, 1) if strongest > FAINT else np.zeros_like(contrast)
 
 
-def _dark_on_bright(colours: NDArray[np.float32], widest: int) -> NDArray[np.float32]:
+def _dark_on_bright(colours: Colours, widest: int) -> Colours:
     """The picture, or its negative where the surroundings are darker than what is drawn."""
     grey = colours @ BRIGHTNESS
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
@@ -62,8 +58,7 @@ def _has_dark_strokes(grey: Plane, widest: int, odds: float, thick: bool = False
     The narrowest is asked first, as what a stroke encloses may be narrow, too, but less so; not of thick strokes along
     the edges, which leave slits.
     """
-    scale = min(1.0, SMALL * widest / WIDEST / max(grey.shape))
-    small = _resize(grey, (max(1, round(grey.shape[1] * scale)), max(1, round(grey.shape[0] * scale))), BOX)
+    small = resized(grey, fitted(grey.shape, SMALL * widest / WIDEST_STROKE), BOX)
     size = int((1 + thick) * max(small.shape) / (NARROW * widest**2)) | 1
     whole = _narrow(small, size)
     for finer in range(3, 3 if thick else size, 2):
@@ -80,7 +75,7 @@ def _narrow(plane: Plane, size: int) -> tuple[float, float]:
     return float(np.square(dark).sum()), float(np.square(bright).sum())
 
 
-def _contrast(colours: NDArray[np.float32], widest: int) -> Plane:
+def _contrast(colours: Colours, widest: int) -> Plane:
     """Share of the light that ink takes away, in the mix of colours in which it takes most."""
     light = _light(colours, widest)
     taken = ((light - colours) / light.clip(0.1)).clip(0, 1)
@@ -91,20 +86,14 @@ def _contrast(colours: NDArray[np.float32], widest: int) -> Plane:
     return contrast
 
 
-def _light(colours: NDArray[np.float32], widest: int) -> NDArray[np.float32]:
+def _light(colours: Colours, widest: int) -> Colours:
     """The paper under the ink: what is narrower than strokes can be and darker than both sides is filled."""
-    height, width = colours.shape[:2]
-    scale = min(1.0, SMALL / max(height, width))
-    small = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = fitted(colours.shape, SMALL)
     size = max(small) // widest | 1
     planes = []
     for channel in range(3):
-        reduced = _resize(colours[..., channel], small, BOX)
+        reduced = resized(colours[..., channel], small, BOX)
         filled = ndimage.grey_closing(reduced, size=(size, size), mode="nearest")
         smooth = ndimage.gaussian_filter(filled, size / 8, mode="nearest")
-        planes.append(_resize(smooth, (width, height), BILINEAR))
+        planes.append(resized(smooth, (colours.shape[1], colours.shape[0]), BILINEAR))
     return np.stack(planes, axis=2)
-
-
-def _resize(plane: Plane, size: tuple[int, int], how: Image.Resampling) -> Plane:
-    return np.asarray(Image.fromarray(plane).resize(size, how), dtype=np.float32)

@@ -7,15 +7,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Plane = NDArray[np.float32]
+from digitrec.pictures.planes import NEIGHBOURS, Plane
 
 SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one beside such
-EVERY_NEIGHBOUR = np.ones((3, 3), bool)
 SPECK = 0.03  # of the largest mark's area
 FILLED = 0.9  # of the picture's height or width, by a digit that is cut off
 APART = 0.35  # of the digit's size, between its parts
 ALIKE = 0.5  # of the largest one's size: what is as large may be a digit, too
-WIDEST = 1.6  # times its height is no digit's width
+WIDEST_DIGIT = 1.6  # times its height is no digit's width
 PARTS = 2  # of such size at most: the circles of an 8, a 5 and its bar
 
 
@@ -38,7 +37,7 @@ class Mark(NamedTuple):
 
 def find_marks(ink: Plane) -> tuple[NDArray[np.int32], list[Mark]]:
     """Connected pieces of ink, the largest first: numbers (H, W), 0 for paper, and one `Mark` for each number."""
-    numbers, count = ndimage.label(ink >= UNSURE, EVERY_NEIGHBOUR)
+    numbers, count = ndimage.label(ink >= UNSURE, NEIGHBOURS)
     if not count:
         return numbers, []
     sure = np.bincount(numbers[ink >= SURE], minlength=count + 1)
@@ -74,7 +73,7 @@ def ink_of(chosen: Sequence[Mark], ink: Plane, numbers: NDArray[np.int32], marks
     others = ours.copy()
     ours[[mark.number for mark in chosen if mark.number < len(ours)]] = True
     others[[mark.number for mark in marks if mark.number < len(ours)]] = True
-    soft = ndimage.binary_dilation(ours[numbers], EVERY_NEIGHBOUR) & ~(others & ~ours)[numbers]
+    soft = ndimage.binary_dilation(ours[numbers], NEIGHBOURS) & ~(others & ~ours)[numbers]
     return np.where(soft, ink, 0).astype(np.float32)
 
 
@@ -100,7 +99,7 @@ def _count(chosen: Sequence[Mark], marks: Sequence[Mark]) -> int:
     alike = [mark for mark in marks if mark.size >= ALIKE * size and (mark in chosen or not mark.at_border)]
     width = max(mark.right for mark in chosen) - min(mark.left for mark in chosen)
     height = max(mark.bottom for mark in chosen) - min(mark.top for mark in chosen)
-    several = len(alike) > PARTS or width > WIDEST * height or any(mark not in chosen for mark in alike)
+    several = len(alike) > PARTS or width > WIDEST_DIGIT * height or any(mark not in chosen for mark in alike)
     return len(alike) if several else 1
 
 

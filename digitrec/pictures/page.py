@@ -1,28 +1,28 @@
 """Everything written on a picture: marks in lines, cut where digits may touch."""
 
+from bisect import insort
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from digitrec.pictures.cuts import find_cuts
 from digitrec.pictures.framing import crop
 from digitrec.pictures.ink import find_ink
 from digitrec.pictures.marks import Mark, find_marks, ink_of
 from digitrec.pictures.pens import stroke_width
+from digitrec.pictures.planes import BOX, Plane, resized, scaled
 from digitrec.pictures.reading import Picture, Size, read_picture
 from digitrec.pictures.rows import Box, around, rows_of, usual_height
 from digitrec.pictures.rules import LONG, without_table
 
-Plane = NDArray[np.float32]
-
 LONGEST = 1600  # pixels of the longer side that are looked at
-WIDEST = 6  # strokes are thinner than the longer side divided by this
+WIDEST_STROKE = 6  # strokes are thinner than the longer side divided by this
 MOST = 400  # marks: there is not more writing on a page that can be read
 ENOUGH = 64  # pixels of a digit's height: more are reduced
-FINEST = 1.6  # pixels of a stroke, unless it was finer from the beginning
+FINEST_STROKE = 1.6  # pixels of a stroke, unless it was finer from the beginning
 DUST = 0.22  # of the usual height: marks that are smaller are left out
 GAP = 0.12  # of the usual height, between the upper and the lower part of a digit
 HIGHEST = 1.35  # usual heights of a digit whose parts are joined
@@ -79,7 +79,7 @@ def find_writing(picture: Picture, name: str = "picture") -> Writing:
         DataError: the picture can't be read.
     """
     colours, size, note = read_picture(picture, name, LONGEST)
-    ink = _reduced(find_ink(colours, WIDEST))
+    ink = _reduced(find_ink(colours, WIDEST_STROKE))
     numbers, marks = find_marks(ink)
     if marks and max(mark.size for mark in marks) >= LONG * _height(marks):
         ink = without_table(ink, _height(marks))
@@ -112,11 +112,10 @@ def _reduced(ink: Plane) -> Plane:
     if not marks:
         return ink
     height = _height(marks)
-    scale = max(ENOUGH / height, FINEST / max(1.0, _pen(ink, marks)))
+    scale = max(ENOUGH / height, FINEST_STROKE / max(1.0, _pen(ink, marks)))
     if scale >= 0.8:
         return ink
-    size = max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale))
-    return np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BOX), np.float32)
+    return resized(ink, scaled(ink.shape, scale), BOX)
 
 
 def _pen(ink: Plane, marks: Sequence[Mark]) -> float:
@@ -127,34 +126,42 @@ def _pen(ink: Plane, marks: Sequence[Mark]) -> float:
 
 def _stacked(marks: Sequence[Mark], height: float) -> list[_Group]:
     """Marks, each joined with those right above and below that it makes a digit with."""
-    groups = [_Group((mark,), _box(mark)) for mark in sorted(marks, key=lambda mark: mark.top)]
-    joined = True
-    while joined:
-        joined = False
-        for place, upper in enumerate(groups):
-            lower = next(
-                (other for other in groups[place + 1 :] if _is_stacked(upper.box, other.box, height, len(marks))), None
-            )
-            if lower is not None:
-                groups = [group for group in groups if group not in (upper, lower)]
-                groups.append(_Group(upper.marks + lower.marks, around([upper.box, lower.box])))
-                groups.sort(key=lambda group: group.box.y)
-                joined = True
+
+    def partner(group: _Group, others: Sequence[_Group]) -> _Group | None:
+        near = takewhile(lambda other: other.box.y - group.box.bottom <= GAP * height, others)
+        return next((other for other in near if _is_stacked(group.box, other.box, height, len(marks))), None)
+
+    waiting = [_Group((mark,), _box(mark)) for mark in sorted(marks, key=lambda mark: mark.top)]
+    settled: list[_Group] = []  # they make no digit with one another, nor with one that waits
+    while waiting:
+        group = waiting.pop(0)
+        other = partner(group, waiting)
+        while other is not None:
+            (settled if other in settled else waiting).remove(other)
+            group = _Group(group.marks + other.marks, around([group.box, other.box]))
+            other = partner(group, settled)
+            if other is None and (not settled or settled[-1].box.y <= group.box.y):
+                insort(waiting, group, key=_top)
                 break
-    return groups
+            other = other or partner(group, waiting)
+        else:
+            insort(settled, group, key=_top)
+    return settled
+
+
+def _top(group: _Group) -> float:
+    return group.box.y
 
 
 def _is_stacked(upper: Box, lower: Box, height: float, count: int) -> bool:
     """Do two boxes make one digit? Of few marks on a page even if they are as high as others are alone."""
     shared = min(upper.right, lower.right) - max(upper.x, lower.x)
+    gap = max(upper.y, lower.y) - min(upper.bottom, lower.bottom)
+    if shared < 0.5 * min(upper.width, lower.width) or gap > GAP * height:
+        return False
     together = around([upper, lower])
     low_enough = together.height <= HIGHEST * height or count <= 3
-    return (
-        shared >= 0.5 * min(upper.width, lower.width)
-        and max(upper.y, lower.y) - min(upper.bottom, lower.bottom) <= GAP * height
-        and together.width <= 1.3 * max(upper.width, lower.width)
-        and low_enough
-    )
+    return low_enough and together.width <= 1.3 * max(upper.width, lower.width)
 
 
 def _pieces(

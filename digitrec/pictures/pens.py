@@ -1,13 +1,10 @@
 """The width of strokes, brought near that of MNIST's pens."""
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from digitrec.pictures.framing import INK_SIDE
-
-Plane = NDArray[np.float32]
+from digitrec.pictures.planes import BICUBIC, Plane, resized
 
 # Pixels in MNIST's frame. Of its training digits, 95 % lie between these.
 THINNEST, THICKEST = 1.5, 4.4
@@ -45,8 +42,7 @@ def stroke_width(ink: Plane) -> float:
 
 
 def _enlarged(ink: Plane, factor: int) -> Plane:
-    size = ink.shape[1] * factor, ink.shape[0] * factor
-    return np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC), np.float32).clip(0, 1)
+    return resized(ink, (ink.shape[1] * factor, ink.shape[0] * factor), BICUBIC).clip(0, 1)
 
 
 def _widened(ink: Plane, by: float) -> Plane:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digitrec.errors import DataError
+from digitrec.pictures.planes import Colours, fitted
 from digitrec.wording import first_line
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
@@ -28,10 +29,10 @@ TURNS = {  # orientation in EXIF data -> what sets the picture upright
 LYING = [TURNS[orientation] for orientation in (5, 6, 7, 8)]  # width and height change places
 MEANS = ("L", "LA", "RGB", "RGBA")  # modes in which pixels can be averaged
 PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
+CONTENT = 500_000_000  # bytes of a file that is given by its content
 FIRST = "only the first of the images in its file was read"
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
-Colours = NDArray[np.float32]
 
 
 class Size(NamedTuple):
@@ -60,23 +61,24 @@ def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST
 
     Args:
         picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of floats
-            in [0, 1] or of booleans.
+            in [0, 1] or of booleans; images and arrays stay as they are.
         name: what errors call it, if it has no path.
         longest: larger pictures are reduced until their longer side has so many pixels.
 
     Raises:
-        DataError: it can't be read, or has more than 100 million pixels.
+        DataError: it can't be read, or has more than 100 million pixels or, by its content, 500 million bytes.
     """
     if isinstance(picture, str | Path):
         name = str(picture)
     with named(name):
-        if isinstance(picture, str | Path):
-            opened: Image.Image = Image.open(picture, formats=FORMATS)
-        elif isinstance(picture, bytes):
-            opened = Image.open(io.BytesIO(picture), formats=FORMATS)
-        else:
-            opened = picture if isinstance(picture, Image.Image) else _from_array(np.asarray(picture))
-        return _seen(opened, longest)
+        if isinstance(picture, Image.Image):
+            return _seen(picture, longest)
+        if isinstance(picture, bytes) and len(picture) > CONTENT:
+            raise ValueError(f"more than {CONTENT:,} bytes; give the name of its file instead")
+        if isinstance(picture, str | Path | bytes):
+            opened = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS)
+            return _seen(opened, longest, is_ours=True)
+        return _seen(_from_array(np.asarray(picture)), longest)
 
 
 def check_picture(path: Path) -> None:
@@ -131,16 +133,16 @@ def _check_size(opened: Image.Image) -> None:
         raise ValueError("it has no pixels")
 
 
-def _seen(opened: Image.Image, longest: int) -> Sight:
+def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
     _check_size(opened)
     several = opened.format != "MPO" and getattr(opened, "is_animated", False)  # MPO: a photo and its thumbnails
     size = Size(*opened.size)
-    scale = min(1.0, longest / max(size))
-    wanted = max(1, round(size.width * scale)), max(1, round(size.height * scale))
-    opened.draft("RGB", wanted)  # JPEG: decode at a fraction of the size
+    wanted = fitted((size.height, size.width), longest)
+    if is_ours:
+        opened.draft("RGB", wanted)  # JPEG: decode at a fraction of the size
     turn = TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
     if opened.mode[0] in "IF":
-        opened = _eight_bits(opened)
+        opened = _eight_bits(opened, wanted)
     clear = _is_clear(opened)
     if opened.mode not in MEANS or "transparency" in opened.info:
         opened = opened.convert("RGBA" if clear else "RGB")
@@ -161,10 +163,16 @@ def _is_clear(opened: Image.Image) -> bool:
     return "transparency" in opened.info
 
 
-def _eight_bits(deep: Image.Image) -> Image.Image:
-    """More than eight bits, scaled down to them by the format's range, or by the values where it has none."""
-    values = np.asarray(deep, dtype=np.float32)
-    scale = 65535 if values.max() > 255 and values.max() <= 65535 else max(float(values.max()), 255.0)
+def _eight_bits(deep: Image.Image, wanted: tuple[int, int]) -> Image.Image:
+    """More than eight bits, reduced and then scaled to them by the format's range, or by the values if it has none."""
+    if deep.mode.startswith("I;16") and deep.mode != "I;16":
+        deep = deep.convert("I")  # Pillow averages no other order of bytes
+    peak = float(np.max(deep.getextrema()))
+    values = np.asarray(deep.resize(wanted, Image.Resampling.BOX), dtype=np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("it has pixels that are no number; expected bytes, or floats in [0, 1]")
+    lowest = 1.0 if deep.mode == "F" and peak <= 1 else 255.0  # full white of what is dark, too
+    scale = 65535.0 if 255 < peak <= 65535 else max(peak, lowest)
     return Image.fromarray((values.clip(min=0) * (255 / scale)).round().astype(np.uint8))
 
 

@@ -45,6 +45,18 @@ class Boxed(NamedTuple):
     number: int
 
 
+class Course(NamedTuple):
+    """A line through the middles of marks, y = start + slope x."""
+
+    slope: float
+    start: float
+
+    def aside(self, box: Box) -> float:
+        """How far the middle of a box lies above or below it."""
+        x, y = box.centre
+        return abs(self.start + self.slope * x - y)
+
+
 def around(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds all of them."""
     left, top = min(box.x for box in boxes), min(box.y for box in boxes)
@@ -71,12 +83,16 @@ def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:
     tall = sorted((Boxed(box, n) for n, box in enumerate(boxes) if box.height >= TALL * height), key=_left)
     slope = _slope([mark.box for mark in tall], height)
     rows: list[list[Boxed]] = []
+    courses: list[Course] = []
     for mark in tall:
-        row = min(rows, key=lambda row: _aside(row, mark.box, slope), default=None)
-        if row is None or _aside(row, mark.box, slope) > ASIDE * height:
-            rows.append([mark])
+        aside = [course.aside(mark.box) for course in courses]
+        if aside and min(aside) <= ASIDE * height:
+            nearest = aside.index(min(aside))
+            rows[nearest].append(mark)
+            courses[nearest] = _course(rows[nearest], slope)
         else:
-            row.append(mark)
+            rows.append([mark])
+            courses.append(_course([mark], slope))
     whole = [tuple(row) for row in rows]
     for number, box in enumerate(boxes):
         if box.height < TALL * height:
@@ -104,15 +120,14 @@ def _slope(boxes: Sequence[Box], height: float) -> float:
     return float(np.median(slopes)) if rows.size else 0.0
 
 
-def _aside(row: Sequence[Boxed], box: Box, slope: float) -> float:
-    """How far the middle of a box lies above or below where the row goes."""
+def _course(row: Sequence[Boxed], slope: float) -> Course:
+    """Where a row goes on, by its last marks; `slope` is that of all rows."""
     last = [mark.box.centre for mark in row[-RECALLED:]]
     xs, ys = np.array(last).T
     if len(last) >= 4 and np.ptp(xs) > 0:
         own = float(np.polyfit(xs, ys, 1)[0])
         slope = (own + slope) / 2 if abs(own - slope) < 0.2 else slope
-    x, y = box.centre
-    return float(abs(np.mean(ys - slope * xs) + slope * x - y))
+    return Course(slope, float(np.mean(ys - slope * xs)))
 
 
 def _home(rows: Sequence[Sequence[Boxed]], box: Box, slope: float, height: float) -> int | None:

@@ -1,11 +1,9 @@
 """Printed lines: those that run through the whole picture, and those of tables and forms."""
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from digitrec.pictures.planes import Mask, Plane
 
 SLOPES = np.linspace(-0.16, 0.16, 33)  # about 9 degrees
 FINER = np.linspace(-0.008, 0.008, 9)
@@ -166,7 +164,8 @@ def _slope_of_long_lines(ink: Plane, length: int) -> float | None:
     if width < length:
         return None
     blocks = ink[:, :width].reshape(len(ink), -1, BLOCK).mean(axis=2)
-    found = [int(_long(shear(blocks, slope * BLOCK), length // BLOCK, 0.7 * LINE).sum()) for slope in SLOPES]
+    least = max(1, length // BLOCK)
+    found = [int(_long(shear(blocks, slope * BLOCK), least, 0.7 * LINE).sum()) for slope in SLOPES]
     return float(SLOPES[int(np.argmax(found))]) if max(found) else None
 
 

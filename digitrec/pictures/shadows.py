@@ -2,10 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
-from digitrec.pictures.zones import THIN, Colours, Mask, View, resized
+from digitrec.pictures.planes import NEIGHBOURS, Colours, Mask, resized_mask
+from digitrec.pictures.zones import THIN, View
 
 LEAST = 0.03  # of the picture: smaller zones cast no doubt
 DARKEST = 0.2  # of the light is left in a shadow
@@ -15,7 +15,6 @@ DIM = 0.05  # light below tells no colour
 INKED = 0.3  # share of the light that a stroke takes away
 CROSSED = 4  # pixels that a stroke goes on beyond a shadow's edge, on both sides
 BAND = 3  # pixels on both sides of an edge, where its softness lies
-EIGHT = np.ones((3, 3), bool)
 
 
 def evenly_lit(colours: Colours, view: View) -> Colours | None:
@@ -75,7 +74,7 @@ def _is_crossed(strokes: Mask, shade: Mask) -> bool:
     """Does a stroke go on from one side of a shadow's edge to the other, as on no sheet that ends there?"""
     inward, outward = ndimage.distance_transform_edt(shade), ndimage.distance_transform_edt(~shade)
     near = np.maximum(inward, outward) <= 2 * CROSSED
-    numbers, count = ndimage.label(strokes & near, EIGHT)
+    numbers, count = ndimage.label(strokes & near, NEIGHBOURS)
     if not count:
         return False
     every = np.arange(1, count + 1)
@@ -105,5 +104,4 @@ def _near(mask: Mask, pixels: int) -> Mask:
 
 def _large(mask: Mask, colours: Colours) -> Mask:
     """A small view's mask in the picture's size: (H, W, 1)."""
-    size = colours.shape[1], colours.shape[0]
-    return resized(mask.astype(np.float32), size, Image.Resampling.NEAREST)[..., None] > 0
+    return resized_mask(mask, (colours.shape[1], colours.shape[0]))[..., None]

@@ -1,18 +1,18 @@
 """What lies around the paper: a line along the picture's edge, and the desk that the paper lies on."""
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
+from digitrec.pictures.planes import BILINEAR, NEIGHBOURS, Colours, Mask, Plane, resized, resized_mask
 from digitrec.pictures.shadows import evenly_lit
-from digitrec.pictures.zones import BRIGHTNESS, SMALL, Colours, Mask, Plane, View, Zones, resized, view
+from digitrec.pictures.zones import BRIGHTNESS, SMALL, View, Zones, view
 
 DISTINCT = 0.12  # brightness between a line or a desk and the paper, at least
 WIDEST_LINE = 0.04  # of the shorter side
 SHARP = 0.6  # share of the step that lies within three pixels: a shadow's edge is softer
 SHEET = 0.06  # of the picture, at least
 SQUARE = 0.85  # of the smallest rectangle around a sheet is filled by it, or of it by the largest quadrilateral
-SIDE = 0.6  # of an edge that a desk covers, unless it has a corner
+DESK_EDGE = 0.6  # of an edge that a desk covers, unless it has a corner
 
 
 def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
@@ -139,7 +139,7 @@ def _beyond(paper: Mask, plain: Plane, thin: Mask) -> Mask:
         part = numbers == number
         corners = part[0, 0] or part[0, -1] or part[-1, 0] or part[-1, -1]
         sides = max(part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean())
-        if (corners or sides >= SIDE) and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, plain):
+        if (corners or sides >= DESK_EDGE) and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, plain):
             found |= part
     sheet = ~found
     is_sheet = found.any() and max(squareness(sheet), cornered(sheet)) >= SQUARE
@@ -167,9 +167,9 @@ def _is_sharp(part: Mask, paper: Mask, plain: Plane) -> bool:
 def _papered(colours: Colours, seen: View, desk: Mask) -> Colours:
     """The picture with the nearest paper's colour where the desk was."""
     size = colours.shape[1], colours.shape[0]
-    mask = ndimage.binary_dilation(desk, np.ones((3, 3), bool), iterations=2)
+    mask = ndimage.binary_dilation(desk, NEIGHBOURS, iterations=2)
     rows, columns = ndimage.distance_transform_edt(mask, return_distances=False, return_indices=True)
     filled = ndimage.gaussian_filter(seen.colours[rows, columns], (1.5, 1.5, 0))
-    planes = [resized(filled[..., channel], size, Image.Resampling.BILINEAR) for channel in range(3)]
-    covered = resized(mask.astype(np.float32), size, Image.Resampling.NEAREST) > 0
+    planes = [resized(filled[..., channel], size, BILINEAR) for channel in range(3)]
+    covered = resized_mask(mask, size)
     return np.where(covered[..., None], np.stack(planes, axis=2), colours)

@@ -4,12 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
-Colours = NDArray[np.float32]
-Plane = NDArray[np.float32]
-Mask = NDArray[np.bool_]
+from digitrec.pictures.planes import BOX, Colours, Plane, fitted, resized
+
 Zones = NDArray[np.int32]
 
 BRIGHTNESS = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
@@ -41,15 +39,8 @@ class View(NamedTuple):
 
 def view(colours: Colours, longest: int = SMALL) -> View:
     """Look at a picture (H, W, 3) in [0, 1] from afar: its longer side in so many pixels, at most."""
-    height, width = colours.shape[:2]
-    scale = min(1.0, longest / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = np.stack([resized(colours[..., channel], size, Image.Resampling.BOX) for channel in range(3)], axis=2)
+    size = fitted(colours.shape, longest)
+    small = np.stack([resized(colours[..., channel], size, BOX) for channel in range(3)], axis=2)
     plain = ndimage.median_filter(small @ BRIGHTNESS, THIN, mode="nearest")
     steps = ndimage.maximum_filter(plain, 3) - ndimage.minimum_filter(plain, 3)
     return View(small, plain, steps, ndimage.label(steps < STEP)[0])
-
-
-def resized(plane: Plane, size: tuple[int, int], how: Image.Resampling) -> Plane:
-    """A plane (H, W) in another size (width, height)."""
-    return np.asarray(Image.fromarray(np.ascontiguousarray(plane)).resize(size, how), dtype=np.float32)

@@ -1,4 +1,5 @@
 import os
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -11,7 +12,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from digitrec.data import folder
+from digitrec.data import datasets, folder
 from digitrec.errors import DataError, UsageError
 
 
@@ -66,6 +67,16 @@ def test_the_choice_is_a_pure_function_of_the_names() -> None:
     assert folder.held_out(names) == folder.held_out(reversed(names))
     assert len(folder.held_out(names)) == 10
     assert len(folder.held_out(names[:2])) == 1
+
+
+def test_names_may_be_any_bytes(root: Path) -> None:
+    """As disks of other times have them: no UTF-8."""
+    plain = datasets.checksum("folder", root)
+    for name in (b"caf\xe9.png", b"\xff\xfe.png"):
+        shutil.copy(root / "two" / "000.png", root / "two" / os.fsdecode(name))
+    assert len(folder.pictures(root, "train") + folder.pictures(root, "test")) == 24
+    assert len(folder.load(root, "test")[1]) == 5
+    assert datasets.checksum("folder", root) != plain
 
 
 def test_given_splits_are_kept(tmp_path: Path) -> None:

@@ -37,6 +37,17 @@ def test_what_is_read_less_surely_than_digits_are_is_doubted() -> None:
     assert reason == "it looks like none (certainty 0.20, of digits at least 0.90)"
 
 
+@pytest.mark.parametrize("threshold", [None, 0.9])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("names", [DIGITS, ("shirt", "shoe", *DIGITS[2:])])
+def test_an_answer_that_is_no_number_is_not_believed(
+    wrong: float, threshold: float | None, names: tuple[str, ...]
+) -> None:
+    answer = SURE.copy()
+    answer[7] = wrong
+    assert objection(THREE, answer, names, threshold) == "the network's answer is no number"
+
+
 def test_without_ink_there_is_no_digit() -> None:
     assert objection(np.zeros((28, 28), np.uint8), SURE, DIGITS) == "no ink found"
 

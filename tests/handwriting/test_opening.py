@@ -1,0 +1,106 @@
+"""Pictures are opened whatever their format, and no more of them than is looked at."""
+
+import io
+import tracemalloc
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from digitrec.errors import DataError
+from digitrec.pictures import reading
+from digitrec.pictures.digit import find_digit
+from digitrec.pictures.page import find_writing
+from digitrec.pictures.reading import read_picture
+from tests.handwriting.situations import EXIF_ORIENTATION, file, picture
+
+DEEP = {
+    "16 bits": lambda grey: Image.fromarray(grey.astype(np.uint16) * 257),
+    "16 bits, the other order": lambda grey: Image.fromarray((grey.astype(np.uint16) * 257).astype(">u2")),
+    "32 bits": lambda grey: Image.fromarray(grey.astype(np.int32)),
+    "floats up to 1": lambda grey: Image.fromarray(grey / np.float32(255)),
+    "floats up to 255": lambda grey: Image.fromarray(grey.astype(np.float32)),
+    "floats up to 65,535": lambda grey: Image.fromarray(grey * np.float32(257)),
+}
+
+
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
+    """An image's file."""
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def grey() -> NDArray[np.uint8]:
+    """A digit of 1200 x 1200 bytes, from 0 to 255."""
+    return np.asarray(ImageOps.autocontrast(picture(4, "mouse", 2).convert("L").resize((1200, 1200))))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_an_image_that_is_given_stays_as_it_is(kind: str, grey: NDArray[np.uint8]) -> None:
+    content = saved(Image.fromarray(grey).resize((3000, 2000)), kind)
+    given, untouched = Image.open(io.BytesIO(content)), Image.open(io.BytesIO(content))
+    first, second = read_picture(given), read_picture(given)
+    assert first.size == second.size == given.size == (3000, 2000)
+    assert np.array_equal(first.colours, second.colours)
+    assert given.tobytes() == untouched.tobytes()
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["given", "in a file"])
+@pytest.mark.parametrize("deep", DEEP)
+def test_more_than_eight_bits_show_the_same_picture(deep: str, stored: bool, grey: NDArray[np.uint8]) -> None:
+    image = DEEP[deep](grey)
+    seen = read_picture(saved(image, "TIFF") if stored else image).colours
+    assert np.abs(seen - read_picture(grey).colours).max() <= 1.01 / 255
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("side", [40, 1700])
+def test_a_pixel_that_is_no_number_is_named(wrong: float, side: int) -> None:
+    levels = np.ones((side, side), np.float32)
+    levels[side // 2, side // 3] = wrong
+    with pytest.raises(DataError, match=r"^picture cannot be read as a picture: it has pixels that are no number; exp"):
+        read_picture(saved(Image.fromarray(levels), "TIFF"))
+
+
+@pytest.mark.parametrize("mode", ["<u2", ">u2", "int32", "float32"])
+def test_of_a_deep_picture_only_what_is_looked_at_is_unpacked(mode: str) -> None:
+    """Of 10 million pixels, beside those that Pillow keeps; the 800 x 728 that are looked at take 7.7 MB in the end."""
+    image = Image.fromarray((np.indices((3000, 3300)).sum(axis=0) * 10).astype(mode))
+    tracemalloc.start()
+    try:
+        read_picture(image)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 15_000_000, "bytes; 9.5 million at the most"
+
+
+def test_content_beyond_the_bound_is_too_large_and_up_to_it_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = file(3, "mouse", 1)
+    monkeypatch.setattr(reading, "CONTENT", len(content))
+    assert read_picture(content).colours.size
+    with pytest.raises(DataError, match=rf"more than {len(content):,} bytes; give the name of its file instead"):
+        read_picture(content + b"\0")
+
+
+def turned(upright: Image.Image, orientation: int) -> bytes:
+    """The file of a camera that was held so: Pillow's own way back is to give the upright image."""
+    for turn in [None, *Image.Transpose]:
+        lying = upright.copy() if turn is None else upright.transpose(turn)
+        lying.getexif()[EXIF_ORIENTATION] = orientation
+        if ImageOps.exif_transpose(lying).tobytes() == upright.tobytes():
+            return saved(lying, "PNG", exif=lying.getexif())
+    raise AssertionError("no way to hold it")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_whichever_way_a_camera_is_held_the_picture_is_upright(orientation: int) -> None:
+    upright = picture(4, "mouse", 2).convert("RGB").resize((500, 300))
+    content = turned(upright, orientation)
+    assert np.array_equal(find_digit(content).image, find_digit(upright).image)
+    ours, theirs = find_writing(content), find_writing(upright)
+    assert ours.size == theirs.size == (500, 300)
+    assert [[piece.box for piece in line] for line in ours.lines] == [[p.box for p in line] for line in theirs.lines]
