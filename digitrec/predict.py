@@ -158,10 +158,12 @@ def _noted(row: Row) -> str:
 def _write_json(rows: Iterable[Row], out: TextIO) -> None:
     """A list, a line for each picture."""
     separator = "[\n"
-    for row in rows:
-        out.write(separator + json.dumps(row))
-        separator = ",\n"
-    out.write("\n]\n")
+    try:
+        for row in rows:
+            out.write(separator + json.dumps(row))
+            separator = ",\n"
+    finally:  # what Ctrl-C leaves is a list, too
+        out.write("[]\n" if separator == "[\n" else "\n]\n")
 
 
 def _write_csv(rows: Iterable[Row], out: TextIO) -> None:

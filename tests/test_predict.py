@@ -62,13 +62,15 @@ def test_json_and_csv_say_the_same(run_predict: Command, scans: Path) -> None:
 def test_a_bad_file_is_reported_on_its_line_and_the_rest_goes_on(run_predict: Command, scans: Path) -> None:
     (scans / "broken.png").write_bytes(file(1, "mouse", 1)[:200])
     (scans / "empty.jpg").touch()
+    (scans / "words.png").write_text("no picture")
     Image.new("1", (20_000, 20_000)).save(scans / "huge.tif", compression="group4")
     outcome = run_predict("scans", "nowhere.png")
     assert outcome.code == 1
     lines = {Path(line.split()[1]).name: line for line in outcome.out.splitlines()}
     assert [lines[name][0] for name in ("a.png", "b.png", "c.png")] == ["3", "5", "8"]
     assert "cannot be read" in lines["broken.png"]
-    assert "no known image format, expected AVIF, BMP, " in lines["empty.jpg"]
+    assert "the file is empty" in lines["empty.jpg"]
+    assert "no known image format, expected AVIF, BMP, " in lines["words.png"]
     assert "more than 100,000,000 pixels" in lines["huge.tif"]
     assert lines["nowhere.png"].endswith("cannot be read as a picture: No such file or directory.")
     assert outcome.err == ""
@@ -281,7 +283,7 @@ def test_one_of_several_digits_says_that_there_are_more(run_predict: Command, tm
     Image.fromarray((255 * (1 - ink)).astype(np.uint8)).save(tmp_path / "sheet.png")
     outcome = run_predict("sheet.png")
     assert outcome.code == 0
-    assert outcome.out.endswith("(3 marks of a digit's size; --many reads them all)\n")
+    assert outcome.out.endswith("(3 marks of a digit's size: --many, or read_page, reads them all)\n")
 
 
 @pytest.mark.parametrize("name", ["pages.tif", "moving.gif", "moving.png"])

@@ -1,7 +1,7 @@
 """Reads digits on people's pictures."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Reading:
 
     label: str | None
     probabilities: dict[str, float]
-    image: NDArray[np.uint8] | None = None
+    image: NDArray[np.uint8] | None = field(default=None, repr=False)
     problem: str | None = None
     note: str | None = None
 

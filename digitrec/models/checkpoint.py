@@ -97,7 +97,9 @@ def find_checkpoint(path: str | Path) -> Path:
         if place.is_file():
             return place
     missing = "no checkpoint in this folder" if path.is_dir() else "no such file"
-    raise CheckpointError(f"{path}: {missing}; expected a .ckpt file or a run folder such as outputs/train/...")
+    raise CheckpointError(
+        f"{path}: {missing}; expected a run folder such as outputs/train/..., or a .ckpt or .safetensors file"
+    )
 
 
 def _in_one_line(error: BaseException) -> str:

@@ -38,7 +38,8 @@ def find_digit(picture: Picture, name: str = "picture") -> Found:
     """
     colours, _, note = read_picture(picture, name)
     ink, count = digit_of(find_ink(colours))
-    return Found(as_mnist(ink), f"{count} marks of a digit's size; --many reads them all" if count > 1 else note)
+    several = f"{count} marks of a digit's size: --many, or read_page, reads them all" if count > 1 else None
+    return Found(as_mnist(ink), "; ".join(filter(None, (several, note))) or None)
 
 
 def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -5,9 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from digitrec.pictures.reading import FORMATS
-
-UNREADABLE = {".heic", ".heif"}  # pictures of phones: left out in silence, nobody would know
+from digitrec.pictures.reading import FORMATS, UNREADABLE
 
 
 def find_pictures(words: Iterable[str]) -> Iterator[str]:
@@ -35,7 +33,8 @@ def _meant(path: Path) -> Iterator[Path]:
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
-    endings = {ending for ending, name in Image.registered_extensions().items() if name in FORMATS} | UNREADABLE
+    endings = {ending for ending, name in Image.registered_extensions().items() if name in FORMATS}
+    endings |= UNREADABLE  # left out in silence, nobody would know
     for file in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if file.suffix.lower() in endings and not hidden and file.is_file():

@@ -28,8 +28,10 @@ TURNS = {  # orientation in EXIF data -> what sets the picture upright
 }
 LYING = [TURNS[orientation] for orientation in (5, 6, 7, 8)]  # width and height change places
 MEANS = ("L", "LA", "RGB", "RGBA")  # modes in which pixels can be averaged
+REDUCING = Image.Resampling.HAMMING  # a box would break the thinnest lines
 PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
 CONTENT = 500_000_000  # bytes of a file that is given by its content
+UNREADABLE = {".heic", ".heif"}  # what phones save
 FIRST = "only the first of the images in its file was read"
 
 Picture = str | Path | bytes | Image.Image | NDArray[Any]
@@ -60,8 +62,8 @@ def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST
     """Open a picture.
 
     Args:
-        picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of floats
-            in [0, 1] or of booleans; images and arrays stay as they are.
+        picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of 16 bits,
+            of floats in [0, 1] or of booleans; images and arrays stay as they are.
         name: what errors call it, if it has no path.
         longest: larger pictures are reduced until their longer side has so many pixels.
 
@@ -75,10 +77,24 @@ def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST
             return _seen(picture, longest)
         if isinstance(picture, bytes) and len(picture) > CONTENT:
             raise ValueError(f"more than {CONTENT:,} bytes; give the name of its file instead")
+        if isinstance(picture, str | Path):
+            _check_file(Path(picture))
         if isinstance(picture, str | Path | bytes):
             opened = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS)
             return _seen(opened, longest, is_ours=True)
+        if not hasattr(picture, "__array__"):
+            raise ValueError(f"a {type(picture).__name__}, expected a path, bytes, an image of Pillow or an array")
         return _seen(_from_array(np.asarray(picture)), longest)
+
+
+def _check_file(path: Path) -> None:
+    """Tell what Pillow tells badly, or would wait for without end."""
+    if path.is_fifo():
+        raise ValueError("it is a pipe; give its content instead, to digitrec.predict as -")
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError("the file is empty")
+    if path.suffix.lower() in UNREADABLE and path.is_file():
+        raise ValueError("HEIC is a format that is not read; save it as JPEG or PNG")
 
 
 def check_picture(path: Path) -> None:
@@ -95,7 +111,8 @@ def named(name: str) -> Iterator[None]:
             warnings.simplefilter("ignore")  # of slight damage nobody need hear, and our own bound of size is tighter
             yield
     except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
-        raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.\nNext: repair or remove it.") from error
+        step = "check its name" if isinstance(error, FileNotFoundError) else "repair or remove it"
+        raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.\nNext: {step}.") from error
 
 
 def _reason(error: Exception) -> str:
@@ -119,6 +136,8 @@ def _from_array(array: NDArray[Any]) -> Image.Image:
         if not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
             raise ValueError("floats outside [0, 1]; expected bytes, or floats in [0, 1]")
         array = np.rint(array * 255.0)
+    elif array.dtype == np.uint16 and array.max() > 255:
+        array = np.rint(array / 257.0)
     elif array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 255:
         raise ValueError(f"an array of {array.dtype}, expected bytes, or floats in [0, 1]")
     bytes_ = array.astype(np.uint8)
@@ -147,7 +166,7 @@ def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
     if opened.mode not in MEANS or "transparency" in opened.info:
         opened = opened.convert("RGBA" if clear else "RGB")
     if opened.size != wanted:
-        opened = opened.resize(wanted, Image.Resampling.HAMMING, reducing_gap=2.0)
+        opened = opened.resize(wanted, REDUCING, reducing_gap=2.0)
     straight = opened.convert("RGBA" if clear else "RGB")
     if turn is not None:
         straight = straight.transpose(turn)
@@ -168,7 +187,7 @@ def _eight_bits(deep: Image.Image, wanted: tuple[int, int]) -> Image.Image:
     if deep.mode.startswith("I;16") and deep.mode != "I;16":
         deep = deep.convert("I")  # Pillow averages no other order of bytes
     peak = float(np.max(deep.getextrema()))
-    values = np.asarray(deep.resize(wanted, Image.Resampling.BOX), dtype=np.float32)
+    values = np.asarray(deep.resize(wanted, REDUCING), dtype=np.float32)
     if not np.isfinite(values).all():
         raise ValueError("it has pixels that are no number; expected bytes, or floats in [0, 1]")
     lowest = 1.0 if deep.mode == "F" and peak <= 1 else 255.0  # full white of what is dark, too

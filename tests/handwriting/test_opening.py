@@ -1,7 +1,10 @@
 """Pictures are opened whatever their format, and no more of them than is looked at."""
 
 import io
+import os
+import re
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,3 +107,31 @@ def test_whichever_way_a_camera_is_held_the_picture_is_upright(orientation: int)
     ours, theirs = find_writing(content), find_writing(upright)
     assert ours.size == theirs.size == (500, 300)
     assert [[piece.box for piece in line] for line in ours.lines] == [[p.box for p in line] for line in theirs.lines]
+
+
+def test_an_array_of_sixteen_bits_is_read_as_one_of_eight(grey: NDArray[np.uint8]) -> None:
+    deep, shallow = (find_digit(array).image.astype(int) for array in (grey.astype(np.uint16) * 257, grey))
+    assert np.abs(deep - shallow).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("empty.png", "cannot be read as a picture: the file is empty"),
+        ("pipe.png", "it is a pipe; give its content instead, to digitrec.predict as -"),
+        ("photo.HEIC", "HEIC is a format that is not read; save it as JPEG or PNG"),
+        ("absent.png", "No such file or directory.\nNext: check its name."),
+    ],
+)
+def test_what_is_no_picture_is_said_at_once(name: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "photo.HEIC").write_bytes(b"\0\0\0\x18ftypheic")
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(DataError, match=re.escape(words)):
+        read_picture(tmp_path / name)
+
+
+@pytest.mark.parametrize("thing", [None, 5, {"a": 1}])
+def test_what_came_is_named(thing: object) -> None:
+    with pytest.raises(DataError, match=f"a {type(thing).__name__}, expected a path, bytes, an image"):
+        read_picture(thing)  # type: ignore[arg-type]

@@ -75,6 +75,7 @@ def test_a_checkpoint_holds_plain_values_only(content: dict[str, Any]) -> None:
         "arguments": {"hidden": [8], "dropout": 0.0, "num_classes": 3, "in_channels": 1, "image_size": 6},
         "class_names": list(NAMES),
         "settings": {},
+        "threshold": None,
     }
 
 
