@@ -114,7 +114,7 @@ def test_thin_and_thick_pens(visitor: Visitor) -> None:
         visitor.clear()
 
 
-def test_undo_takes_back_a_stroke_and_clear_all(visitor: Visitor) -> None:
+def test_undo_takes_back_a_stroke_and_clear_all_and_undo_that(visitor: Visitor) -> None:
     upright, bar = [(0.5, 0.15), (0.5, 0.5), (0.5, 0.85)], [(0.2, 0.5), (0.8, 0.5)]
     undo, clear = (visitor.page.get_by_role("button", name=name) for name in ("Undo", "Clear"))
     expect(undo).to_be_disabled()
@@ -127,10 +127,15 @@ def test_undo_takes_back_a_stroke_and_clear_all(visitor: Visitor) -> None:
     visitor.hears("1, ")
     expect(visitor.page.locator("#bars b")).to_have_text(before)
     visitor.draw([bar])
+    undo.click()
     clear.click()
     expect(visitor.page.locator("#sure")).to_have_text("Nothing drawn yet")
-    expect(undo).to_be_disabled()
     expect(visitor.page.locator("#invitation")).to_be_visible()
+    undo.click()
+    expect(visitor.page.locator("#bars b")).to_have_text(before)
+    undo.click()
+    expect(visitor.page.locator("#sure")).to_have_text("Nothing drawn yet")
+    expect(undo).to_be_disabled()
 
 
 def test_only_the_newest_drawing_is_asked_about(visitor: Visitor) -> None:
@@ -365,6 +370,7 @@ def test_the_page_says_that_nothing_answers_and_goes_on_later(browser: "Browser"
         visitor.page.context.set_offline(True)
         visitor.draw(strokes_of(9, 1))
         expect(visitor.page.get_by_role("alert")).to_have_text("The server does not answer. Trying again …")
+        expect(visitor.page.locator("#sure")).to_have_text("Not read yet")
         visitor.upload(file(2, "mouse", 1), "image/png")
         expect(visitor.page.get_by_role("alert")).to_contain_text("does not answer")
         visitor.draw(strokes_of(8, 1))

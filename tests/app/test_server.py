@@ -395,7 +395,7 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
         "from digitrec.app.__main__ import main; main()"
     )
     done = run(tmp_path, "--port", "0", program=("-c", program))
-    assert (done.returncode, done.stderr) == (1, "error: the page needs uvicorn; next: pip install 'digitrec[app]'\n")
+    assert (done.returncode, done.stderr) == (2, "error: the page needs uvicorn; next: pip install 'digitrec[app]'\n")
 
 
 @pytest.mark.slow

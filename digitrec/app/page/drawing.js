@@ -6,6 +6,7 @@ const NEAREST = 0.003; // nearer points say nothing new
 
 export class Drawing {
   #strokes = [];
+  #cleared = []; // the strokes that the last clearing took
   #down = false;
   #shown;
   #ink;
@@ -33,13 +34,20 @@ export class Drawing {
     return true;
   }
 
+  get undoable() {
+    return this.#strokes.length + this.#cleared.length > 0;
+  }
+
+  /** Take the last stroke back, or the clearing of the sheet. */
   undo() {
     this.#down = false;
-    this.#strokes.pop();
+    if (this.#strokes.length) this.#strokes.pop();
+    else [this.#strokes, this.#cleared] = [this.#cleared, []];
   }
 
   clear() {
     this.#down = false;
+    if (this.#strokes.length) this.#cleared = this.#strokes;
     this.#strokes = [];
   }
 

@@ -12,6 +12,7 @@ import * as reader from "./reader.js";
 const LARGEST_FILE = 20 * 2 ** 20; // bytes, what the server takes
 const STILL = 250; // milliseconds without new ink before the inside is looked at
 const NOTHING = "Nothing drawn yet";
+const UNREAD = "Not read yet";
 const UNSEEN = "this browser cannot show pictures of this kind";
 
 const part = (name) => document.getElementById(name);
@@ -36,9 +37,9 @@ function changed() {
   drawing.paint();
   const ink = drawing.ink();
   part("invitation").hidden = ink !== null;
-  for (const button of [part("undo"), part("clear")]) {
-    if (ink === null && button === document.activeElement) part("sheet").focus(); // it would lose the focus
-    button.disabled = ink === null;
+  for (const [name, disabled] of [["undo", !drawing.undoable], ["clear", ink === null]]) {
+    if (disabled && part(name) === document.activeElement) part("sheet").focus(); // it would lose the focus
+    part(name).disabled = disabled;
   }
   live.ask(ink);
   if (ink === null) nothing(NOTHING);
@@ -140,6 +141,7 @@ function examine(ink) {
 }
 
 function lost(error) {
+  if (!picture.open && drawing.ink() !== null) nothing(UNREAD);
   trouble(error.passing ? `${capital(error.message)}. Trying again …` : capital(error.message));
 }
 
