@@ -21,7 +21,7 @@ from digitrec.allowlist import allowed, how_to_allow
 from digitrec.commandline import key_of
 from digitrec.errors import UsageError
 from digitrec.signatures import Signature, read_signature
-from digitrec.weights import named
+from digitrec.weights import file_of
 from digitrec.wording import first_line, near
 
 
@@ -231,7 +231,7 @@ def check_path(key: str, path: str) -> None:
     Raises:
         UsageError: there is nothing of that name.
     """
-    if not path or not named(path).exists():
+    if not path or not file_of(path).exists():
         said = path or "nothing given"
         raise UsageError(f"{key}: {said}: no such file or folder; name yours, as in {key}=outputs/train/...")
 

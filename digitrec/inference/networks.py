@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from digitrec.errors import UsageError
 from digitrec.inference.features import FeatureMaps
 from digitrec.pictures.framing import SIDE
-from digitrec.weights import named
+from digitrec.weights import file_of
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -51,7 +51,7 @@ def open_network(path: str | Path) -> Network:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels, or onnxruntime is missing.
     """
-    path = named(path)
+    path = file_of(path)
     suffix = path.suffix
     if suffix == ONNX:
         from digitrec.inference.onnx_network import OnnxNetwork

@@ -10,7 +10,7 @@ from digitrec.models.allowance import Allowance
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import SUFFIX, read_portable
-from digitrec.weights import named
+from digitrec.weights import file_of
 
 OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose
 SPREAD = 4  # times that weights become larger when they are read, at most
@@ -91,7 +91,7 @@ def find_checkpoint(path: str | Path) -> Path:
     Raises:
         CheckpointError: there is no such file.
     """
-    path = named(path)
+    path = file_of(path)
     places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
     for place in places:
         if place.is_file():

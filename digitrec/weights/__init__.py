@@ -6,6 +6,6 @@ HANDWRITING = Path(__file__).parent / "handwriting.safetensors"
 BY_NAME = {"handwriting": HANDWRITING}
 
 
-def named(path: str | Path) -> Path:
+def file_of(path: str | Path) -> Path:
     """The file that is meant: weights that come with digitrec by their name, unless something here is called so."""
     return Path(path) if Path(path).exists() else BY_NAME.get(str(path), Path(path))
