@@ -1,7 +1,9 @@
 """Signals that ask a program to end: who hears them, and the exit codes that tell of them."""
 
 import signal
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -28,6 +30,25 @@ def restore(handlers: Mapping[int, Any]) -> None:
     """Give the signals back to the handlers that `hear` has replaced."""
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let signals that would end this program wait for the end of a block that is not to be left half-way.
+
+    Other threads than the main one hear none anyway.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    heard: list[int] = []
+    handlers = hear(lambda number, _frame: heard.append(number))
+    try:
+        yield
+    finally:
+        restore(handlers)
+        if heard:
+            signal.raise_signal(heard[0])
 
 
 def leave(number: int, frame: FrameType | None) -> NoReturn:

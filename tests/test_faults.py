@@ -91,7 +91,9 @@ def test_a_terminal_that_is_closed_ends_nothing_where_nobody_hangs_up(tmp_path: 
     command = ["nohup", sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL) as training:
         os.close(theirs)
-        os.read(ours, 1)
+        said = b""
+        while not said.endswith(b"\n"):  # nohup gives up if it can't say its own line
+            said += os.read(ours, 100)
         os.close(ours)
     assert training.returncode == 0
     assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"

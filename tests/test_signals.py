@@ -7,7 +7,7 @@ from types import FrameType
 
 import pytest
 
-from digitrec.signals import CODES, ENDING, death, hear, leave, restore, signal_exit_code
+from digitrec.signals import CODES, ENDING, death, hear, held_back, leave, restore, signal_exit_code
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has two of these signals")
 
@@ -63,3 +63,23 @@ def test_other_ends_come_from_no_signal(error: BaseException) -> None:
 def test_a_death_is_told_by_its_exit_code(code: int, said: str) -> None:
     assert said in death(code)
     assert death(code).endswith("SIGSEGV") == (code == -11)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_what_is_not_to_be_left_half_way(number: signal.Signals) -> None:
+    earlier = hear(leave)
+    done = []
+
+    def interrupted() -> None:
+        with held_back():
+            signal.raise_signal(number)
+            done.append("the rest")
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as ended:
+        interrupted()
+    assert signal_exit_code(ended.value) == 128 + number
+    assert done == ["the rest"]
+    assert {signal.getsignal(heard) for heard in earlier} == {leave}
+    with held_back():
+        done.append("undisturbed")
+    restore(earlier)

@@ -26,6 +26,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from digitrec.errors import DigitrecError
 from digitrec.ledger.ranking import lower_is_better
+from digitrec.signals import held_back
 from digitrec.tune.owners import Owner
 from digitrec.tune.space import CHOICE, INT, LOG_UNIFORM, Dimension, Value
 
@@ -248,7 +249,7 @@ class Study:
             DigitrecError: the journal can't be written; what it holds stays whole.
         """
         try:
-            with FileLock(self.folder / ".study.lock"):
+            with FileLock(self.folder / ".study.lock"), held_back():  # Optuna's own lock may not be left half-way
                 try:
                     yield
                 except OSError:
