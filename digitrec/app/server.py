@@ -3,7 +3,7 @@
 import base64
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,10 @@ from digitrec.app.limits import Addresses, Guard, read_body, refusal
 from digitrec.app.samples import Samples
 from digitrec.app.worker import Worker
 from digitrec.errors import DataError, DigitrecError
+from digitrec.inference.features import FeatureMaps
 from digitrec.inference.page import Digit
 from digitrec.inference.recognizer import Ink, Reading, Recognizer
 from digitrec.wording import first_line, shown
-
-if TYPE_CHECKING:  # brings torch, which not every network needs
-    from digitrec.inference.features import FeatureMaps
 
 PAGE = Path(__file__).parent / "page"
 INDEX = "index.html"
@@ -154,7 +152,7 @@ async def _ink(request: Request) -> Ink:
     return np.frombuffer(body, np.uint8).reshape(height, width).astype(np.float32) / np.float32(255)
 
 
-def _plain_layer(layer: "FeatureMaps") -> dict[str, Any]:
+def _plain_layer(layer: FeatureMaps) -> dict[str, Any]:
     _, height, width = layer.maps.shape
     return {"name": layer.name, "height": height, "width": width, "maps": [_text(found) for found in layer.maps]}
 

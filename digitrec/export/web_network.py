@@ -82,15 +82,11 @@ def _placed(layers: list[Layer], weights: list[Floats]) -> list[Layer]:
 
 
 def _found(layers: list[Layer], weights: Floats) -> list[Layer]:
-    """The opposite; each layer's own numbers give its weights their shape."""
+    """The opposite; the weights are flat."""
 
     def find(value: Any) -> Any:
         if isinstance(value, list):
             return _found(value, weights)
         return weights[value["start"] : value["start"] + value["count"]] if isinstance(value, dict) else value
 
-    found = [{name: find(value) for name, value in layer.items()} for layer in layers]
-    for layer in found:
-        if layer["kind"] == "dense":
-            layer["weight"] = layer["weight"].reshape(layer["units"], -1)
-    return found
+    return [{name: find(value) for name, value in layer.items()} for layer in layers]

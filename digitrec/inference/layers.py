@@ -37,7 +37,7 @@ def run(layers: Sequence[Layer], features: Floats, see: See = lambda _name, _fea
     """Normalised images (N, H, W, C) -> logits (N, classes).
 
     Args:
-        layers: with their weights.
+        layers: with their weights, which may be flat.
         features: of the first layer.
         see: is told the name and the features of each convolution.
     """
@@ -124,7 +124,8 @@ def _step(layer: Layer, features: Floats, see: See) -> Floats:
             see(layer["name"], convolved)
             return convolved
         case "dense":
-            dense: Floats = features.reshape(len(features), -1) @ layer["weight"].T + layer["bias"]
+            weight = layer["weight"].reshape(layer["units"], -1)
+            dense: Floats = features.reshape(len(features), -1) @ weight.T + layer["bias"]
             return dense[:, None, None]
         case "relu":
             return np.maximum(features, 0)

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from digitrec.errors import UsageError
 from digitrec.inference.features import FeatureMaps
 from digitrec.pictures.framing import SIDE
-from digitrec.weights import file_of
+from digitrec.weights import SUFFIX, file_of
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
 
 BATCH = 250  # images; the features of many more leave a processor's cache
-ONNX, SAFETENSORS = ".onnx", ".safetensors"
+ONNX = ".onnx"
 
 
 class Network(Protocol):
@@ -57,7 +57,7 @@ def open_network(path: str | Path) -> Network:
         from digitrec.inference.onnx_network import OnnxNetwork
 
         return OnnxNetwork(path)
-    if suffix == SAFETENSORS:
+    if suffix == SUFFIX:
         from digitrec.inference.plain_network import PlainNetwork, lists_layers
 
         if lists_layers(path):

@@ -9,8 +9,8 @@ from digitrec.errors import CheckpointError
 from digitrec.models.allowance import Allowance
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
-from digitrec.models.portable import SUFFIX, read_portable
-from digitrec.weights import file_of
+from digitrec.models.portable import read_portable
+from digitrec.weights import SUFFIX, file_of
 
 OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose
 SPREAD = 4  # times that weights become larger when they are read, at most

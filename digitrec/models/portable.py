@@ -11,7 +11,6 @@ from safetensors.torch import save_file
 from digitrec.errors import CheckpointError
 from digitrec.models.plain import Layer
 
-SUFFIX = ".safetensors"
 ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-HANDWRITING = Path(__file__).parent / "handwriting.safetensors"
+SUFFIX = ".safetensors"
+HANDWRITING = Path(__file__).parent / f"handwriting{SUFFIX}"
 BY_NAME = {"handwriting": HANDWRITING}
 
 
