@@ -2,11 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
+from digitrec.system import lean_imports
+
 if TYPE_CHECKING:
     from digitrec.inference.recognizer import Recognizer
 
 __version__ = "0.1.0"
 __all__ = ["Recognizer"]
+
+lean_imports.install()  # before anything here imports Lightning
 
 
 def __getattr__(name: str) -> Any:

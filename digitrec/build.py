@@ -132,6 +132,8 @@ def build_trainer(settings: Settings) -> Trainer:
     _check_settings(node)
     if node.get("precision") == "auto":
         node["precision"] = native_precision(find_device("trainer.accelerator", str(node.get("accelerator"))))
+    if node.get("deterministic") is False and not torch.are_deterministic_algorithms_enabled():
+        node["deterministic"] = None  # there is nothing to switch off, and torch would import its compiler to do so
     if node.get("profiler") is None:
         node["profiler"] = NoProfiler()
     forget_absent_gpu()

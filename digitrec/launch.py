@@ -35,6 +35,7 @@ from digitrec.resume import point_to_run
 from digitrec.side_by_side import register_launcher
 from digitrec.signals import CODES, hear, leave, signal_exit_code
 from digitrec.sweep import Untold, print_sweep
+from digitrec.system.patches import list_groups_quickly
 from digitrec.terminal import outlive_readers
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
@@ -65,6 +66,8 @@ def launch(task: Task, config_name: str) -> NoReturn:
     guard_hydra()
     bound_configurations()
     register_launcher()
+    if {"--help", "-h"} & set(sys.argv):
+        list_groups_quickly()
     if config_name in WITH_NOTE:
         sys.argv[1:] = map(quote_note, sys.argv[1:])
     sys.argv[1:] = name_jobs(sys.argv[1:])
