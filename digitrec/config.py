@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import hydra
 import yaml
@@ -15,7 +15,6 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
-from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from digitrec.allowlist import allowed, how_to_allow
 from digitrec.commandline import key_of
@@ -23,6 +22,9 @@ from digitrec.errors import UsageError
 from digitrec.signatures import Signature, read_signature
 from digitrec.weights import file_of
 from digitrec.wording import first_line, near
+
+if TYPE_CHECKING:  # imported where values are checked: help, and a wrong key, need none of it
+    from pydantic import TypeAdapter
 
 
 def _conf_dir() -> Path:
@@ -356,6 +358,8 @@ def _check_value(path: str, value: Any, annotation: Any) -> None:
     adapter = _adapter(annotation)
     if adapter is None:
         return
+    from pydantic import ValidationError
+
     try:
         adapter.validate_json(json.dumps(value), strict=True)  # JSON: a list may fill a tuple, no text a number
     except ValidationError as error:
@@ -366,7 +370,9 @@ def _check_value(path: str, value: Any, annotation: Any) -> None:
 
 
 @cache
-def _adapter(annotation: Any) -> TypeAdapter[Any] | None:
+def _adapter(annotation: Any) -> "TypeAdapter[Any] | None":
+    from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter
+
     try:
         return TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
     except PydanticSchemaGenerationError:  # a type only the program itself can provide

@@ -8,7 +8,6 @@ from typing import ClassVar
 from digitrec.errors import DigitrecError
 from digitrec.ledger.run import Run, read_run
 from digitrec.ledger.settings import read_settings
-from digitrec.ledger.tables import print_runs
 
 METRICS = ("val/accuracy", "test/accuracy", "train/images_per_second")
 
@@ -25,6 +24,8 @@ def print_sweep(folder: Path) -> int:
     Returns:
         number of jobs that did not finish.
     """
+    from digitrec.ledger.tables import print_runs  # imports rich, which --help can do without
+
     jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
     print_runs(jobs, METRICS, f"{len(jobs)} jobs in {folder}")
     return sum(job.status != "finished" for job in jobs)

@@ -12,8 +12,6 @@ from digitrec.data import datasets
 from digitrec.data.augmentation import Augmentation, Compose
 from digitrec.data.datasets import Split
 from digitrec.data.loader import BatchLoader, mix, shuffled
-from digitrec.data.non_digits import non_digits
-from digitrec.data.written import written_digits
 from digitrec.errors import DataError, UsageError
 
 DIGITS = tuple("0123456789")
@@ -167,6 +165,11 @@ class DigitDataModule(LightningDataModule):
         )
 
     def _with_made(self, split: Split) -> Split:
+        if not (self.written or self.non_digits):
+            return split
+        from digitrec.data.non_digits import non_digits
+        from digitrec.data.written import written_digits
+
         for name, count, make in (
             ("written", self.written, written_digits),
             ("non_digits", self.non_digits, non_digits),
@@ -227,7 +230,8 @@ def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor
     order = torch.randperm(size, generator=generator)
     # Within its class, image k of n stands at (k + 1/2) / n; the first ones over all classes are a fair share of each.
     position = torch.empty(size, dtype=torch.float64)
-    for members in (order[labels[order] == label] for label in labels.unique()):
+    shuffled_labels = labels[order]
+    for members in (order[shuffled_labels == label] for label in labels.unique()):
         position[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5) / len(members)
     by_position = order[position[order].argsort(stable=True)]
     shuffle = torch.randperm(size - held_out, generator=generator)

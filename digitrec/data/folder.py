@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from digitrec.errors import DataError, UsageError
-from digitrec.pictures.digit import find_digit
 from digitrec.pictures.reading import check_picture
 
 TEST_SHARE = 0.2
@@ -63,6 +62,8 @@ def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
 
     Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large.
     """
+    from digitrec.pictures.digit import find_digit  # imports scipy, which no other data set needs
+
     labelled = pictures(root, split)
     images = np.stack([find_digit(path).image for path, _ in labelled])
     return torch.from_numpy(images), torch.tensor([label for _, label in labelled])

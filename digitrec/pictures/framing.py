@@ -5,6 +5,7 @@ lay at index 14, which is not the geometric centre 13.5: so measured on the 60,0
 this framing leaves 99.96 % exactly as they are.
 """
 
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -69,6 +70,7 @@ def _area_weights(side: int) -> NDArray[np.float64]:
     return overlap.clip(0) * INK_SIDE / side
 
 
+@lru_cache  # small pictures come in a few sizes
 def _cubic_weights(side: int) -> NDArray[np.float64]:
     """Weight of each of ``side`` pixels in each of 20: (20, side), by Keys' cubic, the border's pixels repeated."""
     place = (np.arange(INK_SIDE) + 0.5) * side / INK_SIDE - 0.5

@@ -5,7 +5,6 @@ import shlex
 import subprocess
 import sys
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ def provenance(*others: str) -> dict[str, Any]:
     Args:
         others: packages whose versions count as well.
     """
+    from importlib.metadata import version
+
     return {
         "command": shlex.join([Path(sys.executable).name, *sys.orig_argv[1:]]),
         "git_revision": git_revision(),

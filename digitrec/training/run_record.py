@@ -9,8 +9,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.signals import signal_exit_code
 from digitrec.training.provenance import provenance
@@ -89,6 +87,8 @@ def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | N
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
     """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
+    from filelock import FileLock, Timeout
+
     lock = FileLock(run_dir / LOCK)
     try:
         lock.acquire(timeout=LOOK)
