@@ -1,9 +1,7 @@
 """Several digits in one picture: found, parted, put in order, with boxes in the picture's own pixels."""
 
 import io
-import os
 from functools import cache
-from pathlib import Path
 from unittest.mock import Mock
 
 import numpy as np
@@ -25,8 +23,8 @@ from tests.handwriting.benchmark import Row, changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
 
-MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"), "MNIST", "raw", "t10k-images-idx3-ubyte")
-SOURCE = Source("mnist" if MNIST.exists() else "digits")
+SOURCE = Source("digits")  # embedded, here wherever these tests run
+each_source = pytest.mark.parametrize("source", ["digits", pytest.param("mnist", marks=pytest.mark.mnist)])
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,5 @@
 """People's pictures through the whole preparation, read with the weights that come with digitrec."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -19,9 +16,6 @@ from digitrec.pictures.reading import read_picture
 from digitrec.weights import HANDWRITING
 from tests.handwriting.situations import SITUATIONS, file, picture
 
-MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"), "MNIST", "raw", "t10k-images-idx3-ubyte")
-real_digits = pytest.mark.skipif(not MNIST.exists(), reason="needs MNIST in DIGITREC_DATA_DIR")
-
 
 @pytest.fixture(scope="module")
 def recognizer() -> Recognizer:
@@ -37,7 +31,7 @@ def two(side: int, paper: str = "white", pen: str = "black") -> Image.Image:
     return drawn
 
 
-@real_digits
+@pytest.mark.mnist
 def test_mnists_own_digits_stay_what_they_are(recognizer: Recognizer) -> None:
     from digitrec.data.datasets import load
 
@@ -50,7 +44,7 @@ def test_mnists_own_digits_stay_what_they_are(recognizer: Recognizer) -> None:
     )
 
 
-@real_digits
+@pytest.mark.mnist
 def test_the_weights_in_the_box_read_as_well_as_their_card_says(recognizer: Recognizer) -> None:
     from digitrec.data.datasets import load
 

@@ -1,6 +1,5 @@
 """Making the weights that come with digitrec, by the real commands on few images."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from digitrec.models.portable import read_portable
 from tests.command import Command, only_run
 
 SCRIPT = CONF_DIR.parent / "scripts" / "weights"
-MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MNIST.is_dir(), reason="DIGITREC_DATA_DIR has no MNIST")
+@pytest.mark.mnist
 def test_a_run_becomes_weights_with_a_card(run_train: Command, tmp_path: Path) -> None:
     few = ("data.limit=6000", "data.written=1000", "data.non_digits=500", "trainer.max_epochs=3")
     assert run_train("experiment=handwriting", *few, "test=false", "logger=none").code == 0
