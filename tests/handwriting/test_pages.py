@@ -109,24 +109,30 @@ def test_what_cannot_be_read_does_not_stop_the_others(recognizer: Recognizer) ->
 
 
 @cache
-def measured(effect: str) -> Row:
+def measured(effect: str, source: str) -> Row:
     """Three pages of an effect, read."""
-    return measure(Recognizer(), effect, 3, SOURCE)
+    return measure(Recognizer(), effect, 3, Source(source))
 
 
+@each_source
 @pytest.mark.parametrize("effect", EFFECTS)
-def test_pages_are_read_under_every_effect(effect: str) -> None:
+def test_pages_are_read_under_every_effect(effect: str, source: str) -> None:
     """Of 100 pages docs/HANDWRITING.md tells; an effect as such must not fail."""
-    assert measured(effect).digits >= FLOOR.get(effect, 0.9)
+    assert measured(effect, source).digits >= FLOOR[source].get(effect, 0.9)
 
 
-FLOOR = {"all": 0.6, "touching digits": 0.75, "crowded digits": 0.6}
+# Below the worst of eight times three pages. The smaller set's digits, enlarged from 8x8 pixels, are read less well.
+FLOOR = {
+    "mnist": {"all": 0.6, "touching digits": 0.75, "crowded digits": 0.6},
+    "digits": {},
+}
 
 
-def test_most_pages_are_read_without_a_mistake() -> None:
+@each_source
+def test_most_pages_are_read_without_a_mistake(source: str) -> None:
     """Every digit, every space and every end of a line: of 45 pages, 35 of MNIST's digits, 20 of the smaller set's."""
-    exact = sum(measured(effect).exact * measured(effect).pages for effect in EFFECTS)
-    assert exact >= {"mnist": 31, "digits": 15}[SOURCE.name]
+    rows = [measured(effect, source) for effect in EFFECTS]
+    assert sum(row.exact * row.pages for row in rows) >= {"mnist": 31, "digits": 15}[source]
 
 
 def test_a_line_askew_is_one_line() -> None:
