@@ -4,6 +4,7 @@ import os
 import runpy
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,9 +33,8 @@ class Forked:
         stdout: Path | None = None,
         ignored: Sequence[int] = (),
     ) -> None:
-        self.stdout, self.stderr = stdout or cwd.with_name(f"{cwd.name}-out"), cwd.with_name(f"{cwd.name}-err")
-        for file in {self.stdout, self.stderr} - {stdout}:
-            file.write_bytes(b"")
+        beside = Path(tempfile.mkdtemp(prefix="said-", dir=cwd.parent))
+        self.stdout, self.stderr = stdout or beside / "out", beside / "err"
         variables = dict(os.environ if env is None else env)
         CONTEXT.set_forkserver_preload(PRELOADED)
         command = (module, arguments, cwd, variables, (self.stdout, self.stderr), tuple(ignored))
@@ -86,10 +86,11 @@ def _run(
     os.environ.update(env)
     for number in ignored:
         signal.signal(number, signal.SIG_IGN)
-    for descriptor, file in enumerate(files, start=1):
-        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), descriptor)
-    sys.stdout = sys.__stdout__ = os.fdopen(1, "w", closefd=False)
-    sys.stderr = sys.__stderr__ = os.fdopen(2, "w", closefd=False)
+    for descriptor, (name, file) in enumerate(zip(("stdout", "stderr"), files, strict=True), start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT), descriptor)
+        stream = os.fdopen(descriptor, "w", closefd=False)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     sys.path[:0] = env.get("PYTHONPATH", "").split(os.pathsep)
     sys.argv = [module, *arguments]
     sys.orig_argv = [sys.executable, "-m", *sys.argv]

@@ -40,7 +40,7 @@ def test_a_disk_without_room_is_named_before_the_first_step(mount: str, words: s
     (tmp_path / "run").mkdir()
     train = [sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
     command = [*MOUNTS, "sh", "-c", f'{mount} 2>/dev/null; exec "$@"', "sh", *train]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
     assert_refused(Outcome(done.returncode, done.stdout, done.stderr), "run", words)
 
 

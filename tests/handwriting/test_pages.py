@@ -118,14 +118,22 @@ def measured(effect: str, source: str) -> Row:
 @pytest.mark.parametrize("effect", EFFECTS)
 def test_pages_are_read_under_every_effect(effect: str, source: str) -> None:
     """Of 100 pages docs/HANDWRITING.md tells; an effect as such must not fail."""
-    assert measured(effect, source).digits >= FLOOR[source].get(effect, 0.9)
+    assert measured(effect, source).digits >= FLOOR[source].get(effect, LEAST[source])
 
 
-# Below the worst of eight times three pages. The smaller set's digits, enlarged from 8x8 pixels, are read less well.
+# At least 0.05 below the share of these three pages and of 24. Digits of the smaller set, enlarged from 8x8 pixels,
+# are read less well, above all in shadows.
+LEAST = {"mnist": 0.9, "digits": 0.85}
 FLOOR = {
-    "mnist": {"all": 0.6, "touching digits": 0.75, "crowded digits": 0.6},
-    "digits": {},
-}
+    "mnist": {
+        "all": 0.6, "touching digits": 0.75, "crowded digits": 0.6, "shadow": 0.75, "hard shadow": 0.8,
+        "all but touching": 0.8,
+    },
+    "digits": {
+        "all": 0.75, "crowded digits": 0.75, "shadow": 0.75, "hard shadow": 0.65, "dark screen": 0.75,
+        "all but touching": 0.75,
+    },
+}  # fmt: skip
 
 
 @each_source
