@@ -2,10 +2,12 @@
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -17,13 +19,38 @@ from digitrec import evaluate, train
 from tests.command import Command, Outcome
 
 THREADS = "OMP_NUM_THREADS"
+MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", ""), "MNIST", "raw", "t10k-images-idx3-ubyte")
+# What a person, a job of a cluster or a git hook may have set, and what would change what commands do or print.
+FOREIGN = re.compile(
+    "(DIGITREC|HYDRA|SLURM|TORCHELASTIC|GIT|OMP|GOMP|MKL|MPL)_?.*|.*_proxy|PYTHON(IOENCODING|WARNINGS|UNBUFFERED)"
+    "|COLUMNS|LINES|TERM|.*COLOR|(LOCAL_)?RANK|WORLD_SIZE|MASTER_(ADDR|PORT)",
+    re.IGNORECASE,
+)
 
 
 def pytest_configure() -> None:
-    """Hear the signals that a shell has had ignored for what it runs in the background."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Make this process, and those that tests start, independent of the shell; before anything imports torch."""
+    for name in filter(FOREIGN.fullmatch, list(os.environ)):
+        if name != "DIGITREC_DATA_DIR" or not MNIST.is_file():
+            del os.environ[name]
+    # Each test worker has a core; two threads each would wait for one another. Tests that need two ask for them.
+    os.environ[THREADS] = "1"
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in its background
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs the real data where they are not."""
+    if item.get_closest_marker("mnist") and not MNIST.is_file():
+        pytest.skip("need MNIST (DIGITREC_DATA_DIR)")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was skipped, and why."""
+    reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
+    said = (f"{count} {reason.removeprefix('Skipped: ')}" for reason, count in reasons.most_common())
+    terminalreporter.write_line(f"skipped: {', '.join(said) or 'none'}")
 
 
 @pytest.fixture
@@ -37,10 +64,7 @@ def run_main(
             for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
                 patch.setenv(name, "")
                 patch.delenv(name)
-            threads = os.environ.get(THREADS)
-            patch.setenv(THREADS, threads or "")  # what an entry point sets ends with it
-            if threads is None:
-                patch.delenv(THREADS)
+            patch.setenv(THREADS, os.environ[THREADS])  # what an entry point sets ends with it
             patch.setattr(sys, "argv", ["digitrec", *arguments])
             patch.chdir(tmp_path)
             with pytest.raises(SystemExit) as stop:

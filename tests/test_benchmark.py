@@ -1,6 +1,5 @@
 import io
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -12,9 +11,6 @@ from digitrec.benchmark.laps import Contender, Laps
 from digitrec.benchmark.measures import NAMES, SIZES
 from digitrec.benchmark.rows import ROWS
 from tests.command import read_json
-
-MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw"
-needs_mnist = pytest.mark.skipif(not MNIST.is_dir(), reason="DIGITREC_DATA_DIR has no MNIST")
 
 ONES = {name: 1.0 for row in ROWS for name in row.needs}
 
@@ -99,7 +95,7 @@ def test_an_unknown_measurement_gets_one_line(
 
 
 @pytest.mark.slow
-@needs_mnist
+@pytest.mark.mnist
 def test_contenders_train_and_are_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     names = ("digitrec", "bare_loop_affine", "usual_network", "tutorial", "evaluation")
     run(monkeypatch, "--rounds", "1", "--only", *names, "--folder", str(tmp_path))

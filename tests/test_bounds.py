@@ -31,6 +31,9 @@ HOSTILE = {
     "a truth alone": ("true\n", "mine.yaml: holds True alone, expected settings"),
     "bytes": ("\x00\x01", "mine"),
 }
+# What would take the most memory or time, or run something.
+QUICK = ["lists in lists", "anchors that multiply", "interpolations that multiply", "a program"]
+FILES = [pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow) for case in HOSTILE]
 
 
 def limited() -> None:
@@ -39,7 +42,7 @@ def limited() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
-@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize("case", FILES)
 def test_a_hostile_file_is_refused_by_name_in_bounded_memory(case: str, spawn_train: Command, tmp_path: Path) -> None:
     text, words = HOSTILE[case]
     (tmp_path / "conf" / "experiment").mkdir(parents=True)

@@ -1,23 +1,22 @@
 """No right to write, no room, no right to read: said in a line before the first step."""
 
-import json
+import ctypes
 import os
 import pty
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.command import MOUNTS, NAMESPACE, Command, Outcome, works
+from tests.command import MOUNTS, Command, Outcome, read_json, works
+from tests.forked import Forked
 
 SETTINGS = ("data=digits", "model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1")
-
-
-def within(namespace: list[str], folder: Path, *arguments: str) -> Outcome:
-    command = [*namespace, sys.executable, "-m", "digitrec.train", *SETTINGS, *arguments]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-    return Outcome(done.returncode, done.stdout, done.stderr)
+NOHUP = (signal.SIGHUP,)
 
 
 def assert_refused(outcome: Outcome, *words: str) -> None:
@@ -39,44 +38,57 @@ def assert_refused(outcome: Outcome, *words: str) -> None:
 )
 def test_a_disk_without_room_is_named_before_the_first_step(mount: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    script = [*MOUNTS, "sh", "-c", f'{mount} 2>/dev/null; exec "$@"', "sh"]
-    assert_refused(within(script, tmp_path, "hydra.run.dir=run"), "run", words)
+    train = [sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
+    command = [*MOUNTS, "sh", "-c", f'{mount} 2>/dev/null; exec "$@"', "sh", *train]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False)
+    assert_refused(Outcome(done.returncode, done.stdout, done.stderr), "run", words)
 
 
-def plain() -> list[str]:
-    """What takes root's rights away."""
+@pytest.fixture
+def nobody() -> Iterator[None]:
+    """This thread without root's right to pass over permissions."""
     if os.geteuid():
-        return []
-    if not works(NAMESPACE):
+        yield
+        return
+    if sys.platform != "linux":
         pytest.skip("root cannot give up its rights here")
-    return NAMESPACE
+    libc, header = ctypes.CDLL(None, use_errno=True), (ctypes.c_uint32 * 2)(0x20080522)  # version 3, this thread
+    rights = (ctypes.c_uint32 * 6)()  # effective, permitted and inheritable ones, as capability.h orders them
+    assert libc.capget(header, rights) == 0
+    effective = rights[0]
+    rights[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+    assert libc.capset(header, rights) == 0
+    yield
+    rights[0] = effective
+    assert libc.capset(header, rights) == 0
 
 
-def test_a_run_folder_that_may_not_be_written_is_named(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("nobody")
+def test_a_run_folder_that_may_not_be_written_is_named(run_train: Command, tmp_path: Path) -> None:
     (tmp_path / "outputs").mkdir(mode=0o555)
-    assert_refused(within(plain(), tmp_path), "the run folder cannot be written", "outputs", "Permission denied")
+    assert_refused(run_train(*SETTINGS), "the run folder cannot be written", "outputs", "Permission denied")
 
 
+@pytest.mark.usefixtures("nobody")
 @pytest.mark.parametrize("mode", [0o000, 0o444, 0o555])
-def test_a_data_folder_that_may_not_be_used_is_named(mode: int, tmp_path: Path) -> None:
+def test_a_data_folder_that_may_not_be_used_is_named(mode: int, run_train: Command, tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(mode)
-    refused = within(plain(), tmp_path, "data=mnist", f"data.root={data}", "data.mirrors=['http://127.0.0.1:9/']")
+    refused = run_train(*SETTINGS, "data=mnist", f"data.root={data}", "data.mirrors=['http://127.0.0.1:9/']")
     data.chmod(0o755)
     assert_refused(refused, str(data), "Next:")
 
 
-def test_a_picture_that_may_not_be_read_is_named(tmp_path: Path) -> None:
-    from PIL import Image
-
+@pytest.mark.usefixtures("nobody")
+def test_a_picture_that_may_not_be_read_is_named(run_train: Command, tmp_path: Path) -> None:
     for name in ("zero", "one"):
         (tmp_path / "pictures" / name).mkdir(parents=True)
         for number in range(4):
             Image.new("L", (28, 28), 255).save(tmp_path / "pictures" / name / f"{number}.png")
     secret = tmp_path / "pictures" / "one" / "2.png"
     secret.chmod(0o000)
-    refused = within(plain(), tmp_path, "data=folder", f"data.root={tmp_path / 'pictures'}")
+    refused = run_train(*SETTINGS, "data=folder", f"data.root={tmp_path / 'pictures'}")
     assert_refused(refused, str(secret), "Permission")
 
 
@@ -88,15 +100,14 @@ def test_more_processes_than_cores_are_refused(run_train: Command) -> None:
 
 def test_a_terminal_that_is_closed_ends_nothing_where_nobody_hangs_up(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
-    command = ["nohup", sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=theirs, stderr=theirs, stdin=subprocess.DEVNULL) as training:
+    terminal = Path(os.ttyname(theirs))
+    training = Forked("digitrec.train", *SETTINGS, "hydra.run.dir=run", cwd=tmp_path, stdout=terminal, ignored=NOHUP)
+    with training:
+        os.read(ours, 100)
         os.close(theirs)
-        said = b""
-        while not said.endswith(b"\n"):  # nohup gives up if it can't say its own line
-            said += os.read(ours, 100)
         os.close(ours)
-    assert training.returncode == 0
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+    assert training.returncode == 0, training.said()
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "finished"
 
 
 def test_a_folder_of_another_hydra_program_is_left_alone(run_train: Command, tmp_path: Path) -> None:
@@ -113,12 +124,11 @@ def test_a_folder_of_another_hydra_program_is_left_alone(run_train: Command, tmp
 
 
 def test_a_reader_who_goes_away_ends_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run"]
-    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as training:
-        assert training.stdout is not None
-        assert training.stderr is not None
-        training.stdout.readline()
-        training.stdout.close()  # as `| head -1` does
-        said = training.stderr.read()
-    assert (training.returncode, said) == (0, "")
-    assert json.loads((tmp_path / "run" / "run.json").read_text())["status"] == "finished"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with Forked("digitrec.train", *SETTINGS, "hydra.run.dir=run", cwd=tmp_path, stdout=pipe) as training:
+        reader = pipe.open()
+        reader.readline()
+        reader.close()  # as `| head -1` does
+    assert (training.returncode, training.stderr.read_text()) == (0, "")
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "finished"

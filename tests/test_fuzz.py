@@ -19,7 +19,8 @@ from tests.command import Command
 # Checked after all that is made up: a configuration that would do is refused for this, and nothing is trained.
 STOP = "run_dir=/nowhere/x"
 SHARED = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-SHORT = settings(SHARED, max_examples=60)
+SHORT = settings(SHARED, max_examples=25)
+LONGER = settings(SHARED, max_examples=200)
 LONG = settings(SHARED, max_examples=1000, derandomize=False)
 
 
@@ -147,6 +148,13 @@ from_pictures = given(content=damaged_pictures())
 test_no_override_brings_a_traceback = SHORT(from_overrides(no_override))
 test_no_configuration_file_brings_a_traceback = SHORT(from_files(no_file))
 test_no_picture_brings_a_traceback = SHORT(from_pictures(no_picture))
+
+
+@pytest.mark.slow
+class TestLonger:
+    test_overrides = staticmethod(LONGER(from_overrides(no_override)))
+    test_files = staticmethod(LONGER(from_files(no_file)))
+    test_pictures = staticmethod(LONGER(from_pictures(no_picture)))
 
 
 @pytest.mark.campaign

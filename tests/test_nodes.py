@@ -14,6 +14,7 @@ import torch
 
 from digitrec.models.checkpoint import load_classifier
 from tests.command import Command, read_json
+from tests.forked import Forked
 from tests.waiting import wait_for
 
 OWN = ("train/images_per_second", "train/loss_step")  # the loss of the first process's share of a batch
@@ -25,17 +26,21 @@ SETTINGS = (
 SPREAD = ("trainer=ddp", "trainer.devices=1", "trainer.num_nodes=2", "data.batch_size=17")
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @contextmanager
 def two_nodes(folder: Path, *arguments: str) -> Iterator[Sequence[subprocess.Popen[str]]]:
     """Two torchrun that share a file system, each with one process of the same training."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     torchrun = (
         sys.executable, "-m", "torch.distributed.run", "--nnodes=2", "--nproc-per-node=1",
-        "--master-addr=127.0.0.1", f"--master-port={port}",
+        "--master-addr=127.0.0.1", f"--master-port={free_port()}",
     )  # fmt: skip
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd()), "PYTHONUNBUFFERED": "1"}
     nodes = [
         subprocess.Popen(
             [*torchrun, f"--node-rank={rank}", "--redirects=3", f"--log-dir={folder / f'node{rank}'}",
@@ -57,13 +62,28 @@ def said(node: Path) -> str:
     return "".join(file.read_text() for file in sorted(node.rglob("std*.log")))
 
 
+ONE = ("data.batch_size=34", "trainer.max_epochs=1", "hydra.run.dir=one")
+TWO = ("trainer=ddp", "data.batch_size=17", "trainer.max_epochs=1", "hydra.run.dir=two")
+
+
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
-def test_two_processes_learn_what_one_does_and_count_every_image_once(
-    run_train: Command, spawn_train: Command, tmp_path: Path
-) -> None:
-    assert run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=1", "hydra.run.dir=one").code == 0
-    spread = ("trainer=ddp", "data.batch_size=17", "trainer.max_epochs=1", "hydra.run.dir=two")
-    two = spawn_train(*SETTINGS, *spread, env={**os.environ, "OMP_NUM_THREADS": "1"})
+def test_two_processes_learn_what_one_does_and_count_every_image_once(run_train: Command, tmp_path: Path) -> None:
+    """Started from outside, as torchrun does."""
+    assert run_train(*SETTINGS, *ONE).code == 0
+    place = {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
+    ranks = [{"WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2"} for rank in "01"]
+    two = [
+        Forked("digitrec.train", *SETTINGS, *TWO, cwd=tmp_path, env={**os.environ, **place, **rank}) for rank in ranks
+    ]
+    assert [process.wait(timeout=120)[0] for process in two] == [0, 0]
+    assert_learned_the_same(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
+def test_a_training_starts_its_second_process_itself(run_train: Command, spawn_train: Command, tmp_path: Path) -> None:
+    assert run_train(*SETTINGS, *ONE).code == 0
+    two = spawn_train(*SETTINGS, *TWO)
     assert two.code == 0, two.err
     assert_learned_the_same(tmp_path)
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,8 @@ from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.training.throughput import Throughput
 from tests.command import Command, read_json
+from tests.forked import Forked
+from tests.waiting import wait_for
 
 SETTINGS = ("data=digits", "trainer.accelerator=cpu", "data.batch_size=360", "trainer.max_epochs=3")
 STEPS = 4  # of each epoch: 1,258 images are left for training
@@ -134,10 +135,10 @@ def cut_off(run_train: Command, signal_at: Callable[[int, int], None], kept: Pat
 
 
 CASES = [
-    pytest.param(1, FULL, id="after the first step"),
+    pytest.param(1, FULL, id="after the first step", marks=pytest.mark.slow),
     pytest.param(STEPS + 2, FULL, id="in the middle of an epoch"),
     pytest.param(2 * STEPS, FULL, id="on the last step of an epoch"),
-    pytest.param(3 * STEPS, FULL, id="on the last step of all"),
+    pytest.param(3 * STEPS, FULL, id="on the last step of all", marks=pytest.mark.slow),
     pytest.param(5, ("trainer.accumulate_grad_batches=2", "data.val_size=0"), id="between accumulated batches"),
     pytest.param(
         2 * STEPS,
@@ -258,7 +259,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
     assert_equal(state(cut_off), expected)
 
 
-@pytest.mark.parametrize("epochs", [1, 3])
+@pytest.mark.parametrize("epochs", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_kill_between_the_best_checkpoint_and_the_last_loses_neither(
     epochs: int, run_train: Command, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -322,7 +323,7 @@ def test_a_damaged_description_is_named_and_hinders_no_other_run(
     assert refused.code in (1, 2)
     assert file in refused.err
     assert "Traceback" not in refused.err
-    assert run_train(*SETTINGS, "model=mlp", "trainer.max_epochs=1", "resume=auto").code == 0
+    assert run_train(*UNTRAINED[:-1], "resume=auto").code == 0
 
 
 def test_a_sweep_with_auto_runs_only_what_is_not_done(
@@ -340,55 +341,29 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
     assert {read_json(job)["status"] for job in tmp_path.glob("sweep/*/run.json")} == {"finished"}
 
 
-TRAINER = """
-    import os, sys
-    from digitrec import build, train
-    from digitrec.training import continuation, progress, results, tensorboard
-    for command in sys.stdin:
-        if not (process := os.fork()):
-            sys.argv = command.rstrip("\\n").split("\\t")
-            train.main()
-        print("process", process, flush=True)
-        print("ended", os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]), flush=True)
-"""
 FIFTY = [pytest.param(kills, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)]) for kills in range(8, 13)]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="imports torch once for all runs")
 @pytest.mark.parametrize("kills", [2, *FIFTY])
 def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
     kills: int, uninterrupted: Callable[..., dict[str, Any]], tmp_path: Path
 ) -> None:
     expected, draw = uninterrupted(*FULL), random.Random(kills)  # noqa: S311
     chain, left = 0, kills
-    with subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(TRAINER)], cwd=tmp_path, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    ) as trainer:  # fmt: skip
-        assert trainer.stdin is not None
-        assert trainer.stdout is not None
-        while left or not (tmp_path / f"run{chain}" / "metrics.json").is_file():
-            run = tmp_path / f"run{chain}"
-            command = ["digitrec.train", *SETTINGS, *FULL, f"hydra.run.dir={run}", "resume=auto"]
-            print(*command, sep="\t", file=trainer.stdin, flush=True)
-            process, code = 0, None
-            for line in trainer.stdout:
-                word, _, number = line.partition(" ")
-                if word == "process":
-                    process = int(number)
-                if word == "ended":
-                    code = int(number)
-                    break
-                if left and process and word == "layer":  # training begins
-                    time.sleep(draw.uniform(0, 1.5))
-                    with suppress(ProcessLookupError):  # it was faster
-                        os.kill(process, signal.SIGKILL)
-            assert code in (0, -signal.SIGKILL)
-            left -= code == -signal.SIGKILL
-            if code == 0:
-                assert_equal(state(run), expected)
-                chain += bool(left)
-        trainer.stdin.close()
+    while left or not (tmp_path / f"run{chain}" / "metrics.json").is_file():
+        run = tmp_path / f"run{chain}"
+        command = (*SETTINGS, *FULL, f"hydra.run.dir={run}", "resume=auto")
+        with Forked("digitrec.train", *command, cwd=tmp_path) as training:
+            if left:
+                wait_for(lambda: training.returncode is not None or "\nlayer" in training.said()[0])
+                time.sleep(draw.uniform(0, 1.5))
+                with suppress(ProcessLookupError):  # it was faster
+                    training.send_signal(signal.SIGKILL)
+        assert training.returncode in (0, -signal.SIGKILL), training.said()
+        left -= training.returncode == -signal.SIGKILL
+        if training.returncode == 0:
+            assert_equal(state(run), expected)
+            chain += bool(left)
 
 
 def is_alive(process: int) -> bool:

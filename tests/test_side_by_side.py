@@ -2,14 +2,14 @@
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command, processes_of, read_json
+from tests.command import Outcome, processes_of, read_json
+from tests.forked import Forked
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="jobs have processes of their own on Linux only")
@@ -48,6 +48,11 @@ SWEEP = (
 )  # fmt: skip
 
 
+def train(*arguments: str, cwd: Path, env: Mapping[str, str]) -> Outcome:
+    with Forked("digitrec.train", *arguments, cwd=cwd, env=env) as sweep:
+        return sweep.wait(timeout=200)
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "faults.py").write_text(FAULTS)
@@ -59,11 +64,11 @@ REASONS = {2: "ZeroDivisionError", 4: "sys.exit(0)", 5: "exit code 7", 7: "SIGKI
 
 @pytest.mark.parametrize("jobs", [(1, 2, 7), pytest.param(range(12), marks=pytest.mark.slow)], ids=["three", "twelve"])
 def test_a_sweep_outlives_jobs_that_raise_leave_are_killed_or_want_too_much_memory(
-    jobs: Collection[int], spawn_train: Command, environment: dict[str, str], tmp_path: Path
+    jobs: Collection[int], environment: dict[str, str], tmp_path: Path
 ) -> None:
     command = (*SWEEP, f"seed={','.join(map(str, jobs))}", "trainer.max_epochs=2", "data.limit=300")
     reasons = {job: REASONS[job] for job in jobs if job in REASONS}
-    first = spawn_train(*command, env=environment)
+    first = train(*command, cwd=tmp_path, env=environment)
     assert first.code == 1
     records = {file.parent.name.rpartition("-")[2]: read_json(file) for file in tmp_path.glob("sweep/*/run.json")}
     failed = {int(name): record["error"] for name, record in records.items() if record["status"] == "failed"}
@@ -76,13 +81,11 @@ def test_a_sweep_outlives_jobs_that_raise_leave_are_killed_or_want_too_much_memo
 
 
 @pytest.mark.slow
-def test_the_same_command_again_does_what_is_left(
-    spawn_train: Command, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_the_same_command_again_does_what_is_left(environment: dict[str, str], tmp_path: Path) -> None:
     command = (*SWEEP, "seed=1,2,7", "trainer.max_epochs=2", "data.limit=300")
-    assert spawn_train(*command, env=environment).code == 1
+    assert train(*command, cwd=tmp_path, env=environment).code == 1
     finished = {name: file.stat().st_mtime_ns for name, file in metrics(tmp_path).items()}
-    again = spawn_train(*command, env={**environment, "HEALED": ""})
+    again = train(*command, cwd=tmp_path, env={**environment, "HEALED": ""})
     assert again.code == 0, again.err
     assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"finished"}
     assert finished.items() <= {name: file.stat().st_mtime_ns for name, file in metrics(tmp_path).items()}.items()
@@ -93,12 +96,10 @@ def metrics(folder: Path) -> dict[str, Path]:
     return {file.parent.name: file for file in folder.glob("sweep/*/metrics.json")}
 
 
-def test_a_job_that_leaves_no_record_is_told_all_the_same(
-    spawn_train: Command, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_job_that_leaves_no_record_is_told_all_the_same(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "sweep" / "seed-0").mkdir(parents=True)
     (tmp_path / "sweep" / "seed-0" / "run.json").write_text('{"status": "finished"}')
-    outcome = spawn_train(*SWEEP, "seed=0,1", "trainer.max_epochs=1", "data.limit=300", env=environment)
+    outcome = train(*SWEEP, "seed=0,1", "trainer.max_epochs=1", "data.limit=300", cwd=tmp_path, env=environment)
     assert outcome.code == 1
     assert "seed-0/.hydra/config.yaml, the run's settings, is missing" in outcome.err
     assert read_json(tmp_path / "sweep" / "seed-0" / "run.json") == {"status": "finished"}
@@ -122,21 +123,18 @@ QUICK = ("Ctrl-C",)
 
 @pytest.mark.parametrize("end", [pytest.param(end, marks=[] if end in QUICK else pytest.mark.slow) for end in ENDS])
 def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
-    end: str, environment: dict[str, str], spawn_train: Command, tmp_path: Path
+    end: str, environment: dict[str, str], tmp_path: Path
 ) -> None:
     command = (*SWEEP, "seed=0,1", "trainer.max_epochs=40")
     send, number = ENDS[end]
-    with subprocess.Popen(
-        [sys.executable, "-m", "digitrec.train", *command], cwd=tmp_path, env=environment, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    ) as sweep:  # fmt: skip
+    with Forked("digitrec.train", *command, cwd=tmp_path, env=environment) as sweep:
         wait_for(lambda: len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2)
         send(sweep.pid, number)
-        said, _ = sweep.communicate(timeout=60)
+        said = "".join(sweep.wait(timeout=60)[1:])
     assert sweep.returncode == (-9 if end == "killed" else 128 + number), said
     wait_for(lambda: not processes_of(sweep.pid), 10)
     assert "Traceback" not in said
     assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"interrupted"}
-    resumed = spawn_train(*command, env=environment)
+    resumed = train(*command, cwd=tmp_path, env=environment)
     assert resumed.code == 0, resumed.err
     assert resumed.out.count("goes on after step") == 2, resumed.out

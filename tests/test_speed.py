@@ -53,7 +53,7 @@ def test_geometric_changes_resample_a_batch_once(tmp_path: Path) -> None:
 
 
 def test_images_stay_bytes_where_nothing_changes_them(tmp_path: Path) -> None:
-    settings = compose("train", ["data=digits", "trainer.accelerator=cpu"], tmp_path)
+    settings = compose("train", ["data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=1"], tmp_path)
     datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
     trainer.fit(build.build_model(settings, datamodule), datamodule)
     images, _ = next(iter(datamodule.train_dataloader()))

@@ -1,7 +1,6 @@
 """The real command, end to end, on the embedded digits."""
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -23,9 +22,6 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.train import train
 from tests.command import QUICK, Command, only_run, read_json
-
-REAL_DATA = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw" / "train-images-idx3-ubyte"
-needs_mnist = pytest.mark.skipif(not REAL_DATA.is_file(), reason="DIGITREC_DATA_DIR has no MNIST")
 
 
 def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: Path) -> None:
@@ -331,7 +327,7 @@ def test_offline_without_data_is_two_lines(run_train: Command, tmp_path: Path) -
     assert "Traceback" not in outcome.err
 
 
-@needs_mnist
+@pytest.mark.mnist
 def test_real_mnist_trains_and_warns_at_most_once(run_train: Command, tmp_path: Path) -> None:
     outcome = run_train("model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1")
     assert outcome.code == 0, outcome.err

@@ -23,7 +23,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture(scope="module")  # as long as it is there, the thread has an event loop, which others shall be free of
 def browser() -> "Iterator[Browser]":
     if not CHROMIUM.exists():
-        pytest.skip(f"no Chromium at {CHROMIUM}; Debian has it as the package chromium")
+        pytest.skip(f"need Chromium at {CHROMIUM} (Debian's package chromium)")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from digitrec.data.augmentation import Augmentation, Erasing, Shift
 from digitrec.data.datamodule import DigitDataModule, statistics, stratified_split
-from digitrec.data.datasets import Split, data_root
+from digitrec.data.datasets import Split
 from digitrec.errors import DataError, UsageError
 from digitrec.labels import NO_DIGIT
 from digitrec.models.classifier import Recipe
@@ -26,7 +26,6 @@ from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
 
-MNIST = data_root(None) / "MNIST" / "raw" / "train-images-idx3-ubyte"
 MNIST_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 Batch = tuple[Tensor, Tensor]
@@ -217,7 +216,7 @@ def test_statistics_are_those_of_all_pixels_in_float64(channels: int) -> None:
     np.testing.assert_allclose(std, pixels.std((0, 2, 3)), rtol=1e-13)
 
 
-@pytest.mark.skipif(not MNIST.exists(), reason="needs MNIST's files")
+@pytest.mark.mnist
 def test_statistics_of_mnist_are_the_published_ones() -> None:
     data = DigitDataModule(val_size=0, limit=10)
     data.setup("fit")

@@ -18,7 +18,6 @@ from digitrec.errors import DataError, UsageError
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 REAL = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"))
-real_mnist = pytest.mark.skipif(not (REAL / "MNIST").exists(), reason="needs MNIST in DIGITREC_DATA_DIR")
 PUBLISHED = {name: sheet.reader for name, sheet in DATASETS.items() if isinstance(sheet.reader, Torchvision)}
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
 
@@ -251,7 +250,7 @@ def test_the_sheet_of_digits_holds_what_is_measured() -> None:
     assert statistics(load("digits", "train")) == pytest.approx((sheet.mean, sheet.std), abs=5e-5)
 
 
-@real_mnist
+@pytest.mark.mnist
 @pytest.mark.filterwarnings("ignore:.*re-assembled copy")
 def test_the_sheet_of_mnist_holds_what_is_measured_and_nothing_is_written() -> None:
     sheet = DATASETS["mnist"]
@@ -264,7 +263,7 @@ def test_the_sheet_of_mnist_holds_what_is_measured_and_nothing_is_written() -> N
     assert {path: path.stat().st_mtime_ns for path in (REAL / "MNIST").rglob("*")} == before
 
 
-@real_mnist
+@pytest.mark.mnist
 @pytest.mark.filterwarnings("ignore:.*re-assembled copy")
 @pytest.mark.parametrize(
     ("damage", "words"),

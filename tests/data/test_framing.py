@@ -10,7 +10,6 @@ from torch import Tensor
 from digitrec.data.framing import frame
 
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"), "MNIST", "raw", "train-images-idx3-ubyte")
-real_digits = pytest.mark.skipif(not MNIST.exists(), reason="needs MNIST in DIGITREC_DATA_DIR")
 examples = settings(max_examples=40, deadline=None, derandomize=True)
 
 
@@ -108,7 +107,7 @@ def test_ink_too_thin_to_be_seen_is_black() -> None:
     assert not frame(torch.full((6000, 1), 10, dtype=torch.uint8)).any()
 
 
-@real_digits
+@pytest.mark.mnist
 def test_mnists_own_digits_stay_as_they_are() -> None:
     from torchvision.datasets.mnist import read_image_file
 

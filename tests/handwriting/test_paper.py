@@ -250,7 +250,7 @@ def test_lines_of_a_table_go_and_digits_stay() -> None:
     assert np.abs(cleaned - plane(digits)).sum() < 0.02 * np.abs(plane(table) - plane(digits)).sum()
 
 
-@pytest.mark.parametrize("fall", [0.3, 0.6])
+@pytest.mark.parametrize("fall", [pytest.param(0.3, marks=pytest.mark.slow), 0.6])
 @pytest.mark.parametrize("is_board", [False, True], ids=["paper", "board"])
 def test_where_light_falls_off_a_thin_pen_tells_ink_from_paper(fall: float, is_board: bool) -> None:
     """What a small digit encloses is narrow as well, and of another brightness than the border."""

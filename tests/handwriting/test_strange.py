@@ -34,7 +34,13 @@ def test_what_is_no_digit_is_not_read_as_one(kind: str, recognizer: Recognizer) 
         assert reading.image is not None
 
 
-@pytest.mark.parametrize("situation", ["mouse", "mouse_thin", "finger", "white_on_black", "legal_pad", "marker"])
+@pytest.mark.parametrize(
+    "situation",
+    [
+        "mouse", "finger", "white_on_black",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("mouse_thin", "legal_pad", "marker")),
+    ],
+)  # fmt: skip
 def test_digits_are_not_doubted(situation: str, recognizer: Recognizer) -> None:
     readings = recognizer.read_all(file(label % 10, situation, seed=900 + label) for label in range(20))
     assert sum(reading.label is None for reading in readings) <= 1, "of 20"

@@ -1,7 +1,8 @@
 """Making the weights that come with digitrec, by the real commands on few images."""
 
-import os
+import runpy
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,13 @@ from digitrec.config import CONF_DIR
 from digitrec.inference.plain_network import PlainNetwork
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.portable import read_portable
-from tests.command import Command, only_run
+from tests.command import Command, Outcome, only_run
 
 SCRIPT = CONF_DIR.parent / "scripts" / "weights"
-MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw"
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not MNIST.is_dir(), reason="DIGITREC_DATA_DIR has no MNIST")
+@pytest.mark.mnist
 def test_a_run_becomes_weights_with_a_card(run_train: Command, tmp_path: Path) -> None:
     few = ("data.limit=6000", "data.written=1000", "data.non_digits=500", "trainer.max_epochs=3")
     assert run_train("experiment=handwriting", *few, "test=false", "logger=none").code == 0
@@ -34,7 +34,7 @@ def test_a_run_becomes_weights_with_a_card(run_train: Command, tmp_path: Path) -
     assert (restored["head.4.weight"] * card["temperature"]).allclose(trained["head.4.weight"], atol=1e-3)
 
 
-def test_a_run_that_is_not_there_is_a_wrong_usage(tmp_path: Path) -> None:
-    done = subprocess.run([SCRIPT, "nowhere"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.endswith("error: nowhere: no such folder, expected that of a run\n")
+def test_a_run_that_is_not_there_is_a_wrong_usage(run_main: Callable[..., Outcome]) -> None:
+    refused = run_main(lambda: runpy.run_path(str(SCRIPT), run_name="__main__"), "nowhere")
+    assert refused.code == 2
+    assert refused.err.endswith("error: nowhere: no such folder, expected that of a run\n")

@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,8 +22,6 @@ from tests.export.networks import NETWORKS, made
 from tests.handwriting.situations import file
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 28, 28), dtype=np.uint8)
-MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", "")) / "MNIST" / "raw"
-real_digits = pytest.mark.skipif(not MNIST.is_dir(), reason="DIGITREC_DATA_DIR has no MNIST")
 
 
 def written(model: DigitClassifier, path: Path) -> Path:
@@ -51,7 +48,7 @@ def test_what_lists_no_layers_is_read_by_torch(tmp_path: Path) -> None:
     assert isinstance(open_network(written(made("resnet18"), tmp_path / "it.safetensors")), TorchNetwork)
 
 
-@real_digits
+@pytest.mark.mnist
 def test_the_weights_in_the_box_answer_as_with_torch() -> None:
     from digitrec.data.datasets import load
 

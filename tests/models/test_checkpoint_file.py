@@ -107,7 +107,14 @@ SAVE = """
 """
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(100, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        1,
+        pytest.param(10, marks=pytest.mark.slow),
+        pytest.param(100, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)]),
+    ],
+)
 def test_a_kill_within_a_save_leaves_a_whole_file_behind(tmp_path: Path, kills: int) -> None:
     """TMPDIR lies on another file system, where a rename would not be atomic."""
     file, draw = tmp_path / "last.ckpt", random.Random(kills)  # noqa: S311

@@ -1,8 +1,6 @@
 """Searches on the embedded digits."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from digitrec.tune import __main__ as tune
 from digitrec.tune.space import Dimension
 from digitrec.tune.study import Study
 from tests.command import Command, Outcome
+from tests.forked import Forked
 
 SPACE = (
     Dimension("optimizer.lr", "log_uniform", (0.001, 0.1)),
@@ -33,14 +32,11 @@ def run_tune(run_main: Callable[..., Outcome]) -> Command:
 
 
 @pytest.fixture
-def start_tune(tmp_path: Path) -> Callable[..., "subprocess.Popen[str]"]:
+def start_tune(tmp_path: Path) -> Callable[..., Forked]:
     """The same in a process of its own, which leads a session."""
 
-    def start(*arguments: str, **variables: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "digitrec.tune", *arguments], cwd=tmp_path, env={**os.environ, **variables},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
+    def start(*arguments: str, **variables: str) -> Forked:
+        return Forked("digitrec.tune", *arguments, cwd=tmp_path, env={**os.environ, **variables})
 
     return start
 

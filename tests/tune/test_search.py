@@ -18,10 +18,11 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from digitrec.ledger.find import find_runs
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
 from tests.command import MOUNTS, Command, read_json, works
+from tests.forked import Forked
 from tests.tune.conftest import QUICK
 from tests.waiting import wait_for
 
-Start = Callable[..., "subprocess.Popen[str]"]
+Start = Callable[..., Forked]
 
 FAULTS = """
 import os
@@ -123,7 +124,7 @@ def test_trials_that_fail_are_recorded_and_the_search_goes_on(start_tune: Start,
     path = f"{tmp_path}{os.pathsep}{Path.cwd()}"
     fault = "+callbacks.fault={_target_:faults.Fault,folder:${run_dir}}"
     search = start_tune(*QUICK, fault, "trials=6", "workers=2", PYTHONPATH=path, DIGITREC_ALLOW="faults")
-    out, err = search.communicate(timeout=200)
+    out, err = search.wait(timeout=200)[1:]
     assert search.returncode == 0, err
     tried = trials(study_folder(tmp_path))
     assert [trial.status for trial in tried] == [COMPLETE, FAILED, FAILED, FAILED, FAILED, COMPLETE]
@@ -195,13 +196,13 @@ def test_a_poor_trial_is_ended_early_and_is_no_failure(
 def test_a_search_that_was_cut_off_goes_on_with_its_numbers_intact(
     number: signal.Signals, start_tune: Start, run_tune: Command, tmp_path: Path
 ) -> None:
-    with start_tune(*QUICK, "trainer.max_epochs=30", "prune=false", "trials=3", "workers=2") as search:
+    with start_tune(*QUICK, "trainer.max_epochs=20", "prune=false", "trials=3", "workers=2") as search:
         wait_for(lambda: len(list(tmp_path.glob("outputs/tune/*/trial-*/checkpoints/last.ckpt"))) >= 2)
         if number == signal.SIGINT:
             os.killpg(search.pid, number)  # as a terminal does
         else:
             search.send_signal(number)
-        _, err = search.communicate(timeout=60)
+        _, _, err = search.wait(timeout=60)
     study = study_folder(tmp_path)
     assert search.returncode == {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGKILL: -9}[number], err
     if number != signal.SIGKILL:
@@ -214,7 +215,7 @@ def test_a_search_that_was_cut_off_goes_on_with_its_numbers_intact(
     after = trials(study)
     assert [(trial.number, trial.status) for trial in after] == [(n, COMPLETE) for n in range(3)]
     assert [trial.settings for trial in after[:2]] == [trial.settings for trial in before]
-    assert all(max(trial.curve) == 30 and len(trial.curve) >= 29 for trial in after)  # one may be said to the dead
+    assert all(max(trial.curve) == 20 and len(trial.curve) >= 19 for trial in after)  # one may be said to the dead
     taken_up = [read_json(study / f"trial-{n:03}_seed-42" / "run.json") for n in range(2)]
     assert all(len(record["resumed"]) == 1 for record in taken_up)
 
@@ -238,7 +239,7 @@ def test_two_programs_share_a_study(start_tune: Start, tmp_path: Path) -> None:
     with start_tune(*QUICK, "trials=6", "hydra.run.dir=shared") as one:
         wait_for(lambda: (tmp_path / "shared" / "trial-000_seed-42").exists())
         with start_tune("resume=shared") as other:
-            said = [program.communicate(timeout=200) for program in (one, other)]
+            said = [program.wait(timeout=200) for program in (one, other)]
     assert (one.returncode, other.returncode) == (0, 0), said
     tried = trials(tmp_path / "shared")
     assert [(trial.number, trial.status) for trial in tried] == [(n, COMPLETE) for n in range(6)]
