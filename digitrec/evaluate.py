@@ -13,6 +13,7 @@ from digitrec.config import EvaluateConfig, check, check_path
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.launch import launch
 from digitrec.training.run_record import run_record, write_json
+from digitrec.wording import shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -40,8 +41,6 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
 
 def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
     from digitrec import build
-    from digitrec.evaluation.examine import describe, examine
-    from digitrec.evaluation.publish import publish
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
     from digitrec.training.console import quiet_libraries
@@ -70,6 +69,11 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         "precision": native_precision(device) if settings["precision"] == "auto" else settings["precision"],
         "data_checksum": datamodule.checksum,
     }
+    title = f"{record['model']} on {datamodule.dataset}, {settings['split']} images"
+    print(f"{title}, {device}, {record['precision']}\nreport folder: {shown(run_dir)}", flush=True)  # noqa: T201
+    from digitrec.evaluation.examine import describe, examine  # matplotlib and scikit-learn: after the first line
+    from digitrec.evaluation.publish import publish
+
     examination = examine(
         classifiers,
         _labelled_as(classifiers[0].class_names, datamodule),
@@ -79,7 +83,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         precision=record["precision"],
         other=other,
         history=training_history(paths[0]),
-        title=f"{record['model']} on {datamodule.dataset}, {settings['split']} images",
+        title=title,
         facts=describe(record),
     )
     metrics = publish(examination, settings["split"], run_dir)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitrec.errors import UsageError
+from digitrec.inference.onnx_network import HINT
 from digitrec.terminal import Parser, end_with
 from digitrec.wording import shown
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall n
 
 FORMATS = ("onnx", "torch", "web")
 SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
+NEEDED = ("onnx", "onnxruntime", "onnxscript")  # by --format onnx
 INPUTS = ("uint8", "float")
 
 
@@ -45,10 +48,10 @@ def _export(arguments: argparse.Namespace) -> None:
     from digitrec.weights import HANDWRITING
 
     trained = open_trained(arguments.checkpoint or HANDWRITING)
-    said = _write(arguments.format, arguments.input or INPUTS[0], arguments.output, trained)
-    classes = " ".join(trained.classifier.class_names)
-    print(f"{shown(arguments.output)}: {trained.name}, classes {classes}, {_size(arguments.output):,} bytes")  # noqa: T201
-    print(f"Checked against torch on {said}.")  # noqa: T201
+    print(f"{trained.name}, classes {' '.join(trained.classifier.class_names)}", flush=True)  # noqa: T201
+    agreement = _write(arguments.format, arguments.input or INPUTS[0], arguments.output, trained)
+    size = _size(arguments.output)
+    print(f"{shown(arguments.output)}: {size:,} bytes, checked against torch on {agreement}.")  # noqa: T201
 
 
 def _check(kind: str, input_type: str | None, output: Path) -> None:
@@ -58,6 +61,8 @@ def _check(kind: str, input_type: str | None, output: Path) -> None:
         if output.is_file():
             raise UsageError(f"{output} is a file, expected a folder to write")
         return
+    if kind == "onnx" and not all(map(find_spec, NEEDED)):
+        raise UsageError(f"--format onnx {HINT}")
     suffix = SUFFIXES[kind]
     if output.suffix != suffix or output.is_dir():
         raise UsageError(f"{output}: expected the name of a file, {output.with_suffix(suffix).name} for example")

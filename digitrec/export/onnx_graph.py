@@ -1,6 +1,5 @@
 """One .onnx file: bytes or shares of light in, probabilities out, with all that is known of the network."""
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +7,10 @@ import torch
 from torch import Tensor
 
 from digitrec import __version__
-from digitrec.errors import UsageError
 from digitrec.export.check import Reader
 from digitrec.export.trained import Probabilities, Trained, example
-from digitrec.inference.onnx_network import HINT, OnnxNetwork
+from digitrec.inference.onnx_network import OnnxNetwork
 
-NEEDED = ("onnx", "onnxruntime", "onnxscript")
 OPSET, IR_VERSION = 18, 8  # of ONNX 1.13, which onnxruntime has read since 1.14, of February 2023
 
 
@@ -24,12 +21,7 @@ def write(trained: Trained, file: Path, input_type: str) -> None:
         trained: the network.
         file: to be written.
         input_type: "uint8" for images in 0..255, "float" for float32 in [0, 1].
-
-    Raises:
-        UsageError: the extra onnx is missing.
     """
-    if not all(map(find_spec, NEEDED)):
-        raise UsageError(f"--format onnx {HINT}")
     import onnx
 
     program = torch.onnx.export(

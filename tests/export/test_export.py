@@ -100,7 +100,7 @@ def test_the_weights_in_the_box_are_exported_by_default(kind: str, name: str, tm
     command = [sys.executable, "-m", "digitrec.export", f"--format={kind}", "-o", name]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith(f"{name}: CNN, classes 0 1 2 3 4 5 6 7 8 9")
+    assert done.stdout.startswith(f"CNN, classes 0 1 2 3 4 5 6 7 8 9\n{name}: ")
     assert "0 changed predictions" in done.stdout
     assert "on 10,000 test images of mnist" in done.stdout or "on 5,000 digits written by rule" in done.stdout
 
