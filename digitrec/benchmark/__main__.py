@@ -40,6 +40,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.only).difference(NAMES):
         parser.error(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if "keras" not in NAMES:
+        print("Keras is left out: KERAS_PYTHON names no Python that has keras and tensorflow-cpu")  # noqa: T201
     if arguments.rounds < 1:
         parser.error(f"--rounds {arguments.rounds}: expected at least 1")
     folder = arguments.folder or Path("outputs/benchmark") / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}"

@@ -7,7 +7,6 @@ competent person following the official tutorials writes.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sys
 import tempfile
@@ -20,8 +19,6 @@ from digitrec.benchmark.measures import SIZES
 from digitrec.process import prepare_process
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from torch import Tensor, nn
 
 BATCH = 128
@@ -165,37 +162,6 @@ def tutorial(laps: Laps, workers: int = 0) -> None:
         trainer.fit(Net(), loader)
 
 
-def keras(laps: Laps) -> None:
-    """Keras' `fit` of the same network on arrays in memory."""
-    import keras as k
-    import numpy as np
-
-    # In another process: LLVM comes with torch and with TensorFlow, and dies when it meets itself.
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        images, labels = pool.apply(_mnist_arrays)
-    layers = k.layers
-    model = k.Sequential(
-        [
-            layers.Input((28, 28, 1)),
-            layers.Conv2D(32, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(64, 3, activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(128, activation="relu"),
-            layers.Dropout(0.5),
-            layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    clock = k.callbacks.LambdaCallback(
-        on_epoch_begin=lambda epoch, logs: laps.begin(), on_train_end=lambda logs: laps.end()
-    )
-    inputs = images.reshape(-1, 28, 28, 1).astype(np.float32) / 255
-    laps.images = len(inputs)
-    model.fit(inputs, labels, batch_size=BATCH, epochs=laps.number, callbacks=[clock], verbose=0)
-
-
 def evaluation(laps: Laps) -> None:
     """Test images a second, read by the trained kind of network as `digitrec.evaluate` reads them."""
     prepare_process()
@@ -222,7 +188,6 @@ CONTENDERS: dict[str, Callable[[Laps], None]] = {
     "usual_network": usual_network,
     "tutorial": tutorial,
     "tutorial_workers": partial(tutorial, workers=2),
-    "keras": keras,
     "evaluation": evaluation,
     **{f"images_{size}": partial(ours, overrides=["data.val_size=0"], size=size) for size in SIZES},
 }
@@ -249,11 +214,6 @@ def _mnist() -> tuple[Tensor, Tensor]:
 
     datasets.prepare("mnist")
     return datasets.load("mnist", "train")
-
-
-def _mnist_arrays() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    images, labels = _mnist()
-    return images.numpy(), labels.numpy()
 
 
 def _usual_network() -> nn.Module:

@@ -5,11 +5,15 @@ A machine's speed drifts within minutes. Epochs that follow each other within se
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from typing import IO, Self
+
+import digitrec
 
 
 class Laps:
@@ -49,15 +53,21 @@ class Contender:
     """The benchmark's side: a contender in a process of its own, which starts at once.
 
     Args:
-        name: one of `digitrec.benchmark.contenders.CONTENDERS`.
+        name: one of `digitrec.benchmark.contenders.CONTENDERS`, or keras.
         laps: epochs that it will be asked for, no more and no less.
     """
 
     def __init__(self, name: str, laps: int) -> None:
         self._name = name
         self._chatter = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115  # lives as long as the process
+        command = [sys.executable, "-m", "digitrec.benchmark.contenders", name, str(laps)]
+        if name == "keras":
+            from digitrec.data.datasets import data_root
+
+            files = str(data_root(None) / "MNIST" / "raw")
+            command = [os.environ["KERAS_PYTHON"], "-m", "digitrec.benchmark.keras_fit", str(laps), files]
         self._process = subprocess.Popen(  # noqa: S603  # our own command
-            [sys.executable, "-m", "digitrec.benchmark.contenders", name, str(laps)],
+            command, cwd=Path(digitrec.__file__).parents[1],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._chatter, text=True,
         )  # fmt: skip
 

@@ -2,14 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
-from functools import partial
-from importlib.util import find_spec
+from functools import cache, partial
 from itertools import chain
 from math import ceil
 from pathlib import Path
@@ -76,6 +76,32 @@ def seconds(*arguments: str, fails: bool = False) -> float:
         return time.perf_counter() - start
 
 
+def first_output(*arguments: str) -> float:
+    """Seconds until a command prints its first line; it is ended there."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = [argument.format(run=_trained_run().name) for argument in arguments]
+        start = time.perf_counter()
+        process = subprocess.Popen(  # noqa: S603  # our own commands
+            [sys.executable, *given], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        printed = process.stdout.readline()
+        taken = time.perf_counter() - start
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    if not printed:
+        raise ChildProcessError(f"{' '.join(given)}: printed nothing")
+    return taken
+
+
+@cache
+def _trained_run() -> tempfile.TemporaryDirectory[str]:
+    folder = tempfile.TemporaryDirectory()  # removed when the program ends
+    _python(*TRAIN, "model=cnn", "data=digits", "trainer.max_epochs=1", f"hydra.run.dir={folder.name}")
+    return folder
+
+
 def megabytes(*arguments: str) -> float:
     """Of memory, the most that a command held at once."""
     with tempfile.TemporaryDirectory() as folder:
@@ -98,7 +124,7 @@ def _python(*arguments: str, fails: bool = False, **environment: str) -> str:
     return done.stdout
 
 
-KERAS = ("keras",) if find_spec("keras") and find_spec("tensorflow") else ()
+KERAS = ("keras",) if "KERAS_PYTHON" in os.environ else ()
 RACES = {  # contenders that take turns -> how many rounds they do of those asked for
     (
         "digitrec", "bare_loop", "usual_network", "digitrec_validated", "evaluation", "tutorial", "tutorial_workers",
@@ -111,6 +137,15 @@ RACES = {  # contenders that take turns -> how many rounds they do of those aske
 STARTS: dict[str, Measure] = {  # half as often as rounds are asked for
     "imports": partial(seconds, "-c", IMPORTS),
     "first_step": partial(seconds, "-c", FIRST_STEP, "{folder}"),
+    **{
+        f"{name}_output": partial(first_output, "-m", f"digitrec.{name}", *arguments)
+        for name, arguments in {
+            "evaluate": ("checkpoint={run}", "accelerator=cpu"),
+            "tune": ("model=mlp", "data=digits", "trials=1"),
+            "export": ("--checkpoint={run}", "--format=onnx", "--output=digits.onnx"),
+            "app": ("--checkpoint={run}", "--port=0", "--no-browser"),
+        }.items()
+    },
     "help": partial(seconds, "-m", "digitrec.train", "--help"),
     "wrong_key": partial(seconds, "-m", "digitrec.train", "model.dropot=0.1", fails=True),
 }

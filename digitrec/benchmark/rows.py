@@ -88,17 +88,21 @@ ROWS = (
         "{:.1%}", tuple(f"images_{size}" for size in SIZES), 0.05, at_most=True, paired=False,
     ),
     _ratio(
-        "command to first step, beside importing torch, lightning, torchvision", "first_step", "imports", 1.25,
+        "command to first step, beside importing torch, lightning, torchvision", "first_step", "imports", 0.55,
         at_most=True,
     ),
-    Row("--help", lambda m: m["help"], "{:.2f} s", ("help",), 1.5, at_most=True),
-    Row("error for a mistyped key", lambda m: m["wrong_key"], "{:.2f} s", ("wrong_key",), 1.5, at_most=True),
+    *(
+        _ratio(f"{name} to its first line, beside the same", f"{name}_output", "imports", 0.6, at_most=True)
+        for name in ("evaluate", "tune", "export", "app")
+    ),
+    Row("--help", lambda m: m["help"], "{:.2f} s", ("help",), 0.8, at_most=True),
+    Row("error for a mistyped key", lambda m: m["wrong_key"], "{:.2f} s", ("wrong_key",), 0.8, at_most=True),
     Row(
         "memory that training adds to the imports", lambda m: m["training_memory"] - m["imports_memory"],
         "{:.0f} MB", ("training_memory", "imports_memory"), 400, at_most=True,
     ),
     Row("one image by the weights in the box", lambda m: m["one_image_numpy"], "{:.2f} ms", ("one_image_numpy",)),
     Row("the same by onnxruntime", lambda m: m["one_image_onnxruntime"], "{:.2f} ms", ("one_image_onnxruntime",)),
-    Row("experiment=one_epoch, whole command", lambda m: m["one_epoch"], "{:.1f} s", ("one_epoch",), 20, at_most=True),
+    Row("experiment=one_epoch, whole command", lambda m: m["one_epoch"], "{:.1f} s", ("one_epoch",), 9, at_most=True),
     _ratio("eight small runs in turn beside two side by side", "sweep_in_turn", "sweep_side_by_side"),
 )  # fmt: skip
