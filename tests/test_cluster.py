@@ -50,7 +50,7 @@ def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(spawn_tra
     assert read_json(tmp_path / "sweep" / "seed-1" / "run.json")["status"] == "finished"
     assert "seed-2  killed" in sweep.out
     assert "seed-3 failed: ZeroDiv" in sweep.out
-    assert sweep.err.count("was lost") == 1
+    assert sweep.err.count("did not finish") == 1
     assert "Traceback" not in sweep.err
     assert "resume=auto" in sweep.err
 
@@ -76,7 +76,7 @@ def test_a_job_that_never_comes_back_is_named_and_no_error(monkeypatch: pytest.M
     assert _Awaited(Job([done]), "slurm", []).results() == [done]
     (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", []).results()
     assert (outcome.status, outcome.return_value) == (JobStatus.COMPLETED, None)
-    assert Untold.messages == ["job 77_3 was lost (timeout); see 77_3.err"]
+    assert Untold.messages == ["job 77_3 did not finish (timeout); see 77_3.err"]
 
 
 def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,8 +151,8 @@ def test_slurm_is_asked_for_what_the_option_says(spawn_train: Command, tmp_path:
         "--signal=USR2@120",
     } <= asked  # fmt: skip
     assert "2 jobs go to slurm" in sweep.err
-    assert "error: job 77_0 was lost (cancelled)" in sweep.err
-    assert "error: job 77_1 was lost (out_of_memory)" in sweep.err
+    assert "error: job 77_0 did not finish (cancelled)" in sweep.err
+    assert "error: job 77_1 did not finish (out_of_memory)" in sweep.err
     assert "Traceback" not in sweep.err
 
 
