@@ -21,7 +21,8 @@ from digitrec.sweep import Untold
 
 ENDS = {"slurm": "scancel"}  # how a person ends jobs that go on by themselves; where there is none, the sweep does
 SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}  # of a terminal
-SHARE = "export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK"  # since SLURM 22.05 srun takes it only from here
+# Since SLURM 22.05 srun takes the cores of a task only from here.
+SHARE = '[ -z "$SLURM_CPUS_PER_TASK" ] || export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK'
 # What a job's script does after `srun`: one that was preempted goes back into the queue, and one that was warned of its
 # time limit does so many times. scancel and the limit itself end the script before it comes here.
 REQUEUE = """\

@@ -1,4 +1,4 @@
-"""Sweeps through submitit, by its executor for this machine: what SLURM would do is not tried here."""
+"""Sweeps through submitit, by its executor for this machine; by SLURM in tests/cluster/."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from submitit.core.utils import UncompletedJobError
 
-from digitrec.cluster import _Awaited
+from digitrec.cluster import QueueWatcher, _Awaited
 from digitrec.sweep import Untold
 from tests.command import QUICK, Command, processes_of, read_json
 
@@ -77,6 +77,18 @@ def test_a_job_that_never_comes_back_is_named_and_no_error(monkeypatch: pytest.M
     (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", []).results()
     assert (outcome.status, outcome.return_value) == (JobStatus.COMPLETED, None)
     assert Untold.messages == ["job 77_3 did not finish (timeout); see 77_3.err"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script stands in for squeue")
+def test_a_job_that_squeue_has_forgotten_is_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = ("JOBID|STATE|NODELIST", "77_0|RUNNING|node3", "77_1|TIMEOUT|node4")
+    (tmp_path / "squeue").write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    watcher = QueueWatcher()
+    jobs = ("77_0", "77_1", "77_2")
+    assert [watcher.get_state(job) for job in jobs] == ["RUNNING", "TIMEOUT", "GONE"]
+    assert [watcher.is_done(job) for job in jobs] == [False, True, True]
 
 
 def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -89,9 +89,10 @@ class Cluster:
         return self.run("squeue", "--noheader", "--states=running", "--array", "--format=%i").split()
 
     def start_now(self, job: str) -> None:
-        """Spare a requeued job the two minutes that SLURM has it wait."""
-        wait_for(lambda: self.run("squeue", "--noheader", "--states=pending", f"--jobs={job}"))
-        self.run("scontrol", "update", f"job={job}", "StartTime=now")
+        """Spare a requeued job most of the two minutes that SLURM has it wait; at once would be refused."""
+        pending = ("squeue", "--noheader", "--states=pending", "--format=%i", f"--jobs={job}")
+        wait_for(lambda: self.run(*pending))
+        self.run("scontrol", "update", f"job={self.run(*pending).strip()}", "StartTime=now+5")
 
     def wait_for_end(self, job: str) -> None:
         ended = "squeue", "--noheader", "--states=pending,running,completing", f"--jobs={job}"
@@ -105,9 +106,11 @@ def environment(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def cluster(environment: dict[str, str], tmp_path: Path) -> Cluster:
+def cluster(environment: dict[str, str], tmp_path: Path) -> Iterator[Cluster]:
     (tmp_path / "faults.py").write_text(FAULTS)
-    return Cluster(tmp_path, environment)
+    cluster = Cluster(tmp_path, environment)
+    yield cluster
+    cluster.run("scancel", "--user=root")
 
 
 def documented(name: str, settings: str) -> str:
