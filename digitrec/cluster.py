@@ -32,13 +32,13 @@ case $code in 138|140) again=$((${{SLURM_RESTART_COUNT:-0}} < {limit} )) ;; 143)
 exit $code"""
 AGAIN = 10.0  # seconds until a job is told once more to end
 LOOK = 0.1  # seconds between two looks whether it has
-SECONDS = 60  # at most until SLURM is asked again how jobs are; submitit has a sweep wait up to ten minutes
+ASK_S = 60  # seconds at most until SLURM is asked again how jobs are; submitit lets ten minutes pass
 
 
 class QueueWatcher(SlurmInfoWatcher):
     """States of jobs by `squeue`, for a cluster without accounting, where `sacct`, which submitit asks, only complains.
 
-    It forgets a job minutes after its end: one that it does not list has ended.
+    It forgets a job minutes after its end: one that was going on and is no longer listed has ended.
     """
 
     def _make_command(self) -> list[str] | None:
@@ -47,11 +47,11 @@ class QueueWatcher(SlurmInfoWatcher):
         return ["squeue", "--me", "--array", "--states=all", "--format=%i|%T|%N"]
 
     def read_info(self, string: bytes | str) -> dict[str, dict[str, str]]:
-        """What is known of each job, by its number; of the registered ones that are not listed, that they are gone."""
+        """What is known of each job, by its number."""
         text = string if isinstance(string, str) else string.decode()
         _, *jobs = text.splitlines()
         listed = super().read_info("\n".join(["JobID|State|NodeList", *jobs]))
-        return {job: {"State": "GONE"} for job in self._registered} | listed
+        return {job: {"State": "GONE"} for job in self._registered - self._finished} | listed
 
 
 class PatientExecutor(submitit.AutoExecutor):
@@ -115,7 +115,7 @@ def _end(jobs: Sequence[Any]) -> None:
 
 def outlive_lost_jobs() -> None:
     """Have Hydra's launcher, from now on and in this process, hand jobs to a `PatientExecutor`."""
-    SlurmJob.watcher = SlurmInfoWatcher(SECONDS)
-    if (command := shutil.which("sacct")) and subprocess.run([command], capture_output=True, check=False).returncode:  # noqa: S603  # found
-        SlurmJob.watcher = QueueWatcher(SECONDS)
+    sacct = shutil.which("sacct")
+    accounting = sacct is not None and subprocess.run([sacct], capture_output=True, check=False).returncode == 0  # noqa: S603
+    SlurmJob.watcher = (SlurmInfoWatcher if accounting else QueueWatcher)(ASK_S)
     submitit.AutoExecutor = PatientExecutor  # type: ignore[misc]  # where the launcher looks for it

@@ -16,6 +16,7 @@ from submitit.core.utils import UncompletedJobError
 
 from digitrec.cluster import QueueWatcher, _Awaited
 from digitrec.sweep import Untold
+from tests.cluster.slurm import main
 from tests.command import QUICK, Command, processes_of, read_json
 
 FAULTS = """
@@ -89,6 +90,12 @@ def test_a_job_that_squeue_has_forgotten_is_over(monkeypatch: pytest.MonkeyPatch
     jobs = ("77_0", "77_1", "77_2")
     assert [watcher.get_state(job) for job in jobs] == ["RUNNING", "TIMEOUT", "GONE"]
     assert [watcher.is_done(job) for job in jobs] == [False, True, True]
+
+
+def test_slurm_here_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main() == 2
+    assert capsys.readouterr().err.startswith("scripts/slurm-here: munged is not installed: apt-get install slurm-wlm ")
 
 
 def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:

@@ -53,6 +53,8 @@ SWEEP = (
     "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=3",
 )  # fmt: skip
 
+URGENT = ("srun", "--partition=urgent", "--cpus-per-task=4", "--mem=1G", "true")  # takes the cores of another job
+
 
 class Cluster:
     """Commands in a folder, with a SLURM beside them."""
@@ -161,12 +163,17 @@ def test_a_sweep_names_how_each_job_ended(cluster: Cluster) -> None:
     assert "exceeded memory limit" in memory.read_text()
 
 
-def test_preempted_jobs_of_a_sweep_go_back_into_the_queue_and_finish(cluster: Cluster) -> None:
-    sweep = cluster.start(*SWEEP, *LONG, "hydra.launcher.cpus_per_task=4", "seed=1,2")
+@pytest.mark.parametrize("why", ["preempted", "warned"])
+def test_a_job_of_a_sweep_goes_back_into_the_queue_and_finishes(why: str, cluster: Cluster) -> None:
+    asked_for = ("hydra.launcher.cpus_per_task=4", "hydra.launcher.max_num_timeout=1")
+    sweep = cluster.start(*SWEEP, *LONG, *asked_for, "seed=1,2")
     runs = [cluster.folder / "sweep" / name for name in ("seed-1", "seed-2")]
     wait_for(lambda: all(saved(run) for run in runs))
     (job,) = {job.partition("_")[0] for job in cluster.running()}
-    cluster.run("srun", "--partition=urgent", "--cpus-per-task=4", "--mem=1G", "true")  # takes the cores of one
+    if why == "preempted":
+        cluster.run(*URGENT)
+    else:
+        cluster.run("scancel", "--signal=USR2", f"{job}_0")
     cluster.start_now(job)
     assert sweep.wait() == 0, cluster.printed()
     resumed = [len(read_json(run / "run.json").get("resumed", [])) for run in runs]
@@ -182,7 +189,7 @@ def test_a_long_run_that_is_stopped_and_requeued_ends_as_one_that_was_not(signal
     stopped, whole = (cluster.folder / "outputs" / "train" / f"long-{number}" for number in (job, other))
     wait_for(lambda: saved(stopped) and saved(whole))
     if signal == "preempted":
-        cluster.run("srun", "--partition=urgent", "--cpus-per-task=4", "--mem=1G", "true")
+        cluster.run(*URGENT)
         stopped, whole = sorted((stopped, whole), key=lambda run: read_json(run / "run.json")["status"], reverse=True)
         job = stopped.name.partition("-")[2]
     else:
