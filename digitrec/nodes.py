@@ -76,5 +76,5 @@ def check_processes(devices: int, nodes: int) -> None:
     if count not in (None, devices * nodes):
         raise UsageError(
             f"trainer.devices={devices} trainer.num_nodes={nodes} need {devices * nodes} processes, "
-            f"but srun or torchrun started {count}"
+            f"but srun or torchrun started {count}; start as many, or change these settings"
         )
