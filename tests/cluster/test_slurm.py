@@ -127,6 +127,10 @@ def saved(run: Path) -> bool:
     return (run / "checkpoints" / "last.ckpt").is_file()
 
 
+def status(run: Path) -> str:
+    return str(read_json(run / "run.json")["status"])
+
+
 def assert_same_weights(run: Path, other: Path) -> None:
     weights, others = (read_checkpoint(folder / "checkpoints" / "last.ckpt")["state_dict"] for folder in (run, other))
     assert weights.keys() == others.keys()
@@ -185,23 +189,20 @@ def test_a_job_of_a_sweep_goes_back_into_the_queue_and_finishes(why: str, cluste
 def test_a_long_run_that_is_stopped_and_requeued_ends_as_one_that_was_not(signal: str, cluster: Cluster) -> None:
     script = documented("long", " ".join(LONG))
     options = ("--cpus-per-task=4", "--mem=3G")
-    other, job = (cluster.submit(script, *options) for _ in range(2))
-    stopped, whole = (cluster.folder / "outputs" / "train" / f"long-{number}" for number in (job, other))
-    wait_for(lambda: saved(stopped) and saved(whole))
-    if signal == "preempted":
-        cluster.run(*URGENT)
-        stopped, whole = sorted((stopped, whole), key=lambda run: read_json(run / "run.json")["status"], reverse=True)
-        job = stopped.name.partition("-")[2]
-    else:
-        cluster.run("scancel", f"--signal={signal}", job)
-        wait_for(lambda: read_json(stopped / "run.json")["status"] == "interrupted")
+    jobs = [cluster.submit(script, *options) for _ in range(2)]
+    runs = [cluster.folder / "outputs" / "train" / f"long-{job}" for job in jobs]
+    wait_for(lambda: all(saved(run) for run in runs))
+    cluster.run(*(URGENT if signal == "preempted" else ("scancel", f"--signal={signal}", jobs[0])))
+    wait_for(lambda: "interrupted" in map(status, runs))
+    stopped, whole = sorted(runs, key=lambda run: status(run) != "interrupted")
+    job = stopped.name.removeprefix("long-")
     cluster.start_now(job)
-    for number in (job, other):
+    for number in jobs:
         cluster.wait_for_end(number)
     printed = (cluster.folder / f"{job}.out").read_text()
     assert f"go on with: python -m digitrec.train resume=outputs/train/long-{job}\n" in printed
     assert len(read_json(stopped / "run.json")["resumed"]) == 1
-    assert {read_json(run / "run.json")["status"] for run in (stopped, whole)} == {"finished"}
+    assert [status(run) for run in runs] == ["finished", "finished"]
     assert_same_weights(stopped, whole)
 
 
@@ -215,7 +216,7 @@ def test_a_training_of_two_tasks_of_which_one_is_killed_goes_on(cluster: Cluster
     wait_for(lambda: saved(run))
     os.kill(read_json(run / "run.json")["pid"], 9)
     cluster.wait_for_end(killed)
-    assert read_json(run / "run.json")["status"] == "running"
+    assert status(run) == "running"
     for name in ("killed", "whole"):
         cluster.wait_for_end(cluster.run("sbatch", "--parsable", *tasks, "job.sh", name).strip())
     assert len(read_json(run / "run.json")["resumed"]) == 1
