@@ -66,10 +66,10 @@ class Cluster:
         self.environment = {**environment, **threads, **modules}
 
     def start(self, *command: str) -> subprocess.Popen[str]:
-        output = (self.folder / "printed").open("w")
-        return subprocess.Popen(
-            command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT, text=True
-        )
+        with (self.folder / "printed").open("w") as output:
+            return subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=output, stderr=subprocess.STDOUT, text=True
+            )
 
     def run(self, *command: str, check: bool = True) -> str:
         done = subprocess.run(
