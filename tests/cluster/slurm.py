@@ -23,6 +23,7 @@ SLURM_CONF = """\
 ClusterName=here
 SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={ctld}
+FirstJobId={ctld}
 SlurmdPort={slurmd}
 SlurmUser=root
 SlurmdUser=root
@@ -118,6 +119,7 @@ def _configure(folder: Path, *, accounting: bool) -> None:
     with ExitStack() as stack:  # all held until each is known, so that all differ
         held = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(3)]
         ctld, slurmd, dbd = (one.getsockname()[1] for one in held)
+    # Job numbers start at one of them, because a training's port follows from its job's: two clusters here do not meet.
     ports = {"ctld": ctld, "slurmd": slurmd, "dbd": dbd}
     values = {**ports, "folder": folder, "host": host, "cpus": CPUS, "memory": MEMORY}
     for name in ("state", "spool"):
