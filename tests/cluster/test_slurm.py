@@ -101,9 +101,9 @@ class Cluster:
         wait_for(lambda: not self.run(*ended, check=False).strip())
 
 
-@pytest.fixture(scope="module", params=[True, False], ids=["sacct", "squeue"])
+@pytest.fixture(scope="module")
 def environment(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    with slurm_here(accounting=request.param) as found:
+    with slurm_here(accounting=getattr(request, "param", True)) as found:
         yield found
 
 
@@ -137,6 +137,7 @@ def assert_same_weights(run: Path, other: Path) -> None:
     assert all(torch.equal(values, others[name]) for name, values in weights.items())
 
 
+@pytest.mark.parametrize("environment", [False, True], ids=["squeue", "sacct"], indirect=True, scope="module")
 def test_a_sweep_names_how_each_job_ended(cluster: Cluster) -> None:
     fault = "+callbacks.fault={_target_:faults.Fault,job:${seed}}"
     limits = ("timeout_min=3", "signal_delay_s=15", "array_parallelism=3")
