@@ -28,7 +28,7 @@ from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.explanations import explain
 from digitrec.guard import guard_hydra
 from digitrec.naming import name_jobs, register_resolvers
-from digitrec.nodes import check_place
+from digitrec.nodes import check_place, start_processes_without_srun
 from digitrec.process import prepare_process
 from digitrec.rerun import check_rerun
 from digitrec.resume import point_to_run
@@ -55,7 +55,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
 
     Raises:
         SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 129 hung up, 130 interrupted,
-            140 warned of a time limit, 143 terminated.
+            138 or 140 warned of a time limit, 143 terminated.
     """
     asked = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
@@ -125,7 +125,9 @@ def _run(task: Task, config_name: str) -> int:
     Untold.messages.clear()
 
     def job(cfg: DictConfig) -> float | None:
+        hear(leave)  # submitit's process has other handlers
         prepare_process()
+        start_processes_without_srun()
         bound_configurations()  # anew for each job
         run_dir = Path(HydraConfig.get().runtime.output_dir)
         try:

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-WARNING = "SIGUSR2"  # by which submitit has SLURM warn a job of its time limit
 WORDS = {
     "SIGHUP": "hung up",
     "SIGINT": "interrupted",
-    WARNING: "ended before its time limit",
+    # By one of these SLURM warns a job of its time limit: sbatch --signal=USR1@120.
+    "SIGUSR1": "ended before its time limit",
+    "SIGUSR2": "ended before its time limit",
     "SIGTERM": "terminated",
 }
 ENDING = {getattr(signal, name): said for name, said in WORDS.items() if hasattr(signal, name)}  # Windows lacks some
@@ -23,7 +24,7 @@ def hear(handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
 
     What nohup, or a shell for what it runs in the background, has ignored stays so.
     """
-    return {number: signal.signal(number, handler) for number in ENDING if _is_heard(number)}
+    return {number: signal.signal(number, handler) for number in ENDING if signal.getsignal(number) != signal.SIG_IGN}
 
 
 def restore(handlers: Mapping[int, Any]) -> None:
@@ -77,8 +78,3 @@ def death(code: int) -> str:
         return f"its process ended itself, with exit code {code}"
     hint = "; the system does so when memory runs out" if code == -signal.SIGKILL else ""
     return f"its process was killed by {signal.Signals(-code).name}{hint}"
-
-
-def _is_heard(number: signal.Signals) -> bool:
-    handler = signal.getsignal(number)
-    return callable(handler) if number.name == WARNING else handler != signal.SIG_IGN  # unless somebody waits for one

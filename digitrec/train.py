@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from digitrec.commandline import NOTEBOOK, as_path, spelled_path
+from digitrec.commandline import AUTO, NOTEBOOK, as_path, spelled_path
 from digitrec.composition import keep_composition
 from digitrec.config import TrainConfig, check, check_path
 from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import launch
 from digitrec.ledger.run import read_run
-from digitrec.nodes import is_deserted, is_first_process
+from digitrec.nodes import check_processes, is_deserted, is_first_process, is_restarted
 from digitrec.rerun import judge, original_composition, warn_of_circumstances
 from digitrec.resume import earlier_composition, warn_of_changes
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
@@ -75,6 +75,8 @@ def main() -> None:
 
 
 def _task(cfg: DictConfig, run_dir: Path) -> float | None:
+    if cfg.resume is None and is_restarted():
+        cfg.resume = AUTO
     go_on = cfg.resume is not None and (run_dir / "run.json").exists()
     if go_on:
         cfg = earlier_composition(cfg, run_dir)
@@ -177,6 +179,7 @@ def _build(settings: Settings, *, fresh: bool) -> _Parts:
 
 
 def _check_processes(trainer: Trainer) -> None:
+    check_processes(trainer.num_devices, trainer.num_nodes)
     cores = os.cpu_count() or 1
     if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > max(2, cores):
         raise UsageError(

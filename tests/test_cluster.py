@@ -1,4 +1,4 @@
-"""Sweeps through submitit, by its executor for this machine: what SLURM would do is not tried here."""
+"""Sweeps through submitit, by its executor for this machine; by SLURM in tests/cluster/."""
 
 import os
 import signal
@@ -14,8 +14,9 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from submitit.core.utils import UncompletedJobError
 
-from digitrec.cluster import _Awaited
+from digitrec.cluster import QueueWatcher, _Awaited
 from digitrec.sweep import Untold
+from tests.cluster.slurm import main
 from tests.command import QUICK, Command, processes_of, read_json
 
 FAULTS = """
@@ -50,7 +51,7 @@ def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(spawn_tra
     assert read_json(tmp_path / "sweep" / "seed-1" / "run.json")["status"] == "finished"
     assert "seed-2  killed" in sweep.out
     assert "seed-3 failed: ZeroDiv" in sweep.out
-    assert sweep.err.count("was lost") == 1
+    assert sweep.err.count("did not finish") == 1
     assert "Traceback" not in sweep.err
     assert "resume=auto" in sweep.err
 
@@ -76,7 +77,25 @@ def test_a_job_that_never_comes_back_is_named_and_no_error(monkeypatch: pytest.M
     assert _Awaited(Job([done]), "slurm", []).results() == [done]
     (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", []).results()
     assert (outcome.status, outcome.return_value) == (JobStatus.COMPLETED, None)
-    assert Untold.messages == ["job 77_3 was lost (timeout); see 77_3.err"]
+    assert Untold.messages == ["job 77_3 did not finish (timeout); see 77_3.err"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a shell script stands in for squeue")
+def test_a_job_that_squeue_has_forgotten_is_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    lines = ("JOBID|STATE|NODELIST", "77_0|RUNNING|node3", "77_1|TIMEOUT|node4")
+    (tmp_path / "squeue").write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    watcher = QueueWatcher()
+    jobs = ("77_0", "77_1", "77_2")
+    assert [watcher.get_state(job) for job in jobs] == ["RUNNING", "TIMEOUT", "GONE"]
+    assert [watcher.is_done(job) for job in jobs] == [False, True, True]
+
+
+def test_slurm_here_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert main() == 2
+    assert capsys.readouterr().err.startswith("scripts/slurm-here: munged is not installed: apt-get install slurm-wlm ")
 
 
 def test_whoever_stops_waiting_is_told_how_to_end_jobs_that_go_on(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,8 +170,8 @@ def test_slurm_is_asked_for_what_the_option_says(spawn_train: Command, tmp_path:
         "--signal=USR2@120",
     } <= asked  # fmt: skip
     assert "2 jobs go to slurm" in sweep.err
-    assert "error: job 77_0 was lost (cancelled)" in sweep.err
-    assert "error: job 77_1 was lost (out_of_memory)" in sweep.err
+    assert "error: job 77_0 did not finish (cancelled)" in sweep.err
+    assert "error: job 77_1 did not finish (out_of_memory)" in sweep.err
     assert "Traceback" not in sweep.err
 
 

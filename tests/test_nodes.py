@@ -133,7 +133,13 @@ def test_a_process_that_dies_ends_the_other_within_half_a_minute(dead: int, tmp_
 
 
 TORCHRUN = {"TORCHELASTIC_RUN_ID": "none", "WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "0"}
-SLURM = {"SLURM_PROCID": "1", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "digits"}
+# As SLURM 22.05 sets them.
+SBATCH = {
+    "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0", "SLURM_NTASKS": "4", "SLURM_NNODES": "2",
+    "SLURM_JOB_NAME": "digits",
+}  # fmt: skip
+NTASKS = {**SBATCH, "SLURM_PROCID": "1", "SLURM_STEP_ID": "0"}
+SLURM = {**NTASKS, "SLURM_NTASKS_PER_NODE": "2"}
 
 
 @pytest.mark.parametrize(
@@ -142,6 +148,11 @@ SLURM = {"SLURM_PROCID": "1", "SLURM_NTASKS": "4", "SLURM_JOB_NAME": "digits"}
         (TORCHRUN, (), "2 processes were started, and each would choose a run folder of its own"),
         (SLURM, (), "name one for all: hydra.run.dir=outputs/train/my-run"),
         (SLURM, ("resume=auto",), "name one for all"),
+        (
+            NTASKS,
+            ("hydra.run.dir=run",),
+            "--ntasks=4: Lightning needs the number for each machine; use --ntasks-per-node=2",
+        ),
         (TORCHRUN, ("-m", "seed=1,2", "hydra.sweep.dir=sweep"), "each would run the whole sweep; start one"),
     ],
 )
@@ -161,9 +172,21 @@ def test_processes_that_could_not_agree_on_a_folder_are_refused_in_a_line(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("environment", [TORCHRUN, SLURM, {**SLURM, "SLURM_NTASKS": "1"}])
+def test_processes_beside_those_that_the_trainer_needs_are_refused_in_a_line(
+    environment: dict[str, str], run_train: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**environment, **dict.fromkeys(("RANK", "SLURM_PROCID"), "0")}.items():
+        monkeypatch.setenv(name, value)
+    devices = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=3", "trainer.num_nodes=2")
+    refused = run_train("data=digits", "model=mlp", *devices, "hydra.run.dir=run")
+    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
+    assert "trainer.devices=3 trainer.num_nodes=2 need 6 processes, but srun or torchrun started" in refused.err
+
+
 @pytest.mark.parametrize(
     "environment",
-    [{"SLURM_NTASKS": "4", "SLURM_PROCID": "0", "SLURM_JOB_NAME": "interactive"}, {"SLURM_NTASKS": "1"}],
+    [{**SLURM, "SLURM_PROCID": "0", "SLURM_JOB_NAME": "interactive"}, {**SLURM, "SLURM_NTASKS": "1"}, SBATCH],
 )
 def test_a_single_process_in_a_job_of_slurm_needs_no_folder(
     environment: dict[str, str], run_train: Command, monkeypatch: pytest.MonkeyPatch

@@ -220,17 +220,31 @@ def test_a_run_that_goes_on_with_other_code_says_so(run_train: Command, cut_off:
     assert after["resumed"][0]["versions"] == record["versions"]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
+@pytest.mark.parametrize(("name", "code"), [("SIGUSR1", 138), ("SIGUSR2", 140)])
 def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
-    run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
+    name: str, code: int, run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
-    before = signal.signal(signal.SIGUSR2, lambda number, frame: sys.exit(-1))  # submitit's would lose the epoch
-    signal_at(signal.SIGUSR2, STEPS + 2)
-    try:
-        stopped = run_train(*SETTINGS, "model=mlp", "hydra.run.dir=run")
-    finally:
-        signal.signal(signal.SIGUSR2, before)
-    assert (stopped.code, "before its time limit" in stopped.err) == (140, True)
+    signal_at(getattr(signal, name), STEPS + 2)
+    stopped = run_train(*SETTINGS, "model=mlp", "hydra.run.dir=run")
+    assert stopped.code == code
+    assert stopped.err.endswith("go on with: python -m digitrec.train resume=run\nended before its time limit\n")
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "interrupted"
     assert f"goes on after step {STEPS + 2}" in run_train("resume=run").out
+
+
+def test_a_job_of_a_sweep_that_slurm_starts_again_goes_on(
+    run_train: Command, signal_at: Callable[[int, int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    signal_at(signal.SIGTERM, STEPS + 2)
+    sweep = ("-m", *SETTINGS, "model=mlp", "hydra.sweep.dir=sweep", "seed=1")
+    assert run_train(*sweep).code == 143
+    assert "holds a run already" in run_train(*sweep).err
+    monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    again = run_train(*sweep)
+    assert again.code == 0, again.err
+    assert f"goes on after step {STEPS + 2}" in again.out
 
 
 def test_a_run_that_was_moved_to_an_odd_place_goes_on(
