@@ -4,7 +4,8 @@ import numpy as np
 from scipy import ndimage
 
 from digitrec.pictures.frames import without_frame
-from digitrec.pictures.planes import BILINEAR, BOX, Colours, Plane, fitted, resized
+from digitrec.pictures.marks import SPECK
+from digitrec.pictures.planes import BILINEAR, BOX, NEIGHBOURS, Colours, Mask, Plane, fitted, resized
 from digitrec.pictures.rules import FAINT, ink_level, without_rules
 from digitrec.pictures.surroundings import only_paper
 from digitrec.pictures.zones import BRIGHTNESS
@@ -47,9 +48,20 @@ def _dark_on_bright(colours: Colours, widest: int) -> Colours:
     odds = UNSURE if is_dark_on_bright else 1 / UNSURE
     if abs(brightness - 0.5) < UNCLEAR:
         is_dark_on_bright = _has_dark_strokes(grey, widest, odds)
-    elif is_dark_on_bright != ((grey >= (low + high) / 2).mean() >= 0.5):  # thick strokes along the edges?
-        is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=True)
+    elif is_dark_on_bright != ((grey >= (low + high) / 2).mean() >= 0.5):  # thick strokes, perhaps along the edges
+        dark, bright = (_count_pieces(side) for side in (grey < (low + high) / 2, grey >= (low + high) / 2))
+        if dark != bright:
+            is_dark_on_bright = dark < bright
+        elif np.ptp(border) >= CLEAR:
+            is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=True)
     return colours if is_dark_on_bright else 1 - colours
+
+
+def _count_pieces(side: Mask) -> int:
+    """Connected pieces that are no specks: strokes hang together, and part the paper that they fill."""
+    numbers, _ = ndimage.label(side, NEIGHBOURS)
+    areas = np.bincount(numbers.ravel())[1:]
+    return int((areas >= SPECK * areas.max(initial=0)).sum())
 
 
 def _has_dark_strokes(grey: Plane, widest: int, odds: float, thick: bool = False) -> bool:

@@ -57,7 +57,7 @@ def digit_of(ink: Plane) -> tuple[Plane, int]:
     if not marks:
         return np.zeros_like(ink), 0
     chosen = [max(marks, key=_weight)]
-    is_cut = chosen[0].at_border and _fills(chosen[0], ink)  # then so may its parts be
+    is_cut = chosen[0].at_border and _fills(chosen[0], marks, ink)  # then so may its parts be
     for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
         if mark not in chosen and (is_cut or not mark.at_border) and _belongs(mark, chosen):
             chosen.append(mark)
@@ -81,10 +81,17 @@ def _weight(mark: Mark) -> float:
     return mark.area * (0.2 if mark.at_border else 1.0)
 
 
-def _fills(mark: Mark, ink: Plane) -> bool:
-    """Does it reach from end to end of the picture, one way or the other?"""
-    height, width = ink.shape
-    return bool(max((mark.bottom - mark.top) / height, (mark.right - mark.left) / width) >= FILLED)
+def _fills(mark: Mark, marks: Sequence[Mark], ink: Plane) -> bool:
+    """Does a mark reach from end to end of the picture, one way or the other, or with what is near it both ways?"""
+    near = [other for other in marks if _belongs(other, [mark])]
+    alone, together = (
+        [
+            (max(m.bottom for m in group) - min(m.top for m in group)) / ink.shape[0],
+            (max(m.right for m in group) - min(m.left for m in group)) / ink.shape[1],
+        ]
+        for group in ([mark], near)
+    )
+    return max(alone) >= FILLED or min(together) >= FILLED
 
 
 def _belongs(mark: Mark, chosen: list[Mark]) -> bool:
