@@ -19,6 +19,7 @@ UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest 
 DECISIVE = 2.0  # times as much dark as bright, or bright as dark, of what is narrower than strokes may be
 ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
 UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is not believed
+TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shapes tell which of the two is ink
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
@@ -46,14 +47,14 @@ def _dark_on_bright(colours: Colours, widest: int) -> Colours:
     brightness = (np.median(border) - low) / max(high - low, 1e-6)
     is_dark_on_bright = bool(brightness >= 0.5)
     odds = UNSURE if is_dark_on_bright else 1 / UNSURE
-    if abs(brightness - 0.5) < UNCLEAR:
-        is_dark_on_bright = _has_dark_strokes(grey, widest, odds)
-    elif is_dark_on_bright != ((grey >= (low + high) / 2).mean() >= 0.5):  # thick strokes, perhaps along the edges
-        dark, bright = (_count_pieces(side) for side in (grey < (low + high) / 2, grey >= (low + high) / 2))
-        if dark != bright:
+    is_dark = grey < (low + high) / 2
+    is_unclear = abs(brightness - 0.5) < UNCLEAR
+    if is_unclear or is_dark_on_bright == (is_dark.mean() > 0.5):  # thick strokes, perhaps along the edges
+        dark, bright = _count_pieces(is_dark), _count_pieces(~is_dark)
+        if dark != bright and (np.abs(grey - (low + high) / 2) >= (high - low) / 4).mean() >= TWO_TONES:
             is_dark_on_bright = dark < bright
-        elif np.ptp(border) >= CLEAR:
-            is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=True)
+        elif is_unclear or np.ptp(border) >= CLEAR:
+            is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=not is_unclear)
     return colours if is_dark_on_bright else 1 - colours
 
 
