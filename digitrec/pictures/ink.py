@@ -50,19 +50,21 @@ def _dark_on_bright(colours: Colours, widest: int) -> Colours:
     is_dark = grey < (low + high) / 2
     is_unclear = abs(brightness - 0.5) < UNCLEAR
     if is_unclear or is_dark_on_bright == (is_dark.mean() > 0.5):  # thick strokes, perhaps along the edges
-        dark, bright = _count_pieces(is_dark), _count_pieces(~is_dark)
-        if dark != bright and (np.abs(grey - (low + high) / 2) >= (high - low) / 4).mean() >= TWO_TONES:
+        dark, bright = _count_at_border(is_dark), _count_at_border(~is_dark)
+        is_two_toned = (np.abs(grey - (low + high) / 2) >= (high - low) / 4).mean() >= TWO_TONES
+        if widest == WIDEST_STROKE and is_two_toned and 0 < min(dark, bright) < max(dark, bright):
             is_dark_on_bright = dark < bright
         elif is_unclear or np.ptp(border) >= CLEAR:
             is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=not is_unclear)
     return colours if is_dark_on_bright else 1 - colours
 
 
-def _count_pieces(side: Mask) -> int:
-    """Connected pieces that are no specks: strokes hang together, and part the paper that they fill."""
+def _count_at_border(side: Mask) -> int:
+    """Connected pieces at the border that are no specks: a digit cropped to its ink is one, its paper several."""
     numbers, _ = ndimage.label(side, NEIGHBOURS)
-    areas = np.bincount(numbers.ravel())[1:]
-    return int((areas >= SPECK * areas.max(initial=0)).sum())
+    areas = np.bincount(numbers.ravel())
+    pieces = np.unique(np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]]))
+    return int((areas[pieces[pieces > 0]] >= SPECK * areas[1:].max(initial=0)).sum())
 
 
 def _has_dark_strokes(grey: Plane, widest: int, odds: float, thick: bool = False) -> bool:

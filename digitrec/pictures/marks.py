@@ -11,6 +11,7 @@ from digitrec.pictures.planes import NEIGHBOURS, Plane
 
 SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one beside such
 SPECK = 0.03  # of the largest mark's area
+PART = 0.15  # of the largest mark's area, by a part that is cut off as it is: noise along the edges is less
 FILLED = 0.9  # of the picture's height or width, by a digit that is cut off
 APART = 0.35  # of the digit's size, between its parts
 ALIKE = 0.5  # of the largest one's size: what is as large may be a digit, too
@@ -83,7 +84,7 @@ def _weight(mark: Mark) -> float:
 
 def _fills(mark: Mark, marks: Sequence[Mark], ink: Plane) -> bool:
     """Does a mark reach from end to end of the picture, one way or the other, or with what is near it both ways?"""
-    near = [other for other in marks if _belongs(other, [mark])]
+    near = [other for other in marks if _belongs(other, [mark]) and other.area >= PART * mark.area]
     alone, together = (
         [
             (max(m.bottom for m in group) - min(m.top for m in group)) / ink.shape[0],

@@ -67,10 +67,11 @@ def _thin(straight: Plane, ink: float) -> tuple[Mask, int]:
         gap, usual = np.quantile(blocks[start:end].max(axis=0), [GAPS, 0.7])
         if usual < DARK * ink:
             kept[start:end] = end - start <= 2 * limit
-        elif start > 0 and end < len(rules) and gap >= max(FAINT, VOID * ink) and end - start <= limit:
-            is_whole = straight[start:end, [0, -1]].max(axis=0).min() >= ink / 2
-            dark[start:end] = is_whole
-            count += is_whole
+            continue
+        weakest = min(gap, straight[start:end, 0].max(), straight[start:end, -1].max())
+        if start > 0 and end < len(rules) and weakest >= max(FAINT, VOID * ink) and end - start <= limit:
+            dark[start:end] = True
+            count += 1
     if count > 1 or (count and not _bears_as_long(blocks[~(kept | dark)] >= ink / 2)):
         kept |= dark
     return kept, max((int(end - start) for start, end in edges if kept[start]), default=0)
