@@ -23,15 +23,16 @@ TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shape
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
-def find_ink(colours: Colours, widest: int = WIDEST_STROKE) -> Plane:
+def find_ink(colours: Colours, widest: int = WIDEST_STROKE, whole: bool = False) -> Plane:
     """How much ink covers each pixel: float32 (H, W), 0 for paper, about 1 where the pen is at its darkest.
 
     Args:
         colours: (H, W, 3) in [0, 1].
         widest: strokes are thinner than the longer side divided by this.
+        whole: frames and dark lines are ink as well.
     """
     contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST_STROKE), widest), widest)
-    contrast = without_rules(without_frame(contrast, ink_level(contrast)))
+    contrast = without_rules(contrast if whole else without_frame(contrast, ink_level(contrast)), dark=not whole)
     level = ink_level(contrast)
     strongest = 1.0 if level > FULL else level
     return (contrast / strongest).clip(0, 1) if strongest > FAINT else np.zeros_like(contrast)

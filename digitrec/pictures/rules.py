@@ -20,14 +20,17 @@ LINE = 0.5  # ink of a line's pixel, at least
 LONG = 2.5  # usual heights of a digit: straight strokes that are longer are lines of a table
 
 
-def without_rules(contrast: Plane) -> Plane:
-    """Contrast (H, W) without the lines that run from end to end, level or upright; crossing strokes are mended."""
+def without_rules(contrast: Plane, dark: bool = True) -> Plane:
+    """Contrast (H, W) without the lines that run from end to end, level or upright; crossing strokes are mended.
+
+    With ``dark``, also without those that are as dark as ink.
+    """
     for _ in range(2):
-        contrast = _without_level_rules(contrast).T
+        contrast = _without_level_rules(contrast, dark).T
     return contrast
 
 
-def _without_level_rules(contrast: Plane) -> Plane:
+def _without_level_rules(contrast: Plane, dark: bool) -> Plane:
     """What is clearly darker than the lines stays."""
     if min(contrast.shape) < ENDS * 2 or not _reaches_both_ends(contrast):
         return contrast
@@ -36,7 +39,7 @@ def _without_level_rules(contrast: Plane) -> Plane:
         return contrast
     straight = shear(contrast, slope)
     ink = ink_level(contrast)
-    ruled, thickest = _thin(straight, ink)
+    ruled, thickest = _thin(straight, ink, dark)
     if not ruled.any():
         return contrast
     level = _quantile(straight[ruled], 0.7)[:, None]
@@ -52,7 +55,7 @@ def _reaches_both_ends(contrast: Plane) -> bool:
     return bool(min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT)
 
 
-def _thin(straight: Plane, ink: float) -> tuple[Mask, int]:
+def _thin(straight: Plane, ink: float, with_dark: bool) -> tuple[Mask, int]:
     """Those rows (H,) that are lines, not part of something thicker, and how thick the thickest of them is.
 
     Lines as dark as the ink are strokes if they have gaps, lie at an edge, end before it or bear what is as long.
@@ -72,7 +75,7 @@ def _thin(straight: Plane, ink: float) -> tuple[Mask, int]:
         if start > 0 and end < len(rules) and weakest >= max(FAINT, VOID * ink) and end - start <= limit:
             dark[start:end] = True
             count += 1
-    if count > 1 or (count and not _bears_as_long(blocks[~(kept | dark)] >= ink / 2)):
+    if with_dark and (count > 1 or (count and not _bears_as_long(blocks[~(kept | dark)] >= ink / 2))):
         kept |= dark
     return kept, max((int(end - start) for start, end in edges if kept[start]), default=0)
 
