@@ -113,9 +113,9 @@ def plain(name: str, longest: int = 14) -> str:
 
 @cache
 def _is_drawable(char: str) -> bool:
-    """Has a font a form for a character? Matplotlib's own has none of Chinese or Japanese: an installed one is added."""
+    """Has a font a form for a character? Matplotlib's own has none of Chinese: an installed one that has is added."""
     families: list[str] = matplotlib.rcParams["font.family"]
-    if any(_has(font_manager.findfont(family), char) for family in families):
+    if any(_has(font_manager.findfont(font_manager.FontProperties(family=[family])), char) for family in families):
         return True
     for font in sorted(font_manager.fontManager.ttflist, key=lambda font: (font.weight != 400, font.fname)):
         if "lastresort" not in font.fname.lower() and _has(font.fname, char):  # a box for every character
