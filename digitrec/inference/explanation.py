@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SIDE = 280  # pixels of each of the three squares: ten for one of the network's
 MARGIN, LINE = 20, 24
 TEXT, LETTERS = 17, 104  # pixels of its height, and letters in a line
+LINES = 3  # for a picture's name, at most
 PAPER, INK, MUTED, DESK = (255, 255, 255), (31, 35, 40), (89, 99, 110), (243, 245, 247)
 FOR, NEITHER, AGAINST = np.array([(217, 103, 4), (186, 192, 199), (36, 104, 180)])  # orange and blue, as in reports
 SHOWN = 3  # classes with their probabilities
@@ -77,7 +78,7 @@ def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.floa
         "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
         ink: _enlarged(_coloured(reading.image, evidence)),
     }
-    return _sheet(textwrap.wrap(f"{in_ascii(name)}: {_said(reading)}", LETTERS), squares)
+    return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_said(reading)}", LETTERS), squares)
 
 
 def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
