@@ -50,7 +50,7 @@ def test_a_stroke_that_reaches_both_edges_is_no_rule(label: str, pen: int, recog
 )
 def test_the_margin_does_not_matter_at_any_enlargement(scale: int, recognizer: Recognizer) -> None:
     """Of 100 of MNIST's test digits 5 to 13 were misread without one while strokes passed for rules, desks or paper."""
-    images, labels = written_digits(30, 5)
+    images, labels = written_digits(30, 6)
     cropped = [crop(image) for image in images[:, 0].numpy()]
     how = Image.Resampling.BICUBIC if scale % 2 else Image.Resampling.NEAREST
     inks = [
