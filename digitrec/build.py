@@ -55,7 +55,7 @@ def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
     if "dataset" not in named:
         raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
     if named["dataset"] == "folder":
-        named["root"] = data_settings(classifier).get("root")
+        named |= {name: value for name, value in data_settings(classifier).items() if name in ("root", "skip_damaged")}
     try:
         check_data(named)
     except UsageError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
 
 def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
     from digitrec import build
+    from digitrec.data.datasets import is_parted
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
     from digitrec.training.console import quiet_libraries
@@ -57,6 +59,12 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
 
     datamodule.prepare_data()
     datamodule.setup()
+    if settings["split"] == "test" and is_parted(datamodule.dataset, datamodule.root):
+        warnings.warn(
+            f"tested on {len(datamodule.splits['test'].labels)} pictures, a fifth of each class in {datamodule.root}: "
+            "the others are what training reads; train/<class>/ and test/<class>/ in it choose otherwise",
+            stacklevel=2,
+        )
     record |= {
         "checkpoints": [str(Path(path).absolute()) for path in paths],
         "model": " + ".join(type(classifier).__name__ for classifier in classifiers),

@@ -1,3 +1,11 @@
 """What labels mean beyond the classes that they count."""
 
+from collections.abc import Iterable
+
+DIGITS = tuple("0123456789")
 NO_DIGIT = -1  # an image that shows none of the classes; only training images bear it
+
+
+def are_digits(class_names: Iterable[str]) -> bool:
+    """Is each class a single digit? Of others, letters or numbers for instance, all ink of a picture may be part."""
+    return set(DIGITS).issuperset(class_names)

@@ -172,6 +172,7 @@ def test_pictures_of_some_of_the_digits_are_enough(run_evaluate: Command, runs: 
     mine = ("data=folder", "data.root=pictures", "robustness=0", "hydra.run.dir=run")
     outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *mine)
     assert outcome.code == 0, outcome.err
+    assert "tested on 2 pictures, a fifth of each class in pictures: " in outcome.err
     with (tmp_path / "run" / "predictions.csv").open(newline="", encoding="utf-8") as stream:
         assert {row["label"] for row in csv.DictReader(stream)} == {"1", "7"}
 

@@ -97,6 +97,20 @@ def test_folders_and_patterns_stand_for_their_pictures(scans: Path, monkeypatch:
         assert list(find_pictures([word])) == expected, word
 
 
+def test_links_in_a_folder_are_followed_once_and_broken_ones_reported(scans: Path, run_predict: Command) -> None:
+    elsewhere = scans.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "d.png").write_bytes((scans / "a.png").read_bytes())
+    (elsewhere / "back").symlink_to(scans, target_is_directory=True)
+    (scans / "linked").symlink_to(elsewhere, target_is_directory=True)
+    (scans / "gone").symlink_to(scans.parent / "nowhere")
+    expected = [scans / name for name in ("a.png", "b.png", "gone", "linked/d.png", "more/c.png")]
+    assert list(find_pictures([str(scans)])) == list(map(str, expected))
+    outcome = run_predict(str(scans))
+    assert (outcome.code, outcome.err) == (1, "")
+    assert f"{scans}/gone  cannot be read as a picture: No such file or directory." in outcome.out
+
+
 def test_a_word_that_stands_for_no_file_has_its_line_too(run_predict: Command, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     words = ("empty", "**wrong", "x" * 5000, "no/*/such.png", "[")

@@ -13,8 +13,7 @@ from digitrec.data.augmentation import Augmentation, Compose
 from digitrec.data.datasets import Split
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.errors import DataError, UsageError
-
-DIGITS = tuple("0123456789")
+from digitrec.labels import DIGITS
 
 Name = Literal[
     "mnist",
@@ -39,16 +38,18 @@ class DigitDataModule(LightningDataModule):
         mirrors: base addresses to download from instead of the published ones.
         batch_size: images per training step and process.
         eval_batch_size: images per validation or test batch.
-        val_size: training images held out for validation, stratified; below 1 their share; 0 holds out none.
+        val_size: training images held out for validation, stratified; below 1 their share; 0 holds out none. Of a
+            person's folder with pictures for validation, these are it.
         split_seed: draws which images are held out.
         limit: at most this many images of each split.
+        skip_damaged: leave out of a person's folder, with a warning, what can't be read.
         written: digits written by rule, in forms that people use elsewhere, added to the training images.
         non_digits: images by rule that show no digit, added to the training images as `NO_DIGIT`: to learn doubt from.
         augmentations: applied to training images in their order.
         seed: draws the order of batches and the augmentations.
 
     Raises:
-        UsageError: no such data set, or `val_size` leaves no image to train on.
+        UsageError: no such data set, or `val_size` leaves no image of a class to train on.
         DataError: on `prepare_data` or `setup`, a file is missing, damaged or out of reach.
     """
 
@@ -62,6 +63,7 @@ class DigitDataModule(LightningDataModule):
         val_size: Annotated[float, Ge(0)] = 5000,
         split_seed: Annotated[int, Ge(0), Lt(2**32)] = 0,
         limit: Annotated[int, Gt(1)] | None = None,
+        skip_damaged: bool = False,
         written: Annotated[int, Ge(0), Le(1_000_000)] = 0,
         non_digits: Annotated[int, Ge(0), Le(1_000_000)] = 0,
         augmentations: Sequence[Augmentation] = (),
@@ -78,6 +80,7 @@ class DigitDataModule(LightningDataModule):
         self.val_size = val_size
         self.split_seed = split_seed
         self.limit = limit
+        self.skip_damaged = skip_damaged
         self.written = written
         self.non_digits = non_digits
         self.augment = Compose(augmentations) if augmentations else None
@@ -100,21 +103,21 @@ class DigitDataModule(LightningDataModule):
     def prepare_data(self) -> None:
         """Make every file present and sound; asked a second time, it has been."""
         if not self._prepared:
-            datasets.prepare(self.dataset, self.root, self.mirrors)
+            datasets.prepare(self.dataset, self.root, self.mirrors, self.skip_damaged)
             self._prepared = True
 
     def setup(self, stage: str | None = None) -> None:
         """Read what a stage needs: "fit" and "validate" the training file, "test" and "predict" the test file."""
         if stage in ("fit", "validate", None) and "train" not in self.splits:
-            whole = datasets.load(self.dataset, "train", self.root)
+            whole = self._read("train")
             self.mean, self.std = statistics(whole.images)
             if min(self.std) == 0:
                 raise DataError(f"{self.dataset}: every pixel of the training images has the same value")
-            train, val = stratified_split(whole.labels, self.val_size, self.split_seed)
-            self.splits["train"] = self._with_made(self._limited(Split(whole.images[train], whole.labels[train])))
-            self.splits["val"] = self._limited(Split(whole.images[val], whole.labels[val]))
+            train, val = self._parted(whole)
+            self.splits["train"] = self._with_made(self._limited(train))
+            self.splits["val"] = self._limited(val)
         if stage in ("test", "predict", None) and "test" not in self.splits:
-            self.splits["test"] = self._limited(datasets.load(self.dataset, "test", self.root))
+            self.splits["test"] = self._limited(self._read("test"))
 
     def train_dataloader(self) -> BatchLoader:
         """Shuffled batches, their order a pure function of seed and epoch."""
@@ -163,6 +166,22 @@ class DigitDataModule(LightningDataModule):
             rank=trainer.global_rank,
             world_size=trainer.world_size,
         )
+
+    def _read(self, split: Literal["train", "val", "test"]) -> Split:
+        return datasets.load(self.dataset, split, self.root, self.skip_damaged)
+
+    def _parted(self, whole: Split) -> tuple[Split, Split]:
+        """Training and validation images: as they are given, or held out."""
+        if datasets.has_validation(self.dataset, self.root):
+            return whole, self._read("val")
+        train, val = stratified_split(whole.labels, self.val_size, self.split_seed)
+        if lost := sorted(set(whole.labels.tolist()) - set(whole.labels[train].tolist())):
+            names = ", ".join(self.class_names[label] for label in lost)
+            raise UsageError(
+                f"data.val_size={self.val_size} of {len(whole.labels)} training images leaves none of class {names}.\n"
+                "Next: hold out fewer, none with data.val_size=0, or add images of these classes"
+            )
+        return Split(*(part[train] for part in whole)), Split(*(part[val] for part in whole))
 
     def _with_made(self, split: Split) -> Split:
         if not (self.written or self.non_digits):

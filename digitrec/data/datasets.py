@@ -5,7 +5,7 @@ import hashlib
 import os
 import string
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
@@ -18,6 +18,7 @@ from torch import Tensor
 from digitrec.data import files, folder
 from digitrec.data.framing import frame
 from digitrec.errors import DataError, UsageError
+from digitrec.labels import DIGITS
 from digitrec.pictures.framing import SIDE
 
 
@@ -144,20 +145,26 @@ class Digits:
         return []
 
 
+@dataclass(frozen=True)
 class Folder:
-    """A person's own pictures: ``root`` itself is the folder, laid out as `digitrec.data.folder` says."""
+    """A person's own pictures: ``root`` itself is the folder, laid out as `digitrec.data.folder` says.
+
+    ``skip_damaged``: leave out, with a warning, what can't be read.
+    """
+
+    skip_damaged: bool = False
 
     def prepare(self, root: Path, _mirrors: Sequence[str] | None) -> None:
         """Check the layout and that every file is a picture."""
-        folder.check(root)
+        folder.check(root, self.skip_damaged)
 
     def read(self, root: Path, split: str) -> tuple[Tensor, Tensor]:
         """Read and frame the pictures of a split."""
-        return folder.load(root, split)
+        return folder.load(root, split, self.skip_damaged)
 
     def training_files(self, root: Path) -> list[Path]:
-        """Pictures of the training split."""
-        return [path for path, _ in folder.pictures(root, "train")]
+        """Pictures of the training split that may be opened."""
+        return [path for path, _ in folder.pictures(root, "train") if os.access(path, os.R_OK)]
 
 
 @dataclass(frozen=True)
@@ -180,9 +187,6 @@ class FactSheet:
     mean: float | None = None
     std: float | None = None
     statistics: str = "not published by its makers; computed from the training images when they are loaded"
-
-
-DIGITS = tuple(string.digits)
 
 
 def _idx(train: str, test: str, labels: str = "labels-idx1-ubyte") -> dict[str, tuple[str, str]]:
@@ -341,13 +345,16 @@ def data_root(root: str | Path | None) -> Path:
     return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path("digitrec")
 
 
-def prepare(name: str, root: str | Path | None = None, mirrors: Sequence[str] | None = None) -> None:
+def prepare(
+    name: str, root: str | Path | None = None, mirrors: Sequence[str] | None = None, skip_damaged: bool = False
+) -> None:
     """Make every file of a data set present and sound, downloading only what is not; once per node is enough.
 
-    ``mirrors``: base URLs in place of the published ones. Raises DataError when a file is missing or damaged
-    and cannot be fetched, UsageError for an unknown name.
+    ``mirrors``: base URLs in place of the published ones. ``skip_damaged``: leave out a person's
+    pictures that can't be read.
+    Raises DataError when a file is missing or damaged and cannot be fetched, UsageError for an unknown name.
     """
-    _sheet(name).reader.prepare(_where(name, root), mirrors)
+    _reader(name, skip_damaged).prepare(_where(name, root), mirrors)
 
 
 def class_names(name: str, root: str | Path | None = None) -> tuple[str, ...]:
@@ -355,13 +362,25 @@ def class_names(name: str, root: str | Path | None = None) -> tuple[str, ...]:
     return _sheet(name).class_names or folder.class_names(_where(name, root))
 
 
-def load(name: str, split: Literal["train", "test"], root: str | Path | None = None) -> Split:
-    """Read one split, and no file of the other; never downloads.
+def has_validation(name: str, root: str | Path | None = None) -> bool:
+    """Does a person's folder of pictures hold a folder for validation?"""
+    return name == "folder" and folder.has_validation(_where(name, root))
+
+
+def is_parted(name: str, root: str | Path | None = None) -> bool:
+    """Is a person's folder of pictures one whose test split is a fifth of each class?"""
+    return name == "folder" and folder.is_parted(_where(name, root))
+
+
+def load(
+    name: str, split: Literal["train", "val", "test"], root: str | Path | None = None, skip_damaged: bool = False
+) -> Split:
+    """Read one split, and no file of the other; never downloads. "val" is there if `has_validation` says so.
 
     Raises DataError for a missing, misshapen or inconsistent file, UsageError for an unknown name.
     """
     where = _where(name, root)
-    images, labels = _sheet(name).reader.read(where, split)
+    images, labels = _reader(name, skip_damaged).read(where, split)
     last = len(class_names(name, root)) - 1
     if not 0 < len(images) == len(labels):
         found, expected = f"{len(images)} images and {len(labels)} labels", "as many of each, and some"
@@ -392,6 +411,11 @@ def _sheet(name: str) -> FactSheet:
     near = difflib.get_close_matches(name, DATASETS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(DATASETS)}."
     raise UsageError(f"There is no data set {name!r}: {hint}")
+
+
+def _reader(name: str, skip_damaged: bool) -> Reader:
+    reader = _sheet(name).reader
+    return replace(reader, skip_damaged=skip_damaged) if isinstance(reader, Folder) else reader
 
 
 def _framed(images: Tensor) -> Tensor:

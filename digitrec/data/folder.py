@@ -1,38 +1,60 @@
 """A person's own pictures as a data set: one sub-folder per class.
 
-Either ``root/train/<class>`` and ``root/test/<class>``, or ``root/<class>``, of which a fifth of each class,
-the same one every time, is the test split.
+Either ``root/train/<class>`` and ``root/test/<class>``, with ``root/valid/<class>`` for validation if one likes, or
+``root/<class>``. Without a folder for testing, a fifth of each class, the same one every time, is the test split.
 """
 
 import hashlib
 import os
+import re
+import warnings
+from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from digitrec.errors import DataError, UsageError
+from digitrec.labels import are_digits
 from digitrec.pictures.reading import check_picture
 
 TEST_SHARE = 0.2
-SYSTEM_FILES = {"Thumbs.db", "desktop.ini"}  # file managers leave these beside pictures
+SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+# What file managers, archives and network drives leave beside pictures
+SYSTEM_FILES = {"Thumbs.db", "desktop.ini", "Icon", "Icon\r", "Icon_"}  # the second on a Mac, the others unpacked
+SYSTEM_FOLDERS = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"}
 LAYOUT = "Next: give data.root a folder of <class>/<pictures>, or of train/<class>/ and test/<class>/."
 
 
 def class_names(root: Path) -> tuple[str, ...]:
-    """Names of the sub-folders, sorted: label 0 is the first.
+    """Names of the sub-folders, numbers in them by their value: label 0 is the first.
 
     Raises DataError for a root that is no folder, UsageError for fewer than two classes or unlike splits.
     """
-    train, test = (_folders(folder) for folder in _split_roots(root))
-    if train != test:
-        name = sorted(set(train) ^ set(test))[0]
-        raise UsageError(f"{root} has class {name!r} in only one of train and test.\n{LAYOUT}")
-    if len(train) < 2:
-        raise UsageError(f"{root} has {len(train)} sub-folders, expected one per class and at least 2.\n{LAYOUT}")
-    return train
+    names = {folder.name: _folders(folder) for folder in _given(root).values() or [root]}
+    first, *others = names
+    for other in others:
+        if unlike := sorted(set(names[first]) ^ set(names[other])):
+            raise UsageError(f"{root} has class {unlike[0]!r} in only one of {first} and {other}.\n{LAYOUT}")
+    if len(names[first]) < 2:
+        raise UsageError(
+            f"{root} has {len(names[first])} sub-folders, expected one per class and at least 2.\n{LAYOUT}"
+        )
+    return names[first]
+
+
+def has_validation(root: Path) -> bool:
+    """Is there a folder of validation pictures?"""
+    return "val" in _given(root)
+
+
+def is_parted(root: Path) -> bool:
+    """Is the test split a fifth of each class, as there is no folder for it?"""
+    return "test" not in _given(root)
 
 
 def pictures(root: Path, split: str) -> list[tuple[Path, int]]:
@@ -40,33 +62,82 @@ def pictures(root: Path, split: str) -> list[tuple[Path, int]]:
 
     Raises what `class_names` does, and DataError for an empty class or a folder inside a class.
     """
-    roots = dict(zip(("train", "test"), _split_roots(root), strict=True))
-    shared = roots["train"] == roots["test"]
+    given = _given(root)
+    parted = split != "val" and "test" not in given
+    base = given.get("train" if parted else split, None if given else root)
+    if base is None:
+        raise UsageError(f"{root} has {' and '.join(folder.name for folder in given.values())} only.\n{LAYOUT}")
     labelled = []
     for label, name in enumerate(class_names(root)):
-        files = _files(roots[split] / name, at_least=2 if shared else 1)
-        test = held_out(file.name for file in files) if shared else ()
-        labelled += [(file, label) for file in files if not shared or (file.name in test) == (split == "test")]
+        files = _files(base / name, at_least=2 if parted else 1)
+        test = held_out(file.name for file in files) if parted else ()
+        labelled += [(file, label) for file in files if not parted or (file.name in test) == (split == "test")]
     return labelled
 
 
-def check(root: Path) -> None:
-    """Open every picture of both splits without decoding it; raises what `pictures` and `load` do."""
-    for split in ("train", "test"):
-        for path, _ in pictures(root, split):
-            check_picture(path)
+def check(root: Path, skip_damaged: bool = False) -> None:
+    """Open every picture of all splits without decoding it, and warn of files that training and another split share.
+
+    Raises what `pictures` and `load` do.
+    """
+    splits = {split: pictures(root, split) for split in SPLITS if split != "val" or has_validation(root)}
+    for path, _ in () if skip_damaged else [pair for labelled in splits.values() for pair in labelled]:
+        check_picture(path)
+    train = _by_content(path for path, _ in splits.pop("train"))
+    for split, labelled in splits.items():
+        shared = [
+            (train[digest], path)
+            for digest, path in _by_content(path for path, _ in labelled).items()
+            if digest in train
+        ]
+        if shared:
+            warnings.warn(
+                f"{len(shared)} of {len(labelled)} {split} pictures are training pictures, too, "
+                f"e.g. {shared[0][1]} and {shared[0][0]}: results on them say little",
+                stacklevel=2,
+            )
 
 
-def load(root: Path, split: str) -> tuple[Tensor, Tensor]:
+def load(root: Path, split: str, skip_damaged: bool = False) -> tuple[Tensor, Tensor]:
     """Read and frame a split: images uint8 (N, 28, 28), white on black, and labels int64 (N,).
 
-    Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large.
+    Of classes that are single digits, the one digit; of others, all ink. Pictures without ink are left out, with
+    ``skip_damaged`` those that can't be read as well. Warns of what was left out, with count and example.
+
+    Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large, and for a
+    class of which nothing is left.
     """
     from digitrec.pictures.digit import find_digit  # imports scipy, which no other data set needs
 
-    labelled = pictures(root, split)
-    images = np.stack([find_digit(path).image for path, _ in labelled])
-    return torch.from_numpy(images), torch.tensor([label for _, label in labelled])
+    names, labelled = class_names(root), pictures(root, split)
+    images: list[NDArray[np.uint8]] = []
+    labels: list[int] = []
+    left: dict[str, list[str]] = defaultdict(list)
+    for path, label in labelled:
+        try:
+            image, note = find_digit(path, whole=not are_digits(names))
+        except DataError as error:
+            if not skip_damaged:
+                raise
+            left["left out: they can't be read"].append(str(error).partition("\n")[0])
+            continue
+        if not image.any():
+            left["left out: no ink was found on them"].append(str(path))
+            continue
+        if note:
+            left["read only in part"].append(f"{path}: {note}")
+        images.append(image)
+        labels.append(label)
+    for what, examples in left.items():
+        warnings.warn(
+            f"{len(examples)} of {len(labelled)} {split} pictures are {what}; e.g. {examples[0]}", stacklevel=2
+        )
+    if empty := sorted({names[label] for _, label in labelled} - {names[label] for label in labels}, key=_natural):
+        raise DataError(
+            f"{root} has no {split} picture that shows anything of class {', '.join(empty)}.\n"
+            "Next: look at its pictures, or remove the class; what shows no ink is answered 'no ink found' without one."
+        )
+    return torch.from_numpy(np.stack(images)), torch.tensor(labels)
 
 
 def held_out(names: Iterable[str]) -> frozenset[str]:
@@ -78,16 +149,40 @@ def held_out(names: Iterable[str]) -> frozenset[str]:
     return frozenset(ranked[: max(1, round(TEST_SHARE * len(ranked)))])
 
 
-def _split_roots(root: Path) -> tuple[Path, Path]:
-    """Where the classes of train and test lie: the same folder when it is left to us to split."""
-    roots = root / "train", root / "test"
-    return roots if all(folder.is_dir() for folder in roots) else (root, root)
+def _given(root: Path) -> dict[str, Path]:
+    """Folders of the splits, those that hold folders of classes; empty where the classes lie in the root."""
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder.\n{LAYOUT}")
+    given: dict[str, Path] = {}
+    for split, names in SPLITS.items():
+        for folder in sorted(_visible(root)):
+            if folder.name.lower() in names and folder.is_dir() and any(entry.is_dir() for entry in _visible(folder)):
+                if split in given:
+                    raise UsageError(
+                        f"{root} has {given[split].name} and {folder.name}, expected one of them.\n{LAYOUT}"
+                    )
+                given[split] = folder
+    return given
+
+
+def _by_content(paths: Iterable[Path]) -> dict[bytes, Path]:
+    """Files by the digest of what is in them."""
+    digests: dict[bytes, Path] = {}
+    for path in paths:
+        with suppress(OSError), path.open("rb") as file:  # one that can't be read is damaged, which is not asked here
+            digests.setdefault(hashlib.file_digest(file, "sha256").digest(), path)
+    return digests
+
+
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Sorts 2 before 10."""
+    return [
+        (not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in re.split(r"(\d+)", name) if part
+    ]
 
 
 def _folders(root: Path) -> tuple[str, ...]:
-    if not root.is_dir():
-        raise DataError(f"{root} is not a folder.\n{LAYOUT}")
-    return tuple(sorted(entry.name for entry in _visible(root) if entry.is_dir()))
+    return tuple(sorted((entry.name for entry in _visible(root) if entry.is_dir()), key=_natural))
 
 
 def _files(folder: Path, at_least: int) -> list[Path]:
@@ -105,4 +200,8 @@ def _visible(folder: Path) -> list[Path]:
         entries = list(folder.iterdir())
     except OSError as error:
         raise DataError(f"{folder} cannot be read: {error.strerror}.\nNext: get the right to, or move it.") from error
-    return [entry for entry in entries if entry.name[0] != "." and entry.name not in SYSTEM_FILES]
+    return [
+        entry
+        for entry in entries
+        if entry.name[0] != "." and entry.name not in (SYSTEM_FOLDERS if entry.is_dir() else SYSTEM_FILES)
+    ]

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from digitrec.labels import are_digits
 from digitrec.pictures.framing import INK_SIDE
 
 BITS = 255
 INK_AREA = INK_SIDE**2
-DIGITS = frozenset("0123456789")
 MOST_INK = 0.85  # share of the digit's 20x20 pixels
 FINEST = 4.0  # strokes that an inked row, or column, crosses on average
 
@@ -33,7 +33,7 @@ def objection(
         return "no ink found"
     if not np.isfinite(probabilities).all():
         return "the network's answer is no number"
-    if not DIGITS.issuperset(class_names):
+    if not are_digits(class_names):
         return None
     if ink > MOST_INK:
         return f"ink covers {ink:.0%} of it, of a digit at most {MOST_INK:.0%}"

@@ -1,9 +1,12 @@
 """Boxes and labels over a picture: what was read, where."""
 
+import unicodedata
+
 from PIL import Image, ImageDraw, ImageFont
 
 from digitrec.inference.page import Digit, Page
 from digitrec.pictures.reading import Picture, read_picture
+from digitrec.wording import printable
 
 LONGEST = 1200  # pixels of the longer side of what is drawn
 SURE, UNSURE, NO_DIGIT = "#0a7d32", "#c05600", "#8a8a8a"
@@ -49,9 +52,19 @@ def draw_page_and_seen(picture: Picture, page: Page) -> Image.Image:
             place = APART + column * (SEEN + APART), drawn.height + APART + row * (APART + SEEN + BELOW)
             if digit.reading.image is not None:
                 sheet.paste(Image.fromarray(digit.reading.image).resize((SEEN, SEEN), Image.Resampling.NEAREST), place)
-            said = "-" if digit.reading.label is None else f"{digit.reading.label:.4} {digit.reading.confidence:.0%}"
+            said = (
+                "-"
+                if digit.reading.label is None
+                else f"{in_ascii(digit.reading.label):.6} {digit.reading.confidence:.0%}"
+            )
             pencil.text((place[0] + SEEN / 2, place[1] + SEEN + 4), said, _colour(digit), font, anchor="mt")
     return sheet
+
+
+def in_ascii(name: str) -> str:
+    """A name in the letters that Pillow's own font has, which are those of ASCII; the codes of others."""
+    letters = (char for char in unicodedata.normalize("NFKD", printable(name)) if not unicodedata.combining(char))
+    return "".join(letters).encode("ascii", "backslashreplace").decode()
 
 
 def _colour(digit: Digit) -> str:
@@ -67,7 +80,7 @@ def _draw(pencil: ImageDraw.ImageDraw, digit: Digit, scale: float) -> None:
     pencil.rectangle((left - 2, top - 2, right + 1, bottom + 1), outline=colour, width=2)
     if label is not None:
         size = max(11.0, min(28.0, 0.45 * (bottom - top)))
-        text = label if digit.reading.confidence >= SURE_FROM else f"{label}?"
+        text = in_ascii(label) + ("" if digit.reading.confidence >= SURE_FROM else "?")
         font = ImageFont.load_default(size)
         place = pencil.textbbox((left - 2, top - 2), text, font=font, anchor="lb" if top > size else "lt")
         pencil.rectangle((place[0] - 1, place[1] - 1, place[2] + 2, place[3] + 1), fill=colour)

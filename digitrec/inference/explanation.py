@@ -1,7 +1,6 @@
 """What the network saw on a picture of one digit, and why it says what it says, drawn for people."""
 
 import textwrap
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digitrec.errors import DigitrecError
+from digitrec.inference.drawing import in_ascii
 from digitrec.pictures.reading import Picture, read_picture
-from digitrec.wording import printable
 
 if TYPE_CHECKING:
     from digitrec.inference.recognizer import Reading
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 SIDE = 280  # pixels of each of the three squares: ten for one of the network's
 MARGIN, LINE = 20, 24
 TEXT, LETTERS = 17, 104  # pixels of its height, and letters in a line
+LINES = 3  # for a picture's name, at most
 PAPER, INK, MUTED, DESK = (255, 255, 255), (31, 35, 40), (89, 99, 110), (243, 245, 247)
 FOR, NEITHER, AGAINST = np.array([(217, 103, 4), (186, 192, 199), (36, 104, 180)])  # orange and blue, as in reports
 SHOWN = 3  # classes with their probabilities
@@ -71,14 +71,14 @@ def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.floa
         DataError: the picture can't be read.
     """
     assert reading.image is not None, "only a picture that can't be read has none"
-    best, second = (f"{_plain(label):.12}" for label in list(reading.probabilities)[:2])
+    best, second = (f"{in_ascii(label):.12}" for label in list(reading.probabilities)[:2])
     ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
     squares = {
         "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
         "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
         ink: _enlarged(_coloured(reading.image, evidence)),
     }
-    return _sheet(textwrap.wrap(f"{_plain(name)}: {_said(reading)}", LETTERS), squares)
+    return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_said(reading)}", LETTERS), squares)
 
 
 def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
@@ -96,17 +96,11 @@ def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Im
 
 
 def _said(reading: "Reading") -> str:
-    first, *others = (f"{_plain(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
+    first, *others = (f"{in_ascii(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
     if reading.problem is None:
         return f"{first}, then {', '.join(others)}"
     has_ink = reading.image is not None and reading.image.any()
     return f"{reading.problem}; nearest {', '.join([first, *others])}" if has_ink else reading.problem
-
-
-def _plain(name: str) -> str:
-    """A name in the letters that Pillow's own font has, which are those of ASCII; a question mark for others."""
-    letters = (char for char in unicodedata.normalize("NFKD", printable(name)) if not unicodedata.combining(char))
-    return "".join(letters).encode("ascii", "replace").decode()
 
 
 def _fitted(colours: NDArray[np.float32]) -> Image.Image:

@@ -14,6 +14,7 @@ from digitrec.inference.evidence import evidence
 from digitrec.inference.features import FeatureMaps
 from digitrec.inference.networks import Images, Network, OpenNetwork, open_network
 from digitrec.inference.page import Page, page_of
+from digitrec.labels import are_digits
 from digitrec.pictures.digit import Found, as_mnist, find_digit
 from digitrec.pictures.page import find_writing
 from digitrec.pictures.reading import Picture
@@ -72,13 +73,13 @@ class Recognizer:
         Raises:
             DataError: the picture can't be read.
         """
-        return self._read_found([find_digit(picture)])[0]
+        return self._read_found([self._find(picture)])[0]
 
     def read_all(self, pictures: Iterable[Picture]) -> Iterator[Reading]:
         """Read any number of pictures, one `Reading` for each, in their order; a `problem` where one can't be read."""
         waiting = iter(pictures)
         while chunk := list(islice(waiting, CHUNK)):
-            found = [_found_or_problem(picture) for picture in chunk]
+            found = [self._found_or_problem(picture) for picture in chunk]
             readings = iter(self._read_found([one for one in found if not isinstance(one, str)]))
             yield from (Reading(None, {}, problem=one) if isinstance(one, str) else next(readings) for one in found)
 
@@ -117,6 +118,16 @@ class Recognizer:
         """Probabilities (N, C) of images uint8 (N, 28, 28) that are framed like MNIST's already."""
         return self._network(images)
 
+    def _find(self, picture: Picture) -> Found:
+        """As `digitrec.data.folder` prepares pictures to train on."""
+        return find_digit(picture, whole=not are_digits(self.class_names))
+
+    def _found_or_problem(self, picture: Picture) -> Found | str:
+        try:
+            return self._find(picture)
+        except DataError as error:
+            return _short(error, picture)
+
     def _read_found(self, found: Sequence[Found]) -> list[Reading]:
         readings = self._read([one.image for one in found])
         return [replace(reading, note=one.note) for reading, one in zip(readings, found, strict=True)]
@@ -126,13 +137,6 @@ class Recognizer:
             return []
         seen = zip(images, self._network(np.stack(images)), strict=True)
         return [_reading(self._network, image, probabilities) for image, probabilities in seen]
-
-
-def _found_or_problem(picture: Picture) -> Found | str:
-    try:
-        return find_digit(picture)
-    except DataError as error:
-        return _short(error, picture)
 
 
 def _short(error: DataError, picture: Picture) -> str:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from digitrec.pictures.framing import SIDE, crop, frame
 from digitrec.pictures.ink import find_ink
-from digitrec.pictures.marks import digit_of
+from digitrec.pictures.marks import all_of, digit_of
 from digitrec.pictures.pens import usual_pen
 from digitrec.pictures.reading import Picture, read_picture
 
@@ -26,18 +26,20 @@ class Found(NamedTuple):
     note: str | None
 
 
-def find_digit(picture: Picture, name: str = "picture") -> Found:
-    """The digit on a picture.
+def find_digit(picture: Picture, name: str = "picture", whole: bool = False) -> Found:
+    """The digit on a picture, or with ``whole`` the letter, sign or number that all its ink is.
 
     Args:
         picture: as `read_picture` takes it.
         name: what errors call it, if it has no path.
+        whole: all ink is kept but pale rules, whatever its shape.
 
     Raises:
         DataError: the picture can't be read.
     """
     colours, _, note = read_picture(picture, name)
-    ink, count = digit_of(find_ink(colours))
+    inked = find_ink(colours, whole=whole)
+    ink, count = (all_of(inked), 1) if whole else digit_of(inked)
     several = f"{count} marks of a digit's size: --many, or read_page, reads them all" if count > 1 else None
     return Found(as_mnist(ink), "; ".join(filter(None, (several, note))) or None)
 

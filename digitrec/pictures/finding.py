@@ -1,5 +1,6 @@
 """Which pictures a person means by names, folders and patterns."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ def find_pictures(words: Iterable[str]) -> Iterator[str]:
     """Names of files: each word's, or those in a folder and its sub-folders, or those that fit a pattern.
 
     Of a folder, what is not hidden and ends like a picture that we read, or as one that phones save. A word that stands
-    for no file is given back: who tries to read it will be told what is wrong.
+    for no file is given back: its reader reports what is wrong.
     """
     for word in words:
         try:
@@ -33,9 +34,17 @@ def _meant(path: Path) -> Iterator[Path]:
 
 
 def _pictures_in(folder: Path) -> Iterator[Path]:
-    endings = {ending for ending, name in Image.registered_extensions().items() if name in FORMATS}
-    endings |= UNREADABLE  # left out in silence, nobody would know
-    for file in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
-        if file.suffix.lower() in endings and not hidden and file.is_file():
-            yield file
+    """Links are followed, each folder once; links that lead nowhere and closed folders are given, to be reported."""
+    endings = {ending for ending, name in Image.registered_extensions().items() if name in FORMATS} | UNREADABLE
+    seen: set[str] = set()
+    closed: list[Path] = []
+    for parent, folders, files in os.walk(
+        folder, onerror=lambda error: closed.append(Path(error.filename)), followlinks=True
+    ):
+        place = os.path.realpath(parent)
+        folders[:] = () if place in seen else sorted(name for name in folders if name[0] != ".")
+        for file in () if place in seen else (Path(parent, name) for name in files if name[0] != "."):
+            if file.suffix.lower() in endings or not file.exists():
+                yield file
+        seen.add(place)
+    yield from closed

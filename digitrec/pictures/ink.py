@@ -4,7 +4,8 @@ import numpy as np
 from scipy import ndimage
 
 from digitrec.pictures.frames import without_frame
-from digitrec.pictures.planes import BILINEAR, BOX, Colours, Plane, fitted, resized
+from digitrec.pictures.marks import SPECK
+from digitrec.pictures.planes import BILINEAR, BOX, NEIGHBOURS, Colours, Mask, Plane, fitted, resized
 from digitrec.pictures.rules import FAINT, ink_level, without_rules
 from digitrec.pictures.surroundings import only_paper
 from digitrec.pictures.zones import BRIGHTNESS
@@ -18,18 +19,20 @@ UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest 
 DECISIVE = 2.0  # times as much dark as bright, or bright as dark, of what is narrower than strokes may be
 ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
 UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is not believed
+TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shapes tell which of the two is ink
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
-def find_ink(colours: Colours, widest: int = WIDEST_STROKE) -> Plane:
+def find_ink(colours: Colours, widest: int = WIDEST_STROKE, whole: bool = False) -> Plane:
     """How much ink covers each pixel: float32 (H, W), 0 for paper, about 1 where the pen is at its darkest.
 
     Args:
         colours: (H, W, 3) in [0, 1].
         widest: strokes are thinner than the longer side divided by this.
+        whole: frames and dark lines are ink as well.
     """
     contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST_STROKE), widest), widest)
-    contrast = without_rules(without_frame(contrast, ink_level(contrast)))
+    contrast = without_rules(contrast if whole else without_frame(contrast, ink_level(contrast)), dark=not whole)
     level = ink_level(contrast)
     strongest = 1.0 if level > FULL else level
     return (contrast / strongest).clip(0, 1) if strongest > FAINT else np.zeros_like(contrast)
@@ -45,11 +48,24 @@ def _dark_on_bright(colours: Colours, widest: int) -> Colours:
     brightness = (np.median(border) - low) / max(high - low, 1e-6)
     is_dark_on_bright = bool(brightness >= 0.5)
     odds = UNSURE if is_dark_on_bright else 1 / UNSURE
-    if abs(brightness - 0.5) < UNCLEAR:
-        is_dark_on_bright = _has_dark_strokes(grey, widest, odds)
-    elif is_dark_on_bright != ((grey >= (low + high) / 2).mean() >= 0.5):  # thick strokes along the edges?
-        is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=True)
+    is_dark = grey < (low + high) / 2
+    is_unclear = abs(brightness - 0.5) < UNCLEAR
+    if is_unclear or is_dark_on_bright == (is_dark.mean() > 0.5):  # thick strokes, perhaps along the edges
+        dark, bright = _count_at_border(is_dark), _count_at_border(~is_dark)
+        is_two_toned = (np.abs(grey - (low + high) / 2) >= (high - low) / 4).mean() >= TWO_TONES
+        if widest == WIDEST_STROKE and is_two_toned and 0 < min(dark, bright) < max(dark, bright):
+            is_dark_on_bright = dark < bright
+        elif is_unclear or np.ptp(border) >= CLEAR:
+            is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=not is_unclear)
     return colours if is_dark_on_bright else 1 - colours
+
+
+def _count_at_border(side: Mask) -> int:
+    """Connected pieces at the border that are no specks: a digit cropped to its ink is one, its paper several."""
+    numbers, _ = ndimage.label(side, NEIGHBOURS)
+    areas = np.bincount(numbers.ravel())
+    pieces = np.unique(np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]]))
+    return int((areas[pieces[pieces > 0]] >= SPECK * areas[1:].max(initial=0)).sum())
 
 
 def _has_dark_strokes(grey: Plane, widest: int, odds: float, thick: bool = False) -> bool:

@@ -11,6 +11,8 @@ from digitrec.pictures.planes import NEIGHBOURS, Plane
 
 SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one beside such
 SPECK = 0.03  # of the largest mark's area
+PART = 0.15  # of the largest mark's area, by a part that is cut off as it is: noise along the edges is less
+DUST = 0.005  # of it: a decimal point or a dot is more
 FILLED = 0.9  # of the picture's height or width, by a digit that is cut off
 APART = 0.35  # of the digit's size, between its parts
 ALIKE = 0.5  # of the largest one's size: what is as large may be a digit, too
@@ -57,11 +59,18 @@ def digit_of(ink: Plane) -> tuple[Plane, int]:
     if not marks:
         return np.zeros_like(ink), 0
     chosen = [max(marks, key=_weight)]
-    is_cut = chosen[0].at_border and _fills(chosen[0], ink)  # then so may its parts be
+    is_cut = chosen[0].at_border and _fills(chosen[0], marks, ink)  # then so may its parts be
     for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
         if mark not in chosen and (is_cut or not mark.at_border) and _belongs(mark, chosen):
             chosen.append(mark)
     return ink_of(chosen, ink, numbers, marks), _count(chosen, marks)
+
+
+def all_of(ink: Plane) -> Plane:
+    """The ink of all that is no dust: (H, W), all else 0."""
+    numbers, marks = find_marks(ink)
+    chosen = [mark for mark in marks if mark.area >= DUST * marks[0].area]
+    return ink_of(chosen, ink, numbers, marks)
 
 
 def ink_of(chosen: Sequence[Mark], ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark]) -> Plane:
@@ -81,10 +90,17 @@ def _weight(mark: Mark) -> float:
     return mark.area * (0.2 if mark.at_border else 1.0)
 
 
-def _fills(mark: Mark, ink: Plane) -> bool:
-    """Does it reach from end to end of the picture, one way or the other?"""
-    height, width = ink.shape
-    return bool(max((mark.bottom - mark.top) / height, (mark.right - mark.left) / width) >= FILLED)
+def _fills(mark: Mark, marks: Sequence[Mark], ink: Plane) -> bool:
+    """Does a mark reach from end to end of the picture, one way or the other, or with what is near it both ways?"""
+    near = [other for other in marks if _belongs(other, [mark]) and other.area >= PART * mark.area]
+    return max(_spans([mark], ink)) >= FILLED or min(_spans(near, ink)) >= FILLED
+
+
+def _spans(marks: Sequence[Mark], ink: Plane) -> tuple[float, float]:
+    """Shares of the picture's height and width that the box around marks has."""
+    height = max(mark.bottom for mark in marks) - min(mark.top for mark in marks)
+    width = max(mark.right for mark in marks) - min(mark.left for mark in marks)
+    return height / ink.shape[0], width / ink.shape[1]
 
 
 def _belongs(mark: Mark, chosen: list[Mark]) -> bool:

@@ -159,7 +159,7 @@ def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
     wanted = fitted((size.height, size.width), longest)
     if is_ours:
         opened.draft("RGB", wanted)  # JPEG: decode at a fraction of the size
-    turn = TURNS.get(opened.getexif().get(ExifTags.Base.Orientation, 1))
+    turn = TURNS.get(_orientation(opened))
     if opened.mode[0] in "IF":
         opened = _eight_bits(opened, wanted)
     clear = _is_clear(opened)
@@ -173,6 +173,14 @@ def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
         size = Size(size.height, size.width) if turn in LYING else size
     colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
     return Sight(_on_paper(colours) if clear else colours, size, FIRST if several else None)
+
+
+def _orientation(opened: Image.Image) -> Any:
+    """As EXIF data say, 1 where these are damaged: the pixels need not be."""
+    try:
+        return opened.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # whatever Pillow's reader stumbles over; of JPEG alone it ignores it itself
+        return 1
 
 
 def _is_clear(opened: Image.Image) -> bool:

@@ -14,19 +14,23 @@ FAINT = 0.06  # contrast below is paper
 DARK = 0.7  # of the ink's contrast: a line that has it may be a stroke
 GAPS = 0.1  # of a stroke's length, at least, has less than
 VOID = 0.15  # of the ink's contrast
+FREE, MOST = 0.1, 0.6  # of a line: how much sticks out of a digit at either end, and how much a digit covers, at most
 BLOCK = 8  # columns that are averaged when the slope of such lines is looked for
 LINE = 0.5  # ink of a line's pixel, at least
 LONG = 2.5  # usual heights of a digit: straight strokes that are longer are lines of a table
 
 
-def without_rules(contrast: Plane) -> Plane:
-    """Contrast (H, W) without the lines that run from end to end, level or upright; crossing strokes are mended."""
+def without_rules(contrast: Plane, dark: bool = True) -> Plane:
+    """Contrast (H, W) without the lines that run from end to end, level or upright; crossing strokes are mended.
+
+    With ``dark``, also without those that are as dark as ink.
+    """
     for _ in range(2):
-        contrast = _without_level_rules(contrast).T
+        contrast = _without_level_rules(contrast, dark).T
     return contrast
 
 
-def _without_level_rules(contrast: Plane) -> Plane:
+def _without_level_rules(contrast: Plane, dark: bool) -> Plane:
     """What is clearly darker than the lines stays."""
     if min(contrast.shape) < ENDS * 2 or not _reaches_both_ends(contrast):
         return contrast
@@ -35,7 +39,7 @@ def _without_level_rules(contrast: Plane) -> Plane:
         return contrast
     straight = shear(contrast, slope)
     ink = ink_level(contrast)
-    ruled, thickest = _thin(_blocks(straight), ink)
+    ruled, thickest = _thin(straight, ink, dark)
     if not ruled.any():
         return contrast
     level = _quantile(straight[ruled], 0.7)[:, None]
@@ -51,22 +55,38 @@ def _reaches_both_ends(contrast: Plane) -> bool:
     return bool(min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT)
 
 
-def _thin(blocks: Plane, ink: float) -> tuple[Mask, int]:
+def _thin(straight: Plane, ink: float, with_dark: bool) -> tuple[Mask, int]:
     """Those rows (H,) that are lines, not part of something thicker, and how thick the thickest of them is.
 
-    Lines as dark as the ink are strokes if they have gaps or lie at an edge.
+    Lines as dark as the ink are strokes if they have gaps, lie at an edge, end before it or bear what is as long.
     """
+    blocks = _blocks(straight)
     rules = _rules(blocks)
     limit = max(THINNEST, round(THICKEST * len(rules)))
     edges = np.flatnonzero(np.diff(np.r_[0, ndimage.maximum_filter1d(rules, 3) >= FAINT, 0])).reshape(-1, 2)
-    kept = np.zeros(len(rules), bool)
+    kept, dark = np.zeros(len(rules), bool), np.zeros(len(rules), bool)
+    count = 0
     for start, end in edges:
         gap, usual = np.quantile(blocks[start:end].max(axis=0), [GAPS, 0.7])
         if usual < DARK * ink:
             kept[start:end] = end - start <= 2 * limit
-        elif start > 0 and end < len(rules) and gap >= max(FAINT, VOID * ink):
-            kept[start:end] = end - start <= limit
+            continue
+        weakest = min(gap, straight[start:end, 0].max(), straight[start:end, -1].max())
+        if start > 0 and end < len(rules) and weakest >= max(FAINT, VOID * ink) and end - start <= limit:
+            dark[start:end] = True
+            count += 1
+    if with_dark and (count > 1 or (count and not _bears_as_long(blocks[~(kept | dark)] >= ink / 2))):
+        kept |= dark
     return kept, max((int(end - start) for start, end in edges if kept[start]), default=0)
+
+
+def _bears_as_long(inked: Mask) -> bool:
+    """Does what is not part of a line, (h, w), reach one end of it or along most of it? Or is there nothing else?"""
+    columns = np.flatnonzero(inked.any(axis=0))
+    if not columns.size:
+        return True
+    free = min(columns[0], inked.shape[1] - 1 - columns[-1])
+    return bool(free < FREE * inked.shape[1] or np.ptp(columns) >= MOST * inked.shape[1])
 
 
 def mended(plane: Plane, covered: Mask, gap: int) -> Plane:

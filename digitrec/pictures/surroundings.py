@@ -12,6 +12,7 @@ WIDEST_LINE = 0.04  # of the shorter side
 SHARP = 0.6  # share of the step that lies within three pixels: a shadow's edge is softer
 SHEET = 0.06  # of the picture, at least
 SQUARE = 0.85  # of the smallest rectangle around a sheet is filled by it, or of it by the largest quadrilateral
+THICKER = 1.5  # times as thick as the thickest stroke is a desk, at least
 DESK_EDGE = 0.6  # of an edge that a desk covers, unless it has a corner
 
 
@@ -73,7 +74,7 @@ def _desk(seen: View) -> Mask | None:
     if not seen.zones.any():
         return None
     thin = seen.thin >= DISTINCT
-    beyond = _beyond(_paper(seen.zones, thin), seen.plain, thin)
+    beyond = _beyond(_paper(seen.zones, thin), seen, thin)
     return beyond if beyond.any() else None
 
 
@@ -127,19 +128,24 @@ def cornered(shape: Mask) -> float:
     return float(min(largest, shape.sum()) / whole)
 
 
-def _beyond(paper: Mask, plain: Plane, thin: Mask) -> Mask:
+def _beyond(paper: Mask, seen: View, thin: Mask) -> Mask:
     """What reaches a corner or along an edge, if a sharp edge parts it from a sheet with something on it.
 
-    And if it is not mostly paper, too, that lies beyond a stroke.
+    And if it is not mostly paper, too, that lies beyond a stroke, nor a stroke itself, as thick as others.
     """
+    plain = seen.plain
     numbers, count = ndimage.label(~paper)
     unlike = np.abs(plain - np.median(plain[paper])) >= DISTINCT
+    inked = np.abs(seen.colours @ BRIGHTNESS - np.median(plain[paper])) >= DISTINCT
+    depth = ndimage.distance_transform_edt(np.pad(inked, 1))[1:-1, 1:-1]
     found = np.zeros_like(paper)
     for number in range(1, count + 1):
         part = numbers == number
         corners = part[0, 0] or part[0, -1] or part[-1, 0] or part[-1, -1]
         sides = max(part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean())
-        if (corners or sides >= DESK_EDGE) and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, plain):
+        is_stroke = depth[part].max() <= THICKER * depth[~part].max()
+        is_beside = (corners or sides >= DESK_EDGE) and not is_stroke
+        if is_beside and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, plain):
             found |= part
     sheet = ~found
     is_sheet = found.any() and max(squareness(sheet), cornered(sheet)) >= SQUARE

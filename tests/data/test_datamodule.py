@@ -14,6 +14,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.strategies import SingleDeviceStrategy
+from PIL import Image, ImageDraw
 from torch import Tensor
 
 from digitrec.data.augmentation import Augmentation, Erasing, Shift
@@ -202,6 +203,38 @@ def test_a_val_size_that_leaves_nothing_is_an_error_that_repeats_it(val_size: fl
 def test_a_val_size_that_is_no_count_is_an_error_before_anything_is_read(val_size: float) -> None:
     with pytest.raises(UsageError, match=rf"data\.val_size={val_size}"):
         DigitDataModule(val_size=val_size)
+
+
+def pictures(root: Path, counts: dict[str, int]) -> Path:
+    """One picture a file, none like another, in the folders that `counts` names."""
+    for folder, count in counts.items():
+        (root / folder).mkdir(parents=True)
+        for number in range(count):
+            sheet = Image.new("L", (60 + number, 60), 255)
+            ImageDraw.Draw(sheet).line([(10, 10), (40, 12), (20 + number, 50)], 0, 5)
+            sheet.save(root / folder / f"{number}.png")
+    return root
+
+
+@pytest.mark.parametrize(("counts", "val_size"), [((2, 2, 6), 0.5), ((5, 5, 2), 8)])
+def test_a_class_that_would_lose_all_its_training_images_is_named(
+    counts: tuple[int, ...], val_size: float, tmp_path: Path
+) -> None:
+    root = pictures(tmp_path, dict(zip("034", counts, strict=True)))
+    with pytest.raises(UsageError, match=rf"data\.val_size={val_size} of \d+ training images leaves none of class \d"):
+        DigitDataModule("folder", str(root), val_size=val_size).setup("fit")
+    kept = DigitDataModule("folder", str(root), val_size=0)
+    kept.setup("fit")
+    assert kept.splits["train"].labels.unique().tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("split_seed", range(3))
+def test_given_validation_images_are_used_and_all_others_trained_on(split_seed: int, tmp_path: Path) -> None:
+    counts = {"train/0": 4, "train/1": 4, "valid/0": 1, "valid/1": 3, "test/0": 2, "test/1": 2}
+    datamodule = DigitDataModule("folder", str(pictures(tmp_path, counts)), val_size=0.5, split_seed=split_seed)
+    datamodule.setup()
+    counted = {name: split.labels.bincount().tolist() for name, split in datamodule.splits.items()}
+    assert counted == {"train": [4, 4], "val": [1, 3], "test": [2, 2]}
 
 
 # ---- the statistics

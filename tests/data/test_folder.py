@@ -88,11 +88,130 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
     assert folder.load(tmp_path, "test")[1].tolist() == [0, 1, 1]
 
 
+def test_numbers_in_class_names_are_sorted_by_value(tmp_path: Path) -> None:
+    assert folder.class_names(fill(tmp_path, dict.fromkeys(["10", "2", "0", "1", "11"], 2))) == (
+        "0",
+        "1",
+        "2",
+        "10",
+        "11",
+    )
+    assert folder.class_names(fill(tmp_path / "x", dict.fromkeys(["b10", "a", "b9", "7"], 2))) == (
+        "7",
+        "a",
+        "b9",
+        "b10",
+    )
+
+
+@pytest.mark.parametrize(
+    "names", [("train", "valid", "test"), ("training", "validation", "testing"), ("Train", "Val", "Test")]
+)
+def test_a_folder_for_validation_is_used(names: tuple[str, str, str], tmp_path: Path) -> None:
+    for number, name in enumerate(names):
+        fill(tmp_path / name, {"0": 1 + number, "1": 1})
+    assert folder.has_validation(tmp_path)
+    assert not folder.is_parted(tmp_path)
+    counts = [len(folder.pictures(tmp_path, split)) for split in ("train", "val", "test")]
+    assert counts == [2, 3, 4]
+
+
+def test_without_a_folder_for_testing_a_fifth_of_the_training_pictures_is(tmp_path: Path) -> None:
+    fill(tmp_path / "train", {"0": 10, "1": 10})
+    fill(tmp_path / "val", {"0": 1, "1": 1})
+    assert folder.is_parted(tmp_path)
+    assert [len(folder.pictures(tmp_path, split)) for split in ("train", "val", "test")] == [16, 2, 4]
+
+
+def test_two_folders_for_one_split_and_none_for_training_are_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "val", {"0": 1, "1": 1})
+    with pytest.raises(UsageError, match="has val only"):
+        folder.pictures(tmp_path, "train")
+    fill(tmp_path / "valid", {"0": 1, "1": 1})
+    with pytest.raises(UsageError, match="has val and valid, expected one"):
+        folder.class_names(tmp_path)
+
+
+def test_the_same_picture_in_training_and_testing_is_warned_of(tmp_path: Path) -> None:
+    for split, size in (("train", 60), ("val", 80), ("test", 90)):
+        for number, name in enumerate(("0", "1")):
+            (tmp_path / split / name).mkdir(parents=True)
+            seven(size + number).save(tmp_path / split / name / "a.png")
+    folder.check(tmp_path)
+    shutil.copy(tmp_path / "train" / "1" / "a.png", tmp_path / "test" / "1" / "b.png")
+    with pytest.warns(
+        UserWarning, match=r"1 of 3 test pictures are training pictures, too, e\.g\. .*b\.png and .*a\.png"
+    ):
+        folder.check(tmp_path)
+
+
+def strokes(*lines: tuple[int, int, int, int]) -> Image.Image:
+    picture = Image.new("L", (160, 100), 255)
+    for line in lines:
+        ImageDraw.Draw(picture).line(line, 0, 8)
+    return picture
+
+
+def test_of_classes_that_are_no_single_digits_all_ink_is_learnt(tmp_path: Path) -> None:
+    one, bars = (30, 20, 30, 80), [(80, 20, 120, 20), (120, 20, 120, 80), (120, 80, 80, 80), (80, 80, 80, 20)]
+    for name, picture in {"1": strokes(one), "10": strokes(one, *bars)}.items():
+        (tmp_path / name).mkdir()
+        for number in range(2):
+            picture.crop((0, 0, 150 + number, 100)).save(tmp_path / name / f"{number}.png")
+    images, labels = folder.load(tmp_path, "train")
+    widths = [int(np.ptp(np.flatnonzero(image.any(dim=0)))) + 1 for image in images]
+    assert labels.tolist() == [0, 1]
+    assert widths[0] < 6
+    assert widths[1] == 20
+
+
+def test_further_digits_that_are_left_out_are_told_with_an_example(tmp_path: Path) -> None:
+    fill(tmp_path, {"1": 3, "7": 3})
+    for file in (tmp_path / "1").iterdir():
+        strokes((30, 20, 30, 80), (110, 20, 110, 80), (150, 15, 150, 80)).save(file)
+    with pytest.warns(UserWarning, match=r"2 of 4 train pictures are read only in part; e\.g\. .*1.00\d\.png: 3 marks"):
+        folder.load(tmp_path, "train")
+
+
+def test_blank_pictures_are_left_out_and_a_class_of_them_is_named(root: Path) -> None:
+    blank = Image.new("L", (60, 60), 255)
+    train = [path for path, label in folder.pictures(root, "train") if label == 1]
+    blank.save(train[0])
+    with pytest.warns(
+        UserWarning, match=r"1 of 18 train pictures are left out: no ink was found on them; e\.g\. .*seven"
+    ):
+        labels = folder.load(root, "train")[1]
+    assert labels.bincount().tolist() == [4, 7, 6]
+    for path in train:
+        blank.save(path)
+    with pytest.warns(UserWarning, match="8 of 18"), pytest.raises(DataError, match="shows anything of class seven"):
+        folder.load(root, "train")
+
+
+def test_damaged_pictures_are_left_out_where_asked_for(root: Path) -> None:
+    train = [path for path, label in folder.pictures(root, "train") if label == 2]
+    train[0].write_bytes(b"my notes")
+    train[1].write_bytes(train[1].read_bytes()[:60])
+    with pytest.raises(DataError, match="cannot be read as a picture"):
+        datasets.prepare("folder", root)
+    datasets.prepare("folder", root, skip_damaged=True)
+    with pytest.warns(
+        UserWarning, match=r"2 of 18 train pictures are left out: they can't be read; e\.g\. .*cannot be read"
+    ):
+        split = datasets.load("folder", "train", root, skip_damaged=True)
+    assert split.labels.bincount().tolist() == [4, 8, 4]
+    assert datasets.checksum("folder", root)
+
+
 def test_what_file_managers_leave_behind_is_ignored(root: Path) -> None:
     before = folder.pictures(root, "train")
     (root / ".DS_Store").write_bytes(b"\0")
     (root / "one" / ".DS_Store").write_bytes(b"\0")
     (root / "one" / "Thumbs.db").write_bytes(b"\0")
+    (root / "one" / "Icon\r").touch()
+    (root / "Icon\r").touch()
+    (root / "__MACOSX" / "one").mkdir(parents=True)
+    (root / "__MACOSX" / "one" / "._000.png").write_bytes(b"\0")
     (root / ".git").mkdir()
     (root / "README.txt").write_text("mine")
     assert folder.pictures(root, "train") == before
@@ -136,10 +255,6 @@ def test_the_cameras_rotation_is_undone(tmp_path: Path) -> None:
     turned = seven().transpose(Image.Transpose.ROTATE_90)
     upright = read(seven(), tmp_path / "upright" / "picture.png")
     assert torch.equal(read(turned, tmp_path / "turned" / "picture.png", exif=exif), upright)
-
-
-def test_a_blank_page_has_no_ink(tmp_path: Path) -> None:
-    assert not read(Image.new("RGB", (50, 40), "ivory"), tmp_path / "picture.png").any()
 
 
 def png(width: int, height: int) -> bytes:

@@ -3,11 +3,14 @@ import string
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from matplotlib import pyplot
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import font_manager, pyplot, rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.patches import Rectangle
@@ -241,6 +244,39 @@ def test_names_are_cut_and_hold_no_mathematics(make_examination: Make) -> None:
     assert plain("a very long name indeed", 6) == "a ver…"
     for figure in draw_all(make_examination(("$\\frac$", "a$b", "$$", "x" * 80))).values():
         figure.savefig(io.BytesIO(), format="png", dpi=20)
+
+
+def test_letters_that_the_usual_font_lacks_come_from_an_installed_one_or_are_written_by_their_codes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a font of two letters, of the private area so that no other has them."""
+    mine, nobodys = "\uf8a1", "\uf8a2"
+    builder = FontBuilder(100)
+    builder.setupGlyphOrder([".notdef", "mine"])
+    builder.setupCharacterMap({ord(mine): "mine"})
+    pen = TTGlyphPen(None)
+    for place in ((0, 0), (0, 80), (80, 80)):
+        (pen.lineTo if place != (0, 0) else pen.moveTo)(place)
+    pen.closePath()
+    glyph = pen.glyph()
+    builder.setupGlyf({".notdef": glyph, "mine": glyph})
+    builder.setupHorizontalMetrics({".notdef": (100, 0), "mine": (100, 0)})
+    builder.setupHorizontalHeader(ascent=80, descent=-20)
+    builder.setupNameTable({"familyName": "Mine", "styleName": "Regular"})
+    builder.setupOS2()
+    builder.setupPost()
+    builder.save(tmp_path / "mine.ttf")
+    manager = font_manager.fontManager
+    monkeypatch.setattr(manager, "ttflist", list(manager.ttflist))
+    manager.addfont(tmp_path / "mine.ttf")
+    with rc_context():
+        assert plain(f"{mine} or {nobodys}") == f"{mine} or \\uf8a2"
+        figure = pyplot.figure()
+        figure.text(0, 0, plain(mine + nobodys))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # matplotlib warns where it draws a box
+            figure.savefig(io.BytesIO())
+    pyplot.close(figure)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,15 @@ def test_whichever_way_a_camera_is_held_the_picture_is_upright(orientation: int)
     assert [[piece.box for piece in line] for line in ours.lines] == [[p.box for p in line] for line in theirs.lines]
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "JPEG"])
+def test_damaged_exif_data_leave_the_pixels_readable(kind: str) -> None:
+    upright = picture(4, "mouse", 2).convert("RGB")
+    assert np.array_equal(
+        find_digit(saved(upright, kind, exif=b"garbage!", quality=95)).image,
+        find_digit(saved(upright, kind, quality=95)).image,
+    )
+
+
 def test_an_array_of_sixteen_bits_is_read_as_one_of_eight(grey: NDArray[np.uint8]) -> None:
     deep, shallow = (find_digit(array).image.astype(int) for array in (grey.astype(np.uint16) * 257, grey))
     assert np.abs(deep - shallow).max() <= 1

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import matplotlib
 import numpy as np
+from matplotlib import font_manager
 from matplotlib.axes import Axes
 from matplotlib.colors import Colormap, LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -99,9 +102,33 @@ def legend(axes: Axes, theme: Theme, **where: Any) -> None:
 
 
 def plain(name: str, longest: int = 14) -> str:
-    """A name that people gave, cut to `longest` characters, its dollar signs no mathematics to matplotlib."""
-    short = name if len(name) <= longest else f"{name[: longest - 1]}…"
+    """A name that people gave, cut to `longest` characters, its dollar signs no mathematics to matplotlib.
+
+    Characters of which no installed font has a form are written by their code.
+    """
+    drawable = "".join(char if _is_drawable(char) else char.encode("unicode_escape").decode() for char in name)
+    short = drawable if len(drawable) <= longest else f"{drawable[: longest - 1]}…"
     return short.replace("$", r"\$")
+
+
+@cache
+def _is_drawable(char: str) -> bool:
+    """Has a font a form for a character? Matplotlib's own has none of Chinese: an installed one that has is added."""
+    families: list[str] = matplotlib.rcParams["font.family"]
+    if any(_has(font_manager.findfont(font_manager.FontProperties(family=[family])), char) for family in families):
+        return True
+    for font in sorted(font_manager.fontManager.ttflist, key=lambda font: (font.weight != 400, font.fname)):
+        if "lastresort" not in font.fname.lower() and _has(font.fname, char):  # a box for every character
+            matplotlib.rcParams["font.family"] = [*families, font.name]
+            return True
+    return False
+
+
+def _has(path: str, char: str) -> bool:
+    try:
+        return ord(char) in font_manager.get_font(path).get_charmap()
+    except (OSError, RuntimeError):  # removed meanwhile, or of a kind that matplotlib does not draw
+        return False
 
 
 def percent(share: float) -> str:
