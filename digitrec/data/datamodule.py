@@ -248,10 +248,11 @@ def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(size, generator=generator)
     # Within its class, image k of n stands at (k + 1/2) / n; the first ones over all classes are a fair share of each.
+    shuffled = labels[order]
+    by_class, counts = shuffled.argsort(stable=True), labels.bincount()
+    first, total = (values[shuffled[by_class]] for values in (counts.cumsum(0) - counts, counts))
     position = torch.empty(size, dtype=torch.float64)
-    shuffled_labels = labels[order]
-    for members in (order[shuffled_labels == label] for label in labels.unique()):
-        position[members] = (torch.arange(len(members), dtype=torch.float64) + 0.5) / len(members)
-    by_position = order[position[order].argsort(stable=True)]
+    position[by_class] = ((torch.arange(size) - first).double() + 0.5) / total
+    by_position = order[position.argsort(stable=True)]
     shuffle = torch.randperm(size - held_out, generator=generator)
     return by_position[held_out:][shuffle], by_position[:held_out]
