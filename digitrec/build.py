@@ -14,18 +14,18 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
-from digitrec.config import CONF_DIR, check_data
+from digitrec.config.check import CONF_DIR, check_data
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.models.allowance import Allowance, memory
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
+from digitrec.system.memory import Allowance, memory
+from digitrec.system.overhead import NoProfiler, forget_absent_gpu
 from digitrec.training.checkpoints import WholeFiles
 from digitrec.training.interruption import Interruption
-from digitrec.training.overhead import NoProfiler, forget_absent_gpu
 from digitrec.wording import first_line
 
 Settings = Mapping[str, Any]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from digitrec.composition import keep_composition
-from digitrec.config import EvaluateConfig, check, check_path
+from digitrec.config.check import EvaluateConfig, check, check_path
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.launch import launch
-from digitrec.training.run_record import run_record, write_json
+from digitrec.run_folder.composition import keep_composition
+from digitrec.run_folder.record import run_record, write_json
 from digitrec.wording import shown
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     from digitrec.data.datasets import is_parted
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
-    from digitrec.training.console import quiet_libraries
+    from digitrec.system.console import quiet_libraries
 
     quiet_libraries()
     device = build.find_device("accelerator", settings["accelerator"])
@@ -80,7 +80,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     title = f"{record['model']} on {datamodule.dataset}, {settings['split']} images"
     print(f"{title}, {device}, {record['precision']}\nreport folder: {shown(run_dir)}", flush=True)  # noqa: T201
     from digitrec.evaluation.examine import describe, examine  # matplotlib and scikit-learn: after the first line
-    from digitrec.evaluation.publish import publish
+    from digitrec.reports.publish import publish
 
     examination = examine(
         classifiers,

@@ -13,14 +13,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from digitrec.terminal import Parser, end_with
+from digitrec.system.terminal import Parser, end_with
 from digitrec.wording import printable
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
     from PIL import Image
 
-    from digitrec.inference.page import Digit, Page
-    from digitrec.inference.recognizer import Reading, Recognizer
+    from digitrec.recognition.page import Digit, Page
+    from digitrec.recognition.recognizer import Reading, Recognizer
 
 STANDARD_INPUT = "-"
 WORTH_A_BAR = 100  # pictures
@@ -50,11 +50,11 @@ def main() -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    from digitrec.pictures.finding import find_pictures
+    from digitrec.preprocessing.finding import find_pictures
 
     names = list(find_pictures(arguments.pictures))
-    from digitrec.inference.explanation import Explanations
-    from digitrec.inference.recognizer import Recognizer
+    from digitrec.recognition.explanation import Explanations
+    from digitrec.recognition.recognizer import Recognizer
 
     explanations = None if arguments.explain is None else Explanations(arguments.explain)
     recognizer = Recognizer(arguments.checkpoint)
@@ -85,7 +85,7 @@ def _open(name: str) -> str | bytes:
 @cache
 def _standard_input() -> bytes:
     """Read once: `--explain` asks for it again. A byte more than a picture may have, so that it is known to be more."""
-    from digitrec.pictures import reading
+    from digitrec.preprocessing import reading
 
     return sys.stdin.buffer.read(reading.CONTENT + 1)
 
@@ -193,14 +193,14 @@ def _cells(row: Row) -> list[Any]:
 
 
 def _explain(recognizer: Recognizer, picture: str | bytes, reading: Reading, name: str) -> Image.Image:
-    from digitrec.inference.explanation import draw_reading
+    from digitrec.recognition.explanation import draw_reading
 
     return draw_reading(picture, reading, recognizer.evidence(reading), name)
 
 
 def _explain_page(_recognizer: Recognizer, picture: str | bytes, page: Page, _name: str) -> Image.Image:
     """The picture with a box around each digit, and what the network saw and read in it."""
-    from digitrec.inference.drawing import draw_page_and_seen
+    from digitrec.recognition.drawing import draw_page_and_seen
 
     return draw_page_and_seen(picture, page)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitrec.config import PreviewConfig, check
+from digitrec.config.check import PreviewConfig, check
 from digitrec.launch import launch
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> None:
 
     from digitrec import build
     from digitrec.data.augmentation import Compose
-    from digitrec.evaluation.figures import augmentation_grid
-    from digitrec.training.console import quiet_libraries
+    from digitrec.reports.figures import augmentation_grid
+    from digitrec.system.console import quiet_libraries
 
     quiet_libraries()
     datamodule = build.build_datamodule(settings)

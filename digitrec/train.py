@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from digitrec.commandline import AUTO, NOTEBOOK, as_path, spelled_path
-from digitrec.composition import keep_composition
-from digitrec.config import TrainConfig, check, check_path
+from digitrec.config.check import TrainConfig, check, check_path
+from digitrec.config.overrides import AUTO, NOTEBOOK, as_path, spelled_path
 from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import launch
-from digitrec.ledger.run import read_run
-from digitrec.nodes import check_processes, is_deserted, is_first_process, is_restarted
-from digitrec.rerun import judge, original_composition, warn_of_circumstances
-from digitrec.resume import earlier_composition, warn_of_changes
+from digitrec.launch.ranks import check_processes, is_deserted, is_first_process, is_restarted
+from digitrec.run_folder.composition import keep_composition
+from digitrec.run_folder.record import read_record, run_record, write_json
+from digitrec.run_folder.rerun import judge, original_composition, warn_of_circumstances
+from digitrec.run_folder.resume import earlier_composition, warn_of_changes
+from digitrec.run_folder.run import read_run
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
-from digitrec.training.run_record import read_record, run_record, write_json
 from digitrec.wording import first_line, shown
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
@@ -111,7 +111,7 @@ def _telling_what_next(run_dir: Path) -> Iterator[None]:
         last = f"The last good checkpoint is {shown(saved[-1])}" if saved else "No checkpoint had been saved yet"
         raise DivergedError(f"{error}\n{last}. Next: a smaller optimizer.lr, or trainer.gradient_clip_val=1") from error
     except (RuntimeError, MemoryError) as error:
-        from digitrec.models.allowance import is_out_of_memory
+        from digitrec.system.memory import is_out_of_memory
 
         if is_out_of_memory(error):
             raise DigitrecError(
@@ -133,9 +133,9 @@ def _telling_what_next(run_dir: Path) -> Iterator[None]:
 def _run(settings: Settings, run_dir: Path, record: dict[str, Any], *, go_on: bool) -> dict[str, float]:
     from lightning import seed_everything
 
+    from digitrec.system.console import quiet_libraries
     from digitrec.training import results, tensorboard
     from digitrec.training.checkpoints import check_room
-    from digitrec.training.console import quiet_libraries
 
     quiet_libraries(every_warning=is_first_process())
     tensorboard.number_files_from_zero()
@@ -229,8 +229,8 @@ def _reported(settings: Settings) -> str:
 def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str) -> dict[str, float]:
     """The full report of the best checkpoint, into the run's own folder; its numbers."""
     from digitrec.evaluation.examine import describe, examine
-    from digitrec.evaluation.publish import publish
     from digitrec.models.checkpoint import load_classifier
+    from digitrec.reports.publish import publish
     from digitrec.training.results import best_checkpoint, history
 
     model, datamodule, trainer = parts

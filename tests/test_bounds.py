@@ -67,8 +67,8 @@ def test_anchors_work_as_long_as_they_are_few(run_train: Command, tmp_path: Path
 ALIASES = [
     "torch.load", "torch.serialization.load", "torch.hub.load", "torch.utils.cpp_extension.load", "builtins.open",
     "io.open", "_io.open", "os.system", "posix.system", "subprocess.Popen", "builtins.eval", "builtins.exec",
-    "digitrec.process.os.system", "digitrec.models.cnn.torch.load", "digitrec.build.shutil.rmtree",
-    "digitrec.training.run_record.subprocess.run", "digitrec.data.files.shutil.rmtree", "pathlib.Path.unlink",
+    "digitrec.system.process.os.system", "digitrec.models.cnn.torch.load", "digitrec.build.shutil.rmtree",
+    "digitrec.run_folder.record.subprocess.run", "digitrec.data.files.shutil.rmtree", "pathlib.Path.unlink",
     "lightning.pytorch.callbacks.os.system", "lightning.pytorch.trainer.trainer.torch.load", "importlib.import_module",
     "hydra.utils.call", "hydra.utils.get_method", "digitrec.train.main",
 ]  # fmt: skip

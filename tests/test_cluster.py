@@ -14,8 +14,8 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from submitit.core.utils import UncompletedJobError
 
-from digitrec.cluster import QueueWatcher, _Awaited
-from digitrec.sweep import Untold
+from digitrec.launch.slurm import QueueWatcher, _Awaited
+from digitrec.launch.sweep import Untold
 from tests.cluster.slurm import main
 from tests.command import QUICK, Command, processes_of, read_json
 

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from digitrec.commandline import beyond, is_override, key_of, value, value_of
+from digitrec.config.overrides import beyond, is_override, key_of, value, value_of
 
 WORDS = ["seed=1", "+seed=1", "++optimizer.lr=0.1", "~model", "~tags=[a]", "model@other=cnn", "note=a=b@c", "seed="]
 

@@ -13,8 +13,8 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from digitrec import build
-from digitrec.config import CONF_DIR, TrainConfig, check
-from digitrec.naming import register_resolvers
+from digitrec.config.check import CONF_DIR, TrainConfig, check
+from digitrec.launch.run_names import register_resolvers
 from tests.pictures import draw_pictures
 
 GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}

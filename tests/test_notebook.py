@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from digitrec.commandline import quote_note
-from digitrec.ledger.differences import differing, unlike
-from digitrec.ledger.run import read_run
-from digitrec.naming import run_name
+from digitrec.config.overrides import quote_note
+from digitrec.launch.run_names import run_name
+from digitrec.run_folder.differences import differing, unlike
+from digitrec.run_folder.run import read_run
 from digitrec.runs.__main__ import main
 from tests.command import QUICK, Command, Outcome, only_run, read_json
 from tests.made_runs import make_run

@@ -18,8 +18,8 @@ import pytest
 from PIL import Image
 
 from digitrec import Recognizer, predict
-from digitrec.pictures import reading
-from digitrec.pictures.finding import find_pictures
+from digitrec.preprocessing import reading
+from digitrec.preprocessing.finding import find_pictures
 from tests.command import Command, Outcome
 from tests.handwriting.digits import Digit
 from tests.handwriting.pages import Page, Source, page

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from digitrec.process import OWN_MEMORY, OWN_WAITING
+from digitrec.system.process import OWN_MEMORY, OWN_WAITING
 
 TRAINING = """
 import resource
-from digitrec.process import prepare_process
+from digitrec.system.process import prepare_process
 prepare_process()
 import torch
 from digitrec.models.cnn import CNN
@@ -49,5 +49,5 @@ def test_a_training_step_uses_the_memory_of_the_step_before() -> None:
 def test_threads_wait_as_the_person_says_and_else_without_spinning_long(
     environment: dict[str, str], expected: str
 ) -> None:
-    code = "import os, digitrec.process as p; p.prepare_process(); print(os.environ.get('GOMP_SPINCOUNT'))"
+    code = "import os, digitrec.system.process as p; p.prepare_process(); print(os.environ.get('GOMP_SPINCOUNT'))"
     assert in_a_process(code, **environment).strip() == expected

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
-from digitrec.training.repetition import circumstances, differing_metrics, differing_weights
+from digitrec.run_folder.repetition import circumstances, differing_metrics, differing_weights
 from tests.command import QUICK, Command, only_run, read_json
 
 TINY = (*QUICK, "model=mlp", "model.hidden=[8]", "data.limit=200", "hydra.run.dir=old")

@@ -7,7 +7,7 @@ from types import FrameType
 
 import pytest
 
-from digitrec.signals import CODES, ENDING, death, hear, held_back, leave, restore, signal_exit_code
+from digitrec.system.signals import CODES, ENDING, death, hear, held_back, leave, restore, signal_exit_code
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Windows has two of these signals")
 

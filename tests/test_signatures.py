@@ -3,7 +3,7 @@ from importlib import import_module
 
 import pytest
 
-from digitrec.signatures import read_signature
+from digitrec.config.signatures import read_signature
 
 TARGETS = [
     "digitrec.models.cnn.CNN",
@@ -40,7 +40,7 @@ def test_names_the_module_that_really_defines_a_target() -> None:
     [
         "digitrec.models.cnn.Nothing",
         "digitrec.nowhere.CNN",
-        "digitrec.config.os.system",  # an attribute of a module is no definition in it
+        "digitrec.config.check.os.system",  # an attribute of a module is no definition in it
         "nowhere",
         "",
     ],

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.terminal import Parser, end_with
+from digitrec.system.terminal import Parser, end_with
 
 if TYPE_CHECKING:  # what is imported with the extra, or takes seconds, is imported once the port is ours
     from digitrec.app.limits import Addresses
@@ -61,7 +61,7 @@ def _serve(arguments: argparse.Namespace) -> None:
         from digitrec.app.limits import Addresses
         from digitrec.app.samples import Samples
         from digitrec.app.server import build
-        from digitrec.inference.recognizer import Recognizer
+        from digitrec.recognition.recognizer import Recognizer
 
         addresses = Addresses(listening.getsockname()[1], arguments.host)
         recognizer, pages = (Recognizer(arguments.checkpoint) for _ in range(2))

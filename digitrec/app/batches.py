@@ -6,7 +6,7 @@ from collections.abc import Callable
 from starlette.exceptions import HTTPException
 
 from digitrec.app.worker import Worker
-from digitrec.inference.recognizer import Ink, Reading
+from digitrec.recognition.recognizer import Ink, Reading
 
 LARGEST = 32  # drawings read together
 WAITING = 256  # drawings; more would wait too long to be of use

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from digitrec.errors import DataError, UsageError
-from digitrec.inference.recognizer import Ink
+from digitrec.recognition.recognizer import Ink
 
 MARGIN = 0.5  # of the ink's longer side, of paper on each side: what is narrower than the paper is ink for everyone
 SUFFIX = ".png"

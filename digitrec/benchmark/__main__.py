@@ -16,10 +16,10 @@ from rich.table import Table
 
 from digitrec.benchmark.measures import NAMES, measurements
 from digitrec.benchmark.rows import ROWS, Measured
-from digitrec.evaluation.figures.speed import speeds
-from digitrec.evaluation.figures.style import LIGHT
+from digitrec.reports.figures.speed import speeds
+from digitrec.reports.figures.style import LIGHT
+from digitrec.run_folder.record import run_record, write_json
 from digitrec.training.results import processor_name
-from digitrec.training.run_record import run_record, write_json
 
 COLOURS = {"True": "green", "False": "red", "None": "default"}
 CHART = {

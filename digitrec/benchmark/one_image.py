@@ -6,7 +6,7 @@ from statistics import median
 
 import numpy as np
 
-from digitrec.inference.networks import open_network
+from digitrec.recognition.networks.opening import open_network
 
 WARM, TIMES = 50, 1000
 

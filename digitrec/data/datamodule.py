@@ -11,9 +11,9 @@ from torch import Tensor
 from digitrec.data import datasets
 from digitrec.data.augmentation import Augmentation, Compose
 from digitrec.data.datasets import Split
+from digitrec.data.labels import DIGITS
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.errors import DataError, UsageError
-from digitrec.labels import DIGITS
 
 Name = Literal[
     "mnist",
@@ -186,8 +186,8 @@ class DigitDataModule(LightningDataModule):
     def _with_made(self, split: Split) -> Split:
         if not (self.written or self.non_digits):
             return split
-        from digitrec.data.non_digits import non_digits
-        from digitrec.data.written import written_digits
+        from digitrec.data.synthetic.non_digits import non_digits
+        from digitrec.data.synthetic.written import written_digits
 
         for name, count, make in (
             ("written", self.written, written_digits),

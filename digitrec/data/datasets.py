@@ -17,9 +17,9 @@ from torch import Tensor
 
 from digitrec.data import files, folder
 from digitrec.data.framing import frame
+from digitrec.data.labels import DIGITS
 from digitrec.errors import DataError, UsageError
-from digitrec.labels import DIGITS
-from digitrec.pictures.framing import SIDE
+from digitrec.preprocessing.framing import SIDE
 
 
 class Split(NamedTuple):

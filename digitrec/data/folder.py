@@ -18,9 +18,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitrec.data.labels import are_digits
 from digitrec.errors import DataError, UsageError
-from digitrec.labels import are_digits
-from digitrec.pictures.reading import check_picture
+from digitrec.preprocessing.reading import check_picture
 
 TEST_SHARE = 0.2
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
@@ -107,7 +107,7 @@ def load(root: Path, split: str, skip_damaged: bool = False) -> tuple[Tensor, Te
     Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large, and for a
     class of which nothing is left.
     """
-    from digitrec.pictures.digit import find_digit  # imports scipy, which no other data set needs
+    from digitrec.preprocessing.digit import find_digit  # imports scipy, which no other data set needs
 
     names, labelled = class_names(root), pictures(root, split)
     images: list[NDArray[np.uint8]] = []

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitrec.errors import UsageError
-from digitrec.inference.onnx_network import HINT
-from digitrec.terminal import Parser, end_with
+from digitrec.recognition.networks.onnx import HINT
+from digitrec.system.terminal import Parser, end_with
 from digitrec.wording import shown
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it

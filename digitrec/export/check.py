@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from digitrec.data import datasets
-from digitrec.data.written import written_digits
+from digitrec.data.synthetic.written import written_digits
 from digitrec.errors import DigitrecError
 from digitrec.export.trained import Probabilities, Trained
 from digitrec.wording import first_line

@@ -9,7 +9,7 @@ from torch import Tensor
 from digitrec import __version__
 from digitrec.export.check import Reader
 from digitrec.export.trained import Probabilities, Trained, example
-from digitrec.inference.onnx_network import OnnxNetwork
+from digitrec.recognition.networks.onnx import OnnxNetwork
 
 OPSET, IR_VERSION = 18, 8  # of ONNX 1.13, which onnxruntime has read since 1.14, of February 2023
 

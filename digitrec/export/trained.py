@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.errors import UsageError
-from digitrec.inference.networks import ONNX
-from digitrec.inference.torch_network import load_reader
 from digitrec.models.checkpoint import find_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import description
-from digitrec.pictures.framing import SIDE
+from digitrec.preprocessing.framing import SIDE
+from digitrec.recognition.networks.opening import ONNX
+from digitrec.recognition.networks.torch import load_reader
 
 
 @dataclass(frozen=True)

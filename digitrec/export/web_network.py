@@ -16,9 +16,9 @@ from torch import Tensor
 from digitrec.errors import UsageError
 from digitrec.export.check import Reader
 from digitrec.export.trained import Trained
-from digitrec.inference.doubt import FINEST, MOST_INK
-from digitrec.inference.layers import Floats, Layer, filled, run
 from digitrec.models.plain import plain_layers
+from digitrec.recognition.networks.layers import Floats, Layer, filled, run
+from digitrec.recognition.rejection import FINEST, MOST_INK
 
 MAGIC = b"digitrec"
 FORMAT = 1

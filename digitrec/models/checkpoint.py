@@ -4,12 +4,12 @@ import importlib
 from pathlib import Path
 from typing import Any
 
-from digitrec.allowlist import allowed, how_to_allow
+from digitrec.config.allowed import allowed, how_to_allow
 from digitrec.errors import CheckpointError
-from digitrec.models.allowance import Allowance
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import read_portable
+from digitrec.system.memory import Allowance
 from digitrec.weights import SUFFIX, file_of
 
 OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose

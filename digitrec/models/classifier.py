@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import DigitrecError, DivergedError, UsageError
-from digitrec.labels import NO_DIGIT
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.metrics import StageMetrics
 
@@ -54,7 +54,7 @@ class DigitClassifier(LightningModule):
         class_names: one per class, from the data.
         recipe: how it is trained; needed only for that.
         settings: the configuration it was built from, plain values; empty if there was none. The checkpoint keeps it.
-        threshold: certainty below which it saw no digit (`digitrec.inference.doubt`); None if nobody measured it.
+        threshold: certainty below which it saw no digit (`digitrec.recognition.rejection`); None if nobody measured it.
     """
 
     mean: Tensor

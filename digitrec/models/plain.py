@@ -1,4 +1,4 @@
-"""Our networks as plain lists of layers, for readers that know nothing of torch (`digitrec.inference.layers`).
+"""Our networks as plain lists of layers, for readers without torch (`digitrec.recognition.networks.layers`).
 
 Dropout is left out: a trained network needs none.
 """

@@ -5,10 +5,10 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-from digitrec.ledger.find import DEFAULT
+from digitrec.run_folder.find import DEFAULT
 from digitrec.runs import commands
 from digitrec.runs.commands import METRICS
-from digitrec.terminal import Parser, end_with
+from digitrec.system.terminal import Parser, end_with
 
 EPILOG = """\
 examples:

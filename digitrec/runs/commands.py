@@ -5,13 +5,13 @@ from argparse import Namespace
 from collections.abc import Sequence
 
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.ledger.epochs import progress, read_epochs
-from digitrec.ledger.filters import chosen
-from digitrec.ledger.find import find_runs, pick_run
-from digitrec.ledger.groups import grouped
-from digitrec.ledger.ranking import best_run, check_metric, ranked, usual_metric
-from digitrec.ledger.run import EVALUATION, Run
-from digitrec.runs.machine import flat, group_entry, print_csv, print_json, run_entry
+from digitrec.run_folder.epochs import progress, read_epochs
+from digitrec.run_folder.filters import chosen
+from digitrec.run_folder.find import find_runs, pick_run
+from digitrec.run_folder.groups import grouped
+from digitrec.run_folder.ranking import best_run, check_metric, ranked, usual_metric
+from digitrec.run_folder.run import EVALUATION, Run
+from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry
 
 METRICS = ("val/accuracy", "test/accuracy")
 DONE, FAILED = 0, 1
@@ -34,7 +34,7 @@ def list_command(arguments: Namespace) -> int:
         entries = [run_entry(run, far.get(run.name, "")) for run in best_first]
         _print_entries(entries, arguments)
     elif runs:
-        from digitrec.ledger.tables import print_runs
+        from digitrec.run_folder.tables import print_runs
 
         print_runs(best_first, metrics, f"{_counted(len(runs), 'run')}, the best by {metric} first", far)
     else:
@@ -47,7 +47,7 @@ def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments
     if arguments.json or arguments.csv:
         _print_entries([group_entry(group) for group in groups], arguments)
     elif groups:
-        from digitrec.ledger.tables import print_groups
+        from digitrec.run_folder.tables import print_groups
 
         print_groups(groups, metrics, f"{_counted(len(groups), 'recipe')}, the best mean of {metric} first")
     else:
@@ -90,7 +90,7 @@ def best_command(arguments: Namespace) -> int:
     elif arguments.csv:
         print_csv([flat(run_entry(run))])
     else:
-        from digitrec.ledger.tables import print_runs
+        from digitrec.run_folder.tables import print_runs
 
         metrics = list(dict.fromkeys([metric, *METRICS]))
         print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}")
@@ -122,7 +122,7 @@ def compare_command(arguments: Namespace) -> int:
 
 def prune_command(arguments: Namespace) -> int:
     """Which runs would be deleted; with --delete, delete them, which fails if one of them stays."""
-    from digitrec.ledger.tables import size
+    from digitrec.run_folder.tables import size
     from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
 
     runs = find_runs(arguments.folders, note)

@@ -12,14 +12,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from digitrec.errors import DigitrecError
-from digitrec.ledger.differences import unlike
-from digitrec.ledger.epochs import Row, read_epochs
-from digitrec.ledger.run import Run
-from digitrec.ledger.settings import spelled
-from digitrec.ledger.tables import apart, console
-from digitrec.ledger.words import figure, is_share
-from digitrec.runs.answers import answers
-from digitrec.runs.machine import Entry, run_entry
+from digitrec.run_folder.differences import unlike
+from digitrec.run_folder.epochs import Row, read_epochs
+from digitrec.run_folder.run import Run
+from digitrec.run_folder.settings import spelled
+from digitrec.run_folder.tables import apart, console
+from digitrec.run_folder.words import figure, is_share
+from digitrec.runs.json_csv import Entry, run_entry
+from digitrec.runs.paired_predictions import answers
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.examination import Comparison
@@ -153,7 +153,7 @@ def signed(number: str) -> str:
 
 def print_pair(pair: Pair) -> None:
     """Settings and metrics that differ, and the verdict."""
-    from digitrec.evaluation.report import verdict
+    from digitrec.reports.report import verdict
 
     out = console()
     for letter, run in (("A", pair.a), ("B", pair.b)):

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from digitrec.evaluation.figures.comparison import agreement
-from digitrec.evaluation.figures.curves import overlay
-from digitrec.evaluation.figures.style import DARK, LIGHT
-from digitrec.evaluation.page import Card, Picture, picture, write_page
-from digitrec.evaluation.report import verdict
-from digitrec.ledger.run import Run
-from digitrec.ledger.settings import spelled
-from digitrec.ledger.tables import apart, when
-from digitrec.ledger.words import duration, figure
+from digitrec.reports.figures.comparison import agreement
+from digitrec.reports.figures.curves import overlay
+from digitrec.reports.figures.style import DARK, LIGHT
+from digitrec.reports.page import Card, Picture, picture, write_page
+from digitrec.reports.report import verdict
+from digitrec.run_folder.record import write_json
+from digitrec.run_folder.run import Run
+from digitrec.run_folder.settings import spelled
+from digitrec.run_folder.tables import apart, when
+from digitrec.run_folder.words import duration, figure
 from digitrec.runs.compare import Pair, difference_text, main_metrics, signed
-from digitrec.training.run_record import write_json
 
 TEMPLATE = Path(__file__).with_name("compare.html")
 FACTS = ("command", "git_revision", "device_name", "precision", "parameters", "data", "data_checksum")

@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.ledger.filters import chosen
-from digitrec.ledger.ranking import ranked
-from digitrec.ledger.run import Note, Run, is_held
-from digitrec.ledger.tables import console, size, when
-from digitrec.training.run_record import LOCK
+from digitrec.run_folder.filters import chosen
+from digitrec.run_folder.ranking import ranked
+from digitrec.run_folder.record import LOCK
+from digitrec.run_folder.run import Note, Run, is_held
+from digitrec.run_folder.tables import console, size, when
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

@@ -9,12 +9,12 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from digitrec.ledger.epochs import Row
-from digitrec.ledger.run import Run
-from digitrec.ledger.settings import decides, spelled
-from digitrec.ledger.tables import COLOURS, console, size, when
-from digitrec.ledger.words import duration, figure
-from digitrec.runs.machine import Entry, run_entry
+from digitrec.run_folder.epochs import Row
+from digitrec.run_folder.run import Run
+from digitrec.run_folder.settings import decides, spelled
+from digitrec.run_folder.tables import COLOURS, console, size, when
+from digitrec.run_folder.words import duration, figure
+from digitrec.runs.json_csv import Entry, run_entry
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # bars of a curve

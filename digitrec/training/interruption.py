@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from digitrec.signals import hear, restore
+from digitrec.system.signals import hear, restore
 from digitrec.training.checkpoints import EpochCheckpoint
 
 BETWEEN_TALKS = 10  # optimizer steps after which the processes of a training ask each other, which makes them wait

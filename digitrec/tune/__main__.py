@@ -17,15 +17,15 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from digitrec.commandline import AUTO, key_of, spelled_path
-from digitrec.composition import keep_composition
-from digitrec.config import TuneConfig, check
+from digitrec.config.check import TuneConfig, check
+from digitrec.config.overrides import AUTO, key_of, spelled_path
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.launch import launch
-from digitrec.ledger.settings import spelled
-from digitrec.resume import earlier_composition
-from digitrec.tune.begun import Begun, read_begun, write_begun
+from digitrec.run_folder.composition import keep_composition
+from digitrec.run_folder.resume import earlier_composition
+from digitrec.run_folder.settings import spelled
 from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
+from digitrec.tune.study_info import Begun, read_begun, write_begun
 from digitrec.wording import near, shown
 
 if TYPE_CHECKING:  # Optuna takes a second to import, and a wrong key shall not wait for it
@@ -81,10 +81,10 @@ def _cores() -> int:
 
 def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Path, begun: Begun) -> float | None:
     from digitrec.tune.display import Display
-    from digitrec.tune.owners import Owner
     from digitrec.tune.results import publish
     from digitrec.tune.search import Search
     from digitrec.tune.study import Study
+    from digitrec.tune.worker import Owner
 
     names = ("seed", "prune", "warmup_epochs")
     study = Study(folder, space, metric=settings["objective"], **{name: settings[name] for name in names})

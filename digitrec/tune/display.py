@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from digitrec.ledger.settings import spelled
-from digitrec.ledger.words import duration, figure, short
+from digitrec.run_folder.settings import spelled
+from digitrec.run_folder.words import duration, figure, short
 from digitrec.tune.job import Point
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Study, Trial
 from digitrec.wording import shown

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from digitrec.ledger.settings import spelled
+from digitrec.run_folder.settings import spelled
 from digitrec.tune.space import Value
 
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from digitrec.errors import DigitrecError
-from digitrec.process import die_with_parent
-from digitrec.signals import CODES, death
-from digitrec.training.run_record import close_record, read_record
+from digitrec.run_folder.record import close_record, read_record
+from digitrec.system.process import die_with_parent
+from digitrec.system.signals import CODES, death
 
 OUTPUT = "terminal.log"
 ERROR = "error: "  # how a command begins what it says to a person
 # A server imports torch once, and each job is a copy of it; where systems have none, a job imports for itself.
 FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
 PRELOADED = [
-    "digitrec.launch",
+    "digitrec.launch.command",
     "digitrec.build",
     "sklearn.datasets",  # for data=digits, which has nothing else to wait for
     *(f"digitrec.training.{name}" for name in ("continuation", "progress", "results", "tensorboard", "trial")),

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from digitrec.evaluation.figures.search import Axis, Scale, Tried, importance, search_history, slices
-from digitrec.evaluation.figures.style import DARK, LIGHT, Theme
-from digitrec.evaluation.page import Card, Picture, picture, write_page
-from digitrec.ledger.settings import spelled
-from digitrec.ledger.tables import when
-from digitrec.ledger.words import duration, figure, is_share, short
+from digitrec.reports.figures.search import Axis, Scale, Tried, importance, search_history, slices
+from digitrec.reports.figures.style import DARK, LIGHT, Theme
+from digitrec.reports.page import Card, Picture, picture, write_page
+from digitrec.run_folder.settings import spelled
+from digitrec.run_folder.tables import when
+from digitrec.run_folder.words import duration, figure, is_share, short
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.results import Outcome, confirmation
 from digitrec.tune.space import CHOICE, LOG_UNIFORM

@@ -9,7 +9,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 
-from digitrec.ledger.settings import spelled
+from digitrec.run_folder.settings import spelled
 
 FOLDER = "conf"  # of the study's, for --config-dir
 NAME = "best"

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.table import Table
 
-from digitrec.ledger.settings import spelled
-from digitrec.ledger.words import duration, figure
-from digitrec.tune.begun import Begun
+from digitrec.run_folder.settings import spelled
+from digitrec.run_folder.words import duration, figure
 from digitrec.tune.display import plain_console
 from digitrec.tune.recipe import FOLDER, NAME, write_recipe
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, WORDS, Study, Trial
+from digitrec.tune.study_info import Begun
 from digitrec.wording import shown
 
 SEEDS = "1,2,3,4,5"  # to see whether it holds

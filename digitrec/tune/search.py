@@ -10,15 +10,15 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol
 
-from digitrec.commandline import spelled_path
+from digitrec.config.overrides import spelled_path
 from digitrec.errors import DigitrecError
-from digitrec.ledger.run import is_held, read_metrics
-from digitrec.ledger.settings import spelled
+from digitrec.run_folder.run import is_held, read_metrics
+from digitrec.run_folder.settings import spelled
 from digitrec.tune.failures import log_failure
 from digitrec.tune.job import Job, Point
-from digitrec.tune.owners import Owner
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, Study, Trial, TrialTakenError
+from digitrec.tune.worker import Owner
 from digitrec.wording import shown
 
 PATIENCE = 60.0  # seconds that runs have to save and end

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from digitrec.config import origin
+from digitrec.config.check import origin
 from digitrec.errors import UsageError
-from digitrec.ledger.settings import spelled
+from digitrec.run_folder.settings import spelled
 from digitrec.wording import near
 
 CHOICE, UNIFORM, LOG_UNIFORM, INT = KINDS = ("choice", "uniform", "log_uniform", "int")

@@ -25,10 +25,10 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, Jou
 from optuna.trial import FrozenTrial, TrialState
 
 from digitrec.errors import DigitrecError
-from digitrec.ledger.ranking import lower_is_better
-from digitrec.signals import held_back
-from digitrec.tune.owners import Owner
+from digitrec.run_folder.ranking import lower_is_better
+from digitrec.system.signals import held_back
 from digitrec.tune.space import CHOICE, INT, LOG_UNIFORM, Dimension, Value
+from digitrec.tune.worker import Owner
 
 JOURNAL = "journal.log"
 NAME = "digitrec"

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from digitrec.data.ink import paint
-from digitrec.data.strokes import Hand, write
-from digitrec.pictures.framing import crop
+from digitrec.data.synthetic.ink import paint
+from digitrec.data.synthetic.strokes import Hand, write
+from digitrec.preprocessing.framing import crop
 
 CAREFUL = Hand(slant=2, slant_spread=4, rotation=2, aspect=0.1, form=0.02, stroke=0.008, ends=0.01)
 Bytes = NDArray[np.uint8]

@@ -81,9 +81,9 @@ def made_drawings() -> list[Drawing]:
     import numpy as np
     import torch
 
-    from digitrec.data.ink import paint
-    from digitrec.data.strokes import write
-    from digitrec.pictures.framing import crop
+    from digitrec.data.synthetic.ink import paint
+    from digitrec.data.synthetic.strokes import write
+    from digitrec.preprocessing.framing import crop
 
     strokes = write(torch.arange(10), torch.Generator().manual_seed(4), resolution=STATES)
     drawings = []
@@ -100,7 +100,7 @@ def network_alone() -> float:
     """Median seconds of the network for one image."""
     import numpy as np
 
-    from digitrec.inference.recognizer import Recognizer
+    from digitrec.recognition.recognizer import Recognizer
 
     recognizer, image = Recognizer(), np.zeros((1, 28, 28), np.uint8)
     times = []

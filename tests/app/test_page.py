@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 pytest.importorskip("playwright", reason="needs playwright: scripts/setup installs it")
 from playwright.sync_api import expect
 
-from digitrec.inference.recognizer import Recognizer
+from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import strokes_of
 from tests.app.hands import Visitor, visit
 from tests.app.postcode import postcode

@@ -6,7 +6,7 @@ import pytest
 from digitrec.app.samples import Samples, is_name
 from digitrec.errors import DataError, UsageError
 from digitrec.models.checkpoint import load_classifier
-from digitrec.pictures.digit import as_mnist, find_digit
+from digitrec.preprocessing.digit import as_mnist, find_digit
 from digitrec.weights import HANDWRITING
 from tests.app.drawn import ink_of
 from tests.command import Command, only_run

@@ -17,8 +17,8 @@ from digitrec.app.__main__ import main
 from digitrec.app.server import INK_SIDE, PAGE, PICTURE_BYTES
 from digitrec.export import onnx_graph
 from digitrec.export.trained import open_trained
-from digitrec.inference.recognizer import Recognizer
 from digitrec.models.mlp import MLP
+from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import Bytes, ink_of
 from tests.app.serving import BODY, Answer, Served, serve, size_of
 from tests.command import Outcome

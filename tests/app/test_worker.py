@@ -13,9 +13,9 @@ from starlette.types import ASGIApp, Message
 from digitrec.app.limits import BODY, Addresses
 from digitrec.app.samples import Samples
 from digitrec.app.server import PICTURES, build
-from digitrec.inference.page import Page
-from digitrec.inference.recognizer import Recognizer
-from digitrec.pictures.reading import Picture
+from digitrec.preprocessing.reading import Picture
+from digitrec.recognition.page import Page
+from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import ink_of
 from tests.app.serving import size_of
 from tests.export.networks import made, saved

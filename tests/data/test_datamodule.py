@@ -20,8 +20,8 @@ from torch import Tensor
 from digitrec.data.augmentation import Augmentation, Erasing, Shift
 from digitrec.data.datamodule import DigitDataModule, statistics, stratified_split
 from digitrec.data.datasets import Split
+from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import DataError, UsageError
-from digitrec.labels import NO_DIGIT
 from digitrec.models.classifier import Recipe
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd

@@ -2,9 +2,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from digitrec.data.ink import draw, paint, pens, widest
-from digitrec.data.strokes import NAMES, Strokes, write
-from digitrec.data.styles import STYLES
+from digitrec.data.synthetic.ink import draw, paint, pens, widest
+from digitrec.data.synthetic.strokes import NAMES, Strokes, write
+from digitrec.data.synthetic.styles import STYLES
 
 
 def every_style(count: int = 4, seed: int = 0) -> Strokes:

@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from digitrec.data.non_digits import KINDS, non_digits, scribble_lines, turning
-from digitrec.data.signs import SIGNS
-from digitrec.data.strokes import write
-from digitrec.labels import NO_DIGIT
+from digitrec.data.labels import NO_DIGIT
+from digitrec.data.synthetic.non_digits import KINDS, non_digits, scribble_lines, turning
+from digitrec.data.synthetic.signs import SIGNS
+from digitrec.data.synthetic.strokes import write
 from tests.handwriting.strange import STRANGE, WRITTEN
 
 each = pytest.mark.parametrize("kind", KINDS)

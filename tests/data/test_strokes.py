@@ -3,8 +3,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from digitrec.data.strokes import MOST_STROKES, NAMES, Hand, Strokes, write
-from digitrec.data.styles import STYLES
+from digitrec.data.synthetic.strokes import MOST_STROKES, NAMES, Hand, Strokes, write
+from digitrec.data.synthetic.styles import STYLES
 from digitrec.errors import UsageError
 
 STEADY = Hand(0, 0, 0, 0, 0, 0, 0, 0, 0)

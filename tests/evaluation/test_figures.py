@@ -19,9 +19,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from digitrec.evaluation.examination import Examination
-from digitrec.evaluation.figures import GALLERY, augmentation_grid, classes, comparison, curves, digits, draw_all
-from digitrec.evaluation.figures.augmentation import GAP, LABEL_WIDTH
-from digitrec.evaluation.figures.style import DARK, LIGHT, Theme, percent, plain
+from digitrec.reports.figures import GALLERY, augmentation_grid, classes, comparison, curves, digits, draw_all
+from digitrec.reports.figures.augmentation import GAP, LABEL_WIDTH
+from digitrec.reports.figures.style import DARK, LIGHT, Theme, percent, plain
 
 Make = Callable[..., Examination]
 TWO, TEN = ("no", "yes"), tuple("0123456789")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from digitrec.evaluation.examination import Examination
-from digitrec.evaluation.figures import GALLERY, draw_all
 from digitrec.evaluation.metrics import McNemar
-from digitrec.evaluation.report import headline, verdict, write_report
+from digitrec.reports.figures import GALLERY, draw_all
+from digitrec.reports.report import headline, verdict, write_report
 
 Make = Callable[..., Examination]
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&lt;", "{{ 7 * 7 }}")

@@ -4,8 +4,8 @@ import io
 
 import pytest
 
-from digitrec.evaluation.figures.search import Axis, Scale, Tried, importance, search_history, slices
-from digitrec.evaluation.figures.style import DARK, LIGHT
+from digitrec.reports.figures.search import Axis, Scale, Tried, importance, search_history, slices
+from digitrec.reports.figures.style import DARK, LIGHT
 
 MIXED = [
     Tried(0, {"lr": 0.01, "hidden": "[8]"}, 0.9, complete=True),

@@ -19,10 +19,10 @@ from digitrec import Recognizer
 from digitrec.errors import CheckpointError, DigitrecError, UsageError
 from digitrec.export import check, onnx_graph, torch_program
 from digitrec.export.trained import Probabilities, Trained, open_trained
-from digitrec.inference.networks import open_network
-from digitrec.inference.onnx_network import OnnxNetwork
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import read_portable
+from digitrec.recognition.networks.onnx import OnnxNetwork
+from digitrec.recognition.networks.opening import open_network
 from digitrec.weights import HANDWRITING
 from tests.command import Command
 from tests.export.networks import made, saved

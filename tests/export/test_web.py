@@ -20,9 +20,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from digitrec.export import check, web_network, web_page
 from digitrec.export.trained import open_trained
-from digitrec.inference.doubt import objection
-from digitrec.inference.recognizer import Recognizer
-from digitrec.pictures.digit import as_mnist
+from digitrec.preprocessing.digit import as_mnist
+from digitrec.recognition.recognizer import Recognizer
+from digitrec.recognition.rejection import objection
 from digitrec.weights import HANDWRITING
 from tests.app.drawn import strokes_of
 from tests.app.hands import visit

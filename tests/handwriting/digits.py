@@ -10,8 +10,8 @@ from PIL import Image
 from torch import Tensor
 
 from digitrec.data import datasets
-from digitrec.data.ink import paint
-from digitrec.data.strokes import Hand, write
+from digitrec.data.synthetic.ink import paint
+from digitrec.data.synthetic.strokes import Hand, write
 
 Array = NDArray[np.floating[Any]]
 Source = Literal["strokes", "mnist", "digits"]

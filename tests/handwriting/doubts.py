@@ -9,9 +9,9 @@ from sklearn.metrics import roc_auc_score
 
 from digitrec import Recognizer
 from digitrec.data import datasets
-from digitrec.data.non_digits import KINDS
-from digitrec.inference.doubt import certainties, threshold_for
-from digitrec.pictures.digit import find_digit
+from digitrec.data.synthetic.non_digits import KINDS
+from digitrec.preprocessing.digit import find_digit
+from digitrec.recognition.rejection import certainties, threshold_for
 from tests.handwriting.strange import STRANGE, sketch
 
 Images = NDArray[np.uint8]

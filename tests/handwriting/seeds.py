@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from digitrec import Recognizer
 from digitrec.data import datasets
 from digitrec.models.portable import read_portable
-from digitrec.pictures.digit import find_digit
+from digitrec.preprocessing.digit import find_digit
 from digitrec.weights import HANDWRITING
 from tests.handwriting.doubts import found
 from tests.handwriting.situations import SITUATIONS, picture

@@ -1,4 +1,4 @@
-"""Pictures of what is no digit, of kinds that no training sees (`digitrec.data.non_digits` has others)."""
+"""Pictures of what is no digit, of kinds that no training sees (`digitrec.data.synthetic.non_digits` has others)."""
 
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -9,10 +9,10 @@ import torch
 from numpy.random import Generator, default_rng
 from PIL import Image, ImageDraw, ImageFont
 
-from digitrec.data.ink import paint
-from digitrec.data.strokes import write_forms
-from digitrec.data.styles import drawn
-from digitrec.labels import NO_DIGIT
+from digitrec.data.labels import NO_DIGIT
+from digitrec.data.synthetic.ink import paint
+from digitrec.data.synthetic.strokes import write_forms
+from digitrec.data.synthetic.styles import drawn
 from tests.handwriting import effects as e
 from tests.handwriting.digits import STRANGER, Array
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
-from digitrec.pictures.framing import SIDE
+from digitrec.preprocessing.framing import SIDE
 from tests.handwriting import effects as e
 from tests.handwriting.people import Array, Strokes, hurried, people, pressed, written
 

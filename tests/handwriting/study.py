@@ -23,17 +23,17 @@ from lightning import seed_everything
 from numpy.random import default_rng
 
 from digitrec import build
-from digitrec.config import compose
+from digitrec.config.check import compose
 from digitrec.data import datasets
 from digitrec.data.datasets import Split
-from digitrec.data.ink import draw, pens
-from digitrec.data.strokes import NAMES, Hand, write
+from digitrec.data.labels import NO_DIGIT
+from digitrec.data.synthetic.ink import draw, pens
+from digitrec.data.synthetic.strokes import NAMES, Hand, write
 from digitrec.evaluation.predictions import predict
-from digitrec.inference.doubt import certainties, threshold_for
-from digitrec.labels import NO_DIGIT
 from digitrec.models.classifier import DigitClassifier
-from digitrec.pictures.digit import find_digit
-from digitrec.training.console import quiet_libraries
+from digitrec.preprocessing.digit import find_digit
+from digitrec.recognition.rejection import certainties, threshold_for
+from digitrec.system.console import quiet_libraries
 from tests.handwriting.digits import STRANGER
 from tests.handwriting.situations import picture
 from tests.handwriting.strange import STRANGE, sketch

@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
-from digitrec.data.written import written_digits
-from digitrec.pictures.digit import find_digit
-from digitrec.pictures.framing import crop
-from digitrec.pictures.rules import without_rules
+from digitrec.data.synthetic.written import written_digits
+from digitrec.preprocessing.digit import find_digit
+from digitrec.preprocessing.framing import crop
+from digitrec.preprocessing.rules import without_rules
 
 STROKES = {
     "2": [[(4, 34), (8, 12), (34, 2), (62, 12), (64, 40), (48, 66), (2, 98), (66, 96)]],

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from digitrec.errors import DataError
-from digitrec.pictures import reading
-from digitrec.pictures.digit import find_digit
-from digitrec.pictures.page import find_writing
-from digitrec.pictures.reading import read_picture
+from digitrec.preprocessing import reading
+from digitrec.preprocessing.digit import find_digit
+from digitrec.preprocessing.page import find_writing
+from digitrec.preprocessing.reading import read_picture
 from tests.handwriting.situations import EXIF_ORIENTATION, file, picture
 
 DEEP = {

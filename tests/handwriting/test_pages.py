@@ -9,16 +9,16 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
-from digitrec.inference.drawing import draw_page
-from digitrec.inference.page import Page, page_of
-from digitrec.inference.recognizer import Reading
-from digitrec.pictures import page as writing
-from digitrec.pictures.cuts import find_cuts
-from digitrec.pictures.marks import Mark
-from digitrec.pictures.page import Piece, Writing
-from digitrec.pictures.reading import Size
-from digitrec.pictures.rows import Box, rows_of, words_of
-from digitrec.pictures.rules import without_table
+from digitrec.preprocessing import page as writing
+from digitrec.preprocessing.cuts import find_cuts
+from digitrec.preprocessing.marks import Mark
+from digitrec.preprocessing.page import Piece, Writing
+from digitrec.preprocessing.reading import Size
+from digitrec.preprocessing.rows import Box, rows_of, words_of
+from digitrec.preprocessing.rules import without_table
+from digitrec.recognition.drawing import draw_page
+from digitrec.recognition.page import Page, page_of
+from digitrec.recognition.recognizer import Reading
 from tests.handwriting.benchmark import Row, changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file

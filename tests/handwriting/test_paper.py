@@ -6,11 +6,11 @@ from numpy.random import default_rng
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from digitrec.pictures.digit import find_digit
-from digitrec.pictures.frames import without_frame
-from digitrec.pictures.ink import find_ink
-from digitrec.pictures.rules import without_rules, without_table
-from digitrec.pictures.surroundings import cornered, edge_line, only_paper, squareness
+from digitrec.preprocessing.digit import find_digit
+from digitrec.preprocessing.frames import without_frame
+from digitrec.preprocessing.ink import find_ink
+from digitrec.preprocessing.rules import without_rules, without_table
+from digitrec.preprocessing.surroundings import cornered, edge_line, only_paper, squareness
 from tests.handwriting import effects as e
 from tests.handwriting import scenes
 from tests.handwriting.digits import Digit

@@ -8,13 +8,13 @@ from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
 from digitrec.errors import DataError
-from digitrec.inference.doubt import certainties
 from digitrec.models.portable import read_portable
-from digitrec.pictures.digit import find_digit
-from digitrec.pictures.framing import SIDE
-from digitrec.pictures.ink import find_ink
-from digitrec.pictures.marks import find_marks
-from digitrec.pictures.reading import read_picture
+from digitrec.preprocessing.digit import find_digit
+from digitrec.preprocessing.framing import SIDE
+from digitrec.preprocessing.ink import find_ink
+from digitrec.preprocessing.marks import find_marks
+from digitrec.preprocessing.reading import read_picture
+from digitrec.recognition.rejection import certainties
 from digitrec.weights import HANDWRITING
 from tests.handwriting.situations import SITUATIONS, file, picture
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from digitrec.data.labels import NO_DIGIT
 from digitrec.data.loader import BatchLoader
-from digitrec.labels import NO_DIGIT
 from digitrec.models.classifier import DigitClassifier, Recipe, cross_entropy_with_outliers
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd

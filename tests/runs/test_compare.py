@@ -8,8 +8,8 @@ import torch
 
 from digitrec.errors import DigitrecError
 from digitrec.evaluation.metrics import mcnemar
-from digitrec.ledger.run import Run, read_run
-from digitrec.runs import answers
+from digitrec.run_folder.run import Run, read_run
+from digitrec.runs import paired_predictions as answers
 from digitrec.runs.compare import Pair, compare, difference_text, pair_entry, place
 from digitrec.runs.page import write_comparison
 from tests.command import Command, read_json

@@ -7,9 +7,9 @@ import pytest
 from filelock import FileLock
 
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.ledger.find import find_runs
+from digitrec.run_folder.find import find_runs
+from digitrec.run_folder.record import LOCK
 from digitrec.runs.prune import Wish, delete, doomed, parse_age, weigh
-from digitrec.training.run_record import LOCK
 from tests.command import Command
 from tests.made_runs import make_run
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
-from digitrec.training.provenance import git_revision
-from digitrec.training.run_record import LOCK, run_record, write_json
+from digitrec.run_folder.provenance import git_revision
+from digitrec.run_folder.record import LOCK, run_record, write_json
 
 
 def read(run_dir: Path) -> dict[str, Any]:

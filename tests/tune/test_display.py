@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from digitrec.tune.begun import Begun
 from digitrec.tune.display import Display
 from digitrec.tune.job import Point
 from digitrec.tune.results import publish
 from digitrec.tune.space import Dimension, Value
 from digitrec.tune.study import Study
+from digitrec.tune.study_info import Begun
 
 SETTINGS = {"objective": "val/accuracy", "trials": 9, "seeds": 1, "seed": 1}
 

@@ -10,9 +10,9 @@ import pytest
 
 from digitrec.tune import job, search
 from digitrec.tune.job import Job, Point
-from digitrec.tune.owners import Owner
 from digitrec.tune.search import Search
 from digitrec.tune.study import COMPLETE, PRUNED, Study, Trial
+from digitrec.tune.worker import Owner
 from tests.tune import made_jobs
 
 pytestmark = pytest.mark.skipif(not job.FORKSERVER, reason="made runs fork")

@@ -15,7 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.api_pb2 import STATUS_FAILURE
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from digitrec.ledger.find import find_runs
+from digitrec.run_folder.find import find_runs
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial
 from tests.command import MOUNTS, Command, read_json, works
 from tests.forked import Forked

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from digitrec.errors import DigitrecError
-from digitrec.tune.owners import Owner
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial, TrialTakenError
+from digitrec.tune.worker import Owner
 from tests.tune.conftest import SPACE
 
 MakeStudy = Callable[..., Study]

@@ -1,5 +1,5 @@
 /**
- * A digit's ink -> the 28 x 28 digit that MNIST's makers would have made of it. The same as digitrec/pictures/digit.py.
+ * A digit's ink -> the 28 x 28 digit that MNIST's makers would have made of it. The same as digitrec/preprocessing/digit.py.
  */
 import { frame, SIDE } from "./framing.js";
 import { usualPen } from "./pens.js";

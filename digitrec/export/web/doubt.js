@@ -1,5 +1,5 @@
 /**
- * Whether what a network saw is a digit at all. The same as digitrec/inference/doubt.py.
+ * Whether what a network saw is a digit at all. The same as digitrec/recognition/rejection.py.
  */
 import { INK_SIDE, SIDE } from "./framing.js";
 

@@ -1,6 +1,6 @@
 /**
  * MNIST's own framing: ink 20 pixels long, its centre of mass at pixel (14, 14) of a 28 x 28 image.
- * The same as digitrec/pictures/framing.py, number by number.
+ * The same as digitrec/preprocessing/framing.py, number by number.
  */
 import { clip, crop, paste, rint } from "./plane.js";
 

@@ -1,5 +1,5 @@
 /**
- * The width of strokes, brought near that of MNIST's pens. The same as digitrec/pictures/pens.py, number by number.
+ * The width of strokes, brought near that of MNIST's pens. The same as digitrec/preprocessing/pens.py, number by number.
  */
 import { distances } from "./distances.js";
 import { INK_SIDE } from "./framing.js";

@@ -1,0 +1,1 @@
+"""What may stand in yaml and on a command line, checked before torch is imported."""

@@ -1,0 +1,432 @@
+"""What may stand in a configuration, checked before anything heavy is imported or any data is touched."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import hydra
+import yaml
+from annotated_types import Ge, Len, Lt
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+from digitrec.config.allowed import allowed, how_to_allow
+from digitrec.config.overrides import key_of
+from digitrec.config.signatures import Signature, read_signature
+from digitrec.errors import UsageError
+from digitrec.weights import file_of
+from digitrec.wording import first_line, near
+
+if TYPE_CHECKING:  # imported where values are checked: help, and a wrong key, need none of it
+    from pydantic import TypeAdapter
+
+
+def _conf_dir() -> Path:
+    package = Path(__file__).resolve().parents[1]
+    places = (package / "conf", package.parent / "conf")  # in a wheel; in a checkout
+    return next((place for place in places if place.is_dir()), places[0])
+
+
+CONF_DIR = _conf_dir()
+
+
+def _notes(annotation: Any) -> tuple[Any, ...]:
+    notes: tuple[Any, ...] = getattr(annotation, "__metadata__", ())
+    return notes
+
+
+LIGHTNING = tuple(
+    f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
+)
+CALLBACKS = tuple(
+    f"digitrec.training.{name}"
+    for name in ("checkpoints", "freezing", "history", "pictures", "progress", "throughput", "trial")
+)
+TAG = re.compile(r"\w[\w.-]{0,29}")
+STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
+
+
+@dataclass(frozen=True)
+class Node:
+    """A mapping with a `_target_` from one of `modules` and its arguments; `given` are those the program fills in.
+
+    An `optional` one may be null or empty.
+    """
+
+    modules: tuple[str, ...]
+    given: tuple[str, ...] = ()
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """A mapping of names to nodes, in the order in which they apply."""
+
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A mapping of names to such mappings."""
+
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The top-level keys of conf/train.yaml."""
+
+    model: Annotated[Any, Node(("digitrec.models",), given=("num_classes", "in_channels", "image_size"))]
+    optimizer: Annotated[Any, Node(("digitrec.training.optimizers",), given=("model",))]
+    scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
+    augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
+    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
+    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
+    callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
+    logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
+    init_from: str | None
+    resume: str | None
+    rerun: str | None
+    tags: list[str]
+    note: str | None
+    seed: Annotated[int, Ge(0), Lt(2**32)]
+    label_smoothing: Annotated[float, Ge(0), Lt(1)]
+    compile: bool
+    objective: str
+    test: bool
+    report: bool
+    run_dir: str
+
+
+@dataclass(frozen=True)
+class TuneConfig(TrainConfig):
+    """The top-level keys of conf/tune.yaml: those of every run, and those of the search."""
+
+    tune: dict[str, Any]
+    trials: Annotated[int, Ge(1)]
+    seeds: Annotated[int, Ge(1)]
+    workers: Annotated[int, Ge(1)]
+    prune: bool
+    warmup_epochs: Annotated[int, Ge(0)]
+    baseline: bool
+
+
+@dataclass(frozen=True)
+class PreviewConfig:
+    """The top-level keys of conf/preview.yaml."""
+
+    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
+    rows: Annotated[Any, Rows(("digitrec.data.augmentation",))]
+    seed: Annotated[int, Ge(0), Lt(2**32)]
+    run_dir: str
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    """The top-level keys of conf/evaluate.yaml."""
+
+    checkpoint: str | Annotated[list[str], Len(1)]
+    against: str | None
+    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"), optional=True)]
+    split: Literal["train", "val", "test"]
+    tta: Annotated[Any, Node(("digitrec.evaluation.views",), optional=True)]
+    robustness: Annotated[int, Ge(0)]
+    accelerator: Literal["auto", "cpu", "gpu", "mps"]
+    precision: Literal["auto", "32-true", "bf16-mixed"]
+    run_dir: str
+
+
+SCHEMAS = {"train": TrainConfig, "tune": TuneConfig, "evaluate": EvaluateConfig, "preview": PreviewConfig}
+
+# Everything that any of our configurations may build, beside what the person allows.
+MODULES = (
+    *(
+        module
+        for schema in SCHEMAS.values()
+        for field in fields(schema)
+        for note in _notes(field.type)
+        for module in getattr(note, "modules", ())
+    ),
+    *LIGHTNING,
+)
+
+# Lightning takes these without a word and fails in the middle of a run.
+COUNTS = {f"trainer.{name}" for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")}
+
+LARGEST = 10**15  # of whole numbers: no machine counts so far, and those that torch takes end a little beyond
+
+
+def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "outputs/python") -> dict[str, Any]:
+    """The settings that a command line would compose, checked: for notebooks and scripts of your own.
+
+    Args:
+        name: of the command: train, tune, evaluate or preview.
+        overrides: as on its command line.
+        run_dir: where its files would go.
+
+    Raises:
+        UsageError: something in them is wrong.
+    """
+    try:
+        with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            cfg = hydra.compose(name, list(overrides))
+    except HydraException as error:
+        raise UsageError(f"{' '.join(overrides)}: {first_line(error)}") from error
+    cfg.run_dir = str(run_dir)
+    return check(cfg, SCHEMAS[name])
+
+
+def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
+    """Resolve `cfg` and hold every key and value against what its target takes.
+
+    Returns:
+        the configuration as plain dicts, lists and values, interpolations resolved.
+
+    Raises:
+        UsageError: for an unknown key, a value of the wrong type or out of range, a target that is not allowed
+            or does not exist, or an interpolation that leads nowhere; the message names the key and its origin.
+    """
+    try:
+        plain = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise UsageError(f"{error.full_key}: missing; give it as {error.full_key}=...") from None
+    except OmegaConfBaseException as error:
+        key = error.full_key or ""
+        raise UsageError(f"{key or 'configuration'}: {first_line(error)}{origin(key)}") from None
+    assert isinstance(plain, dict)
+    settings = {str(key): value for key, value in plain.items()}
+    known = {field.name: field.type for field in fields(schema)}
+    _check_keys("", settings, known)
+    if missing := next((key for key in known if key not in settings), None):
+        raise UsageError(f"{missing}: missing; expected all of {', '.join(known)}")
+    for key, value in settings.items():
+        _check_top(key, value, known[key])
+    _check_metrics(settings)
+    _check_tags(settings.get("tags", []))
+    _check_run_dir(settings["run_dir"])
+    return settings
+
+
+def _check_run_dir(given: str) -> None:
+    """Hydra has made the run folder already; `run_dir` only tells the others where it is."""
+    if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
+        return
+    if Path(given) != Path(HydraConfig.get().runtime.output_dir):
+        raise UsageError(f"run_dir={given}: it follows from hydra.run.dir; set that instead")
+
+
+def _check_tags(tags: Sequence[str]) -> None:
+    for tag in tags:
+        if not TAG.fullmatch(tag):
+            expected = "expected a word of letters, digits, dots, - or _, as in tags=[baseline]; longer texts are notes"
+            raise UsageError(f"tags: {_show(tag)}: {expected}{origin('tags')}")
+
+
+def check_path(key: str, path: str) -> None:
+    """Hold the path of a checkpoint or run folder against the file system, long before it can be opened.
+
+    Raises:
+        UsageError: there is nothing of that name.
+    """
+    if not path or not file_of(path).exists():
+        said = path or "nothing given"
+        raise UsageError(f"{key}: {said}: no such file or folder; name yours, as in {key}=outputs/train/...")
+
+
+def check_data(values: Mapping[str, Any]) -> None:
+    """Hold arguments of the data module against what it takes; UsageError names the first that is wrong."""
+    signature = read_signature("digitrec.data.datamodule.DigitDataModule")
+    assert signature is not None
+    for name, value in values.items():
+        _check_value(f"data.{name}", value, signature.arguments[name])
+
+
+def _check_metrics(settings: Mapping[str, Any]) -> None:
+    """Hold the objective, and what callbacks monitor, against the metrics that there are."""
+    known = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS]
+    watched = {
+        f"callbacks.{name}.monitor": (node or {}).get("monitor") for name, node in settings.get("callbacks", {}).items()
+    }
+    for path, name in {"objective": settings.get("objective"), **watched}.items():
+        ours = isinstance(name, str) and name.partition("/")[0] in STAGES
+        if (ours or path == "objective") and name is not None and name not in (*known, "train/images_per_second"):
+            raise UsageError(f"{path}={name}: no such metric{near(str(name), known)}{origin(path)}")
+    if settings.get("test") is False and str(settings["objective"]).startswith("test/"):
+        raise UsageError(f"objective={settings['objective']}: there is none with test=false{origin('objective')}")
+
+
+def _check_top(key: str, value: Any, annotation: Any) -> None:
+    match next(iter(_notes(annotation)), None):
+        case Node(optional=True) if not value:
+            pass
+        case Node(modules=modules, given=given):
+            _check_node(key, value, modules, given)
+        case Nodes(modules=modules):
+            _check_nodes(key, value, modules)
+        case Rows(modules=modules):
+            for name, nodes in _mapping(key, value).items():
+                _check_nodes(f"{key}.{name}", nodes, modules)
+        case _:
+            _check_value(key, value, annotation)
+
+
+def _check_nodes(path: str, nodes: Any, modules: tuple[str, ...]) -> None:
+    for name, node in _mapping(path, nodes).items():
+        if node is not None:
+            _check_node(f"{path}.{name}", node, modules, siblings=nodes)
+
+
+def _mapping(path: str, value: Any) -> dict[Any, Any]:
+    if not isinstance(value, dict):
+        raise UsageError(f"{path}={_show(value)}: expected options of this group{origin(path)}")
+    return value
+
+
+def _check_node(
+    path: str,
+    node: Any,
+    modules: tuple[str, ...],
+    given: tuple[str, ...] = (),
+    siblings: Mapping[str, Any] = {},
+) -> None:
+    if not isinstance(node, dict) or "_target_" not in node:
+        group, _, name = path.rpartition(".")
+        others = {other: None for other in siblings if other != name}
+        hint = near(name, others, f"{group}.")
+        raise UsageError(f"{path}: expected a mapping with a _target_, got {_show(node)}{hint}{origin(path)}")
+    signature = _check_target(f"{path}._target_", str(node["_target_"]), modules)
+    arguments = {str(key): value for key, value in node.items() if key != "_target_"}
+    known = {name: kind for name, kind in signature.arguments.items() if name not in given}
+    closed = {key: value for key, value in arguments.items() if key.startswith("_") or not signature.open}
+    _check_keys(f"{path}.", closed, known)
+    for key, value in arguments.items():
+        nested = list(_nodes_in(f"{path}.{key}", value))
+        for inner_path, inner in nested:
+            _check_node(inner_path, inner, LIGHTNING)
+        if not nested:
+            _check_value(f"{path}.{key}", value, known.get(key, Any))
+
+
+def _nodes_in(path: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Nodes inside an argument, however deep in lists and mappings: Hydra would build these as well."""
+    match value:
+        case {"_target_": _}:
+            yield path, value
+        case dict():
+            for key, inner in value.items():
+                yield from _nodes_in(f"{path}.{key}", inner)
+        case list():
+            for index, inner in enumerate(value):
+                yield from _nodes_in(f"{path}[{index}]", inner)
+
+
+def _check_target(path: str, target: str, modules: tuple[str, ...]) -> Signature:
+    """Signature of a target; where it is really defined decides, not the shorter name it may have elsewhere."""
+    # Only sources that could be allowed are read: a name in a configuration leads to no other file.
+    signature = read_signature(target) if allowed(target, (*modules, "lightning")) else None
+    if signature is not None and allowed(signature.module, modules):
+        return signature
+    if allowed(target, modules):
+        raise UsageError(f"{path}: there is no class or function {target} on the import path{origin(path)}")
+    expected = ", ".join(modules)
+    raise UsageError(
+        f"{path}: {target} may not be built from configuration here, expected something from {expected}"
+        f"{origin(path)}.\n{how_to_allow(target)}"
+    )
+
+
+def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key in given:
+        if key not in known:
+            path = f"{prefix}{key}"
+            hint = near(key, known, prefix) or f"; known: {', '.join(known)}"
+            if path == "experiment":
+                hint = "; the file of an experiment begins with the line: # @package _global_"
+            raise UsageError(f"{path}: unknown key{hint}{origin(path)}")
+
+
+def _check_value(path: str, value: Any, annotation: Any) -> None:
+    if isinstance(value, int) and abs(value) > LARGEST:
+        raise UsageError(f"{path}={_show(value)}: it should be a number of 15 digits at most{origin(path)}")
+    if path in COUNTS:
+        annotation = Annotated[int, Ge(1)] | None
+    adapter = _adapter(annotation)
+    if adapter is None:
+        return
+    from pydantic import ValidationError
+
+    try:
+        adapter.validate_json(json.dumps(value), strict=True)  # JSON: a list may fill a tuple, no text a number
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = "".join(f"[{part}]" for part in detail["loc"] if isinstance(part, int))
+        expected = detail["msg"].removeprefix("Input ").removeprefix("Value ").replace("valid array", "list")
+        raise UsageError(f"{path}{place}={_show(value)}: it {expected}{origin(path)}") from None
+
+
+@cache
+def _adapter(annotation: Any) -> "TypeAdapter[Any] | None":
+    from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter
+
+    try:
+        return TypeAdapter(annotation, config=ConfigDict(allow_inf_nan=False))
+    except PydanticSchemaGenerationError:  # a type only the program itself can provide
+        return None
+
+
+def _show(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def origin(path: str) -> str:
+    """Where a setting was given: ' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
+    if not HydraConfig.initialized():
+        return ""
+    hydra = HydraConfig.get()
+    overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
+    for override in reversed([str(override) for override in overrides or []]):
+        if key_of(override) == path:
+            return f" (from the command line: {override})"
+    for file, group in _chosen_files(hydra):
+        line = _line_of(file, path) or _line_of(file, path.removeprefix(f"{group}."))
+        if line:
+            return f" ({file.parent.parent.name}/{group}/{file.name}:{line})" if group else f" ({file}:{line})"
+    return ""
+
+
+def _chosen_files(hydra: Any) -> Iterator[tuple[Path, str]]:
+    """Every chosen option's file, the most specific first, and its group ('' for the primary configuration)."""
+    roots = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
+    chosen = [
+        (group, option)
+        for group, choice in hydra.runtime.choices.items()
+        if not group.startswith("hydra/")
+        for option in (choice if isinstance(choice, list) else [choice])
+    ]
+    chosen.sort(key=lambda item: item[0] not in ("experiment", "debug"))
+    for group, option in [*chosen, ("", hydra.job.config_name)]:
+        for root in roots:
+            file = root / group / f"{option}.yaml"
+            if file.is_file():
+                yield file, group
+
+
+def _line_of(file: Path, path: str) -> int | None:
+    node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
+    line = None
+    for part in path.split("."):
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        pairs = {key.value: (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
+        if part not in pairs:
+            return None
+        key, node = pairs[part]
+        line = key.start_mark.line + 1
+    return line

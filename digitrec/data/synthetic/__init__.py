@@ -1,0 +1,1 @@
+"""Training images made by rule: digits in many forms, and what is no digit."""

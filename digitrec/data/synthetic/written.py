@@ -1,0 +1,23 @@
+"""Digits written by rule as training images: forms that a data set's writers hardly use."""
+
+import torch
+
+from digitrec.data.datasets import Split
+from digitrec.data.synthetic.ink import draw, pens
+from digitrec.data.synthetic.strokes import write
+
+
+def written_digits(count: int, seed: int) -> Split:
+    """Digits of each label equally often, in all forms of `digitrec.data.synthetic.styles`, with all kinds of pens.
+
+    Args:
+        count: of images; 10,000 take some seconds.
+        seed: they are a pure function of it and `count`.
+
+    Returns:
+        images uint8 (count, 1, 28, 28), white on black in MNIST's framing, and labels int64 (count,).
+    """
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 10
+    strokes = write(labels, generator)
+    return Split(draw(strokes, pens(strokes, generator)), labels)

@@ -1,6 +1,0 @@
-"""Pictures for people, drawn with matplotlib's Figure alone: no global state, no display."""
-
-from digitrec.evaluation.figures.augmentation import augmentation_grid
-from digitrec.evaluation.figures.gallery import GALLERY, Exhibit, draw_all
-
-__all__ = ["GALLERY", "Exhibit", "augmentation_grid", "draw_all"]

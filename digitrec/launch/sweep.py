@@ -1,0 +1,41 @@
+"""The table of a sweep's jobs, from the files they left."""
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from digitrec.errors import DigitrecError
+from digitrec.run_folder.run import Run, read_run
+from digitrec.run_folder.settings import read_settings
+
+METRICS = ("val/accuracy", "test/accuracy", "train/images_per_second")
+
+
+class Untold:
+    """What jobs of the sweep have failed of that no record in their folders tells."""
+
+    messages: ClassVar[list[str]] = []
+
+
+def print_sweep(folder: Path) -> int:
+    """Print one row per job folder: how it ended, the settings that vary, its figures; then why jobs failed.
+
+    Returns:
+        number of jobs that did not finish.
+    """
+    from digitrec.run_folder.tables import print_runs  # imports rich, which --help can do without
+
+    jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
+    print_runs(jobs, METRICS, f"{len(jobs)} jobs in {folder}")
+    return sum(job.status != "finished" for job in jobs)
+
+
+def _job(folder: Path) -> Run:
+    try:
+        run = read_run(folder)
+    except DigitrecError:
+        run = Run(folder, "failed", {"error": "ended before it could start its record"})
+        with suppress(ValueError):  # the disk was full, or it was killed while it wrote them
+            run = replace(run, settings=read_settings(folder))
+    return replace(run, name=folder.name)

@@ -1,1 +1,0 @@
-"""What lies below outputs/: run folders read as they are, without a database and without torch."""

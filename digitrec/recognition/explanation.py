@@ -1,0 +1,126 @@
+"""What the network saw on a picture of one digit, and why it says what it says, drawn for people."""
+
+import textwrap
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from digitrec.errors import DigitrecError
+from digitrec.preprocessing.reading import Picture, read_picture
+from digitrec.recognition.drawing import in_ascii
+
+if TYPE_CHECKING:
+    from digitrec.recognition.recognizer import Reading
+
+SIDE = 280  # pixels of each of the three squares: ten for one of the network's
+MARGIN, LINE = 20, 24
+TEXT, LETTERS = 17, 104  # pixels of its height, and letters in a line
+LINES = 3  # for a picture's name, at most
+PAPER, INK, MUTED, DESK = (255, 255, 255), (31, 35, 40), (89, 99, 110), (243, 245, 247)
+FOR, NEITHER, AGAINST = np.array([(217, 103, 4), (186, 192, 199), (36, 104, 180)])  # orange and blue, as in reports
+SHOWN = 3  # classes with their probabilities
+LONGEST = 50  # letters of a picture's name in that of its explanation
+
+
+class Explanations:
+    """A folder of such drawings; made at once, so that a wrong one is known before the work.
+
+    Raises:
+        DigitrecError: it can't be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._names: Counter[str] = Counter()
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DigitrecError(f"{folder}: {error.strerror}; expected a folder that can be written") from error
+
+    def save(self, drawing: Image.Image, picture: str) -> None:
+        """Write one under its picture's name, with a number after the first of that name.
+
+        Raises:
+            DigitrecError: it can't be written.
+        """
+        name = Path(picture).name[:LONGEST]
+        self._names[name] += 1
+        number = f" ({self._names[name]})" if self._names[name] > 1 else ""
+        file = self._folder / f"{name}{number}.png"
+        try:
+            drawing.save(file)
+        except OSError as error:
+            raise DigitrecError(f"{file} cannot be written: {error.strerror}") from error
+
+
+def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.float32], name: str) -> Image.Image:
+    """The picture, the image that the network saw, and which of its ink speaks for and against the most probable class.
+
+    Args:
+        picture: what was read.
+        reading: what `Recognizer.read` made of it; it has an image.
+        evidence: (28, 28), as `Recognizer.evidence` gives it.
+        name: of the picture.
+
+    Raises:
+        DataError: the picture can't be read.
+    """
+    assert reading.image is not None, "only a picture that can't be read has none"
+    best, second = (f"{in_ascii(label):.12}" for label in list(reading.probabilities)[:2])
+    ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
+    squares = {
+        "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
+        "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
+        ink: _enlarged(_coloured(reading.image, evidence)),
+    }
+    return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_said(reading)}", LETTERS), squares)
+
+
+def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
+    """Lines of words, and below them squares with their titles."""
+    top = MARGIN + LINE * len(words) + MARGIN // 2
+    sheet = Image.new("RGB", (MARGIN + len(squares) * (SIDE + MARGIN), top + SIDE + LINE + MARGIN), PAPER)
+    pencil, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
+    for number, line in enumerate(words):
+        pencil.text((MARGIN, MARGIN + number * LINE), line, INK, font)
+    for number, (title, square) in enumerate(squares.items()):
+        left = MARGIN + number * (SIDE + MARGIN)
+        sheet.paste(square, (left, top))
+        pencil.text((left, top + SIDE + 6), title, MUTED, font)
+    return sheet
+
+
+def _said(reading: "Reading") -> str:
+    first, *others = (f"{in_ascii(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
+    if reading.problem is None:
+        return f"{first}, then {', '.join(others)}"
+    has_ink = reading.image is not None and reading.image.any()
+    return f"{reading.problem}; nearest {', '.join([first, *others])}" if has_ink else reading.problem
+
+
+def _fitted(colours: NDArray[np.float32]) -> Image.Image:
+    """A picture in the middle of a square."""
+    picture = Image.fromarray((colours * 255).round().astype(np.uint8))
+    scale = SIDE / max(picture.size)
+    small = picture.resize((max(1, round(picture.width * scale)), max(1, round(picture.height * scale))))
+    square = Image.new("RGB", (SIDE, SIDE), DESK)
+    square.paste(small, ((SIDE - small.width) // 2, (SIDE - small.height) // 2))
+    return square
+
+
+def _enlarged(image: NDArray[np.uint8]) -> Image.Image:
+    return Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+
+
+def _coloured(image: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The image's ink on paper, in the colour of what it speaks for: uint8 (28, 28, 3)."""
+    strength = (evidence / max(float(np.abs(evidence).max()), 1e-6))[..., None]
+    hue = NEITHER + np.abs(strength) * (np.where(strength > 0, FOR, AGAINST) - NEITHER)
+    ink = image[..., None] / 255
+    coloured: NDArray[np.uint8] = np.rint(hue * ink + np.array(DESK) * (1 - ink)).astype(np.uint8)
+    return coloured

@@ -1,0 +1,79 @@
+"""Networks in .safetensors files that list their layers, computed by numpy without torch."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from digitrec.errors import CheckpointError, UsageError
+from digitrec.recognition.features import FeatureMaps, as_maps
+from digitrec.recognition.networks.layers import Floats, filled, run
+from digitrec.recognition.networks.opening import Images, Probabilities, check_answer, check_images, described
+from digitrec.wording import first_line
+
+BITS = 255
+BATCH = 32  # images whose windows stay in a processor's cache
+
+
+def lists_layers(path: str | Path) -> bool:
+    """Whether a file of weights says how they are used; False if it can't be read, of which torch's reader tells."""
+    try:
+        with safe_open(path, framework="np") as content:
+            return "layers" in (content.metadata() or {})
+    except (OSError, SafetensorError):
+        return False
+
+
+class PlainNetwork:
+    """Weights that digitrec wrote, with their layers.
+
+    Attributes:
+        class_names: one per class.
+        threshold: certainty below which it saw no digit; None if it never learnt to doubt.
+
+    Raises:
+        CheckpointError: the file can't be read, or is not such a network.
+        UsageError: it takes other images than grey ones of 28x28 pixels.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        try:
+            with safe_open(path, framework="np") as content:
+                about, layers = (json.loads(content.metadata()[name]) for name in ("digitrec", "layers"))
+                tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
+            check_images(about["arguments"], path)
+            self.class_names, self.threshold = described(about)
+            self._mean, self._std = (np.float32(tensors[name].item()) for name in ("mean", "std"))
+            self._layers = filled(layers, tensors)
+            check_answer(self)
+        except UsageError:
+            raise
+        except Exception as error:  # whatever a file of unknown origin makes json and numpy trip over
+            reason = first_line(error) or type(error).__name__
+            raise CheckpointError(f"{path}: damaged, or no weights that digitrec wrote: {reason:.200}") from error
+
+    def __call__(self, images: Images) -> Probabilities:
+        """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
+        batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        return np.concatenate([_softmax(run(self._layers, self._normalised(batch))) for batch in batches])
+
+    def feature_maps(self, image: Images) -> list[FeatureMaps]:
+        """Image (28, 28), white ink on black -> maps of each convolution; empty without any."""
+        found: list[FeatureMaps] = []
+
+        def see(name: str, features: Floats) -> None:
+            found.append(as_maps(name, features[0].transpose(2, 0, 1)))
+
+        run(self._layers, self._normalised(image[None]), see)
+        return found
+
+    def _normalised(self, images: Images) -> Floats:
+        normalised: Floats = ((images - self._mean * BITS) / (self._std * BITS))[..., None]
+        return normalised
+
+
+def _softmax(logits: Floats) -> Probabilities:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probabilities: Probabilities = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities

@@ -1,0 +1,1 @@
+"""What is drawn or becomes a page."""

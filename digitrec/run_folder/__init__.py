@@ -1,0 +1,1 @@
+"""The format of a run folder, written and read without torch."""

@@ -1,0 +1,140 @@
+"""Which runs are asked for: `model=cnn val/accuracy>0.99`."""
+
+import math
+import re
+import shlex
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from operator import ge, gt, le, lt
+from typing import Any
+
+from digitrec.errors import UsageError
+from digitrec.run_folder.run import Run
+from digitrec.run_folder.settings import spelled
+from digitrec.wording import near
+
+SIGNS = re.compile(r"\s*(!=|<=|>=|==|=|<|>)\s*")
+ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
+FIELDS = ("name", "status", "seed", "start", "duration_s", "error", "tag", "note")
+EXAMPLE = "such as model=cnn, optimizer.lr!=0.1 or val/accuracy>0.99"
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What one expression asks of a run.
+
+    Attributes:
+        name: of a setting, a metric, or one of FIELDS.
+        sign: =, !=, or an order; an order is one of numbers, of `start` one of texts.
+        value: as written.
+    """
+
+    name: str
+    sign: str
+    value: str
+
+    def holds(self, run: Run) -> bool:
+        """Whether a run is as asked for; one that lacks a figure is neither above nor below anything."""
+        value = value_of(run, self.name)
+        if self.name == "tag":
+            return (self.value in run.tags) == (self.sign == "=")
+        if self.sign in ORDERS:
+            if isinstance(value, str) and self.name == "start":
+                return ORDERS[self.sign](value, self.value)
+            return _is_number(value) and ORDERS[self.sign](value, _number(self.value))
+        return (spelled(value) == self.value or _equal(value, self.value)) == (self.sign == "=")
+
+
+def chosen(runs: Sequence[Run], expressions: Iterable[str]) -> list[Run]:
+    """The runs for which all expressions hold; several may stand in one text, with spaces between them.
+
+    Raises:
+        UsageError: an expression is none, or names what no run has.
+    """
+    conditions = parse(expressions, runs)
+    return [run for run in runs if all(condition.holds(run) for condition in conditions)]
+
+
+def parse(expressions: Iterable[str], runs: Sequence[Run]) -> list[Condition]:
+    """Conditions whose names are those of settings, metrics or fields of some run; `lr` will do for `optimizer.lr`.
+
+    Raises:
+        UsageError: an expression is none, or names what no run has.
+    """
+    known = _names(runs)
+    return [_condition(text, known) for expression in expressions for text in _split(expression)]
+
+
+def value_of(run: Run, name: str) -> Any:
+    """A field, setting, metric, or entry of run.json, by its name; None where a run has none."""
+    if name in FIELDS:
+        found = getattr(run, {"duration_s": "seconds", "tag": "tags"}.get(name, name))
+        return None if found == "" else found
+    for source in (run.settings, run.metrics, run.record):
+        if name in source:
+            return source[name]
+    return None
+
+
+def _split(expression: str) -> list[str]:
+    try:
+        words = shlex.split(SIGNS.sub(r"\1", expression))
+    except ValueError as error:
+        raise UsageError(f"{expression}: {str(error).lower()}; expected expressions {EXAMPLE}") from None
+    if not words:  # as an unset variable of a shell gives; all runs would fit
+        raise UsageError(f"an empty expression; leave it out, or expected one {EXAMPLE}")
+    return words
+
+
+def _condition(text: str, known: Sequence[str]) -> Condition:
+    found = SIGNS.search(text)
+    if found is None or not text[: found.start()] or text[found.end() :].startswith(tuple("=<>!")):
+        raise UsageError(f"{text}: expected a name, a sign (= != < <= > >=) and a value, {EXAMPLE}")
+    name, sign, value = text[: found.start()], found.group(1).replace("==", "="), text[found.end() :]
+    name = _known_name(name, known, text)
+    if sign in ORDERS and name == "tag":
+        raise UsageError(f"{text}: tags have no order; expected tag=... or tag!=...")
+    if sign in ORDERS and name != "start" and not _is_figure(value):
+        raise UsageError(f"{text}: expected a number after {sign}, got {value or 'nothing'}")
+    return Condition(name, sign, value)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    scalars = (name for run in runs for name, value in run.record.items() if not isinstance(value, dict | list))
+    rest = (name for run in runs for source in (run.settings, run.metrics) for name in source)
+    return list(dict.fromkeys([*FIELDS, *rest, *scalars]))
+
+
+def _known_name(name: str, known: Sequence[str], text: str) -> str:
+    """The whole name that a person means: the last part will do where only one setting ends so."""
+    if name == "tags":
+        return "tag"
+    endings = [whole for whole in known if whole.endswith(f".{name}")]
+    if len(endings) == 1 and "/" not in name and name not in FIELDS:
+        return endings[0]  # before a metric of that very name, as the learning rate at the end is one
+    if name in known or len(known) == len(FIELDS):  # of no runs nothing can be known
+        return name
+    hint = f"; did you mean {' or '.join(endings[:3])}?" if endings else near(name, known)
+    raise UsageError(f"{text}: no run has a setting or figure called {name}{hint or f'; expected one {EXAMPLE}'}")
+
+
+def _number(text: str) -> float:
+    return float(text.removesuffix("%")) / 100 if text.endswith("%") else float(text)
+
+
+def _is_figure(text: str) -> bool:
+    try:
+        return math.isfinite(_number(text))
+    except ValueError:
+        return False
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _equal(value: Any, text: str) -> bool:
+    try:
+        return _is_number(value) and float(value) == _number(text)
+    except ValueError:
+        return False

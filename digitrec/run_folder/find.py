@@ -1,0 +1,105 @@
+"""Which runs there are, and which one a person means."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+from digitrec.errors import UsageError
+from digitrec.run_folder.run import TRAINING, Note, Run, read_run, try_run
+from digitrec.wording import near
+
+STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
+DEFAULT = Path("outputs")
+
+
+def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[Run]:
+    """Every run of one kind below some folders, the oldest first, with names.
+
+    Args:
+        roots: searched to any depth; links to folders and hidden folders are not followed.
+        note: gets a line for whatever could not be read, and for what lies between runs and is none.
+        kind: training, evaluation or other.
+
+    Raises:
+        UsageError: a folder is not there; of the default one, outputs/, that is no error.
+    """
+    folders: dict[Path, Path] = {}
+    for root in roots:
+        if not root.is_dir():
+            if root == DEFAULT:
+                continue
+            raise UsageError(f"{root}: no such folder; expected one with runs below it, such as {DEFAULT}")
+        folders |= {folder.resolve(): folder for folder in _search(root, note)}
+    found = [run for folder in folders.values() if (run := try_run(folder, note)) is not None and run.kind == kind]
+    return _named(sorted(found, key=lambda run: run.start))
+
+
+def pick_run(word: str, runs: Sequence[Run], note: Note) -> Run:
+    """The run that a person means by a path, a name, or a part of either that no other run has.
+
+    Raises:
+        UsageError: there is none, or more than one.
+        DigitrecError: it is a path to a run whose record can't be read.
+    """
+    path = Path(word)
+    if (path / "run.json").is_file():
+        known = [run for run in runs if run.folder.resolve() == path.resolve()]
+        return known[0] if known else replace(read_run(path, note), name=path.resolve().name)
+    exact = [run for run in runs if word in (run.name, run.folder.name)]
+    fitting = exact or [run for run in runs if word in f"{run.name} {run.folder}"]
+    if len(fitting) == 1:
+        return fitting[0]
+    if not fitting:
+        names = [run.name for run in runs]
+        hint = near(word, names) or f"; there are {_some(names)}" if names else "; there are no runs"
+        raise UsageError(f"{word}: no such run{hint}")
+    raise UsageError(f"{word}: {len(fitting)} runs are called so: {_some([str(run.folder) for run in fitting])}")
+
+
+def _search(folder: Path, note: Note) -> list[Path]:
+    """Run folders at or below a folder; nothing is looked for below a run."""
+    try:
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+    except OSError as error:
+        note(f"{folder}: cannot be read: {error.strerror}")
+        return []
+    if any(entry.name == "run.json" for entry in entries):
+        return [folder]
+    inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
+    below = {path: _search(path, note) for path in (folder / entry.name for entry in inner)}
+    if any(found == [path] for path, found in below.items()):  # this is where runs lie
+        for path in (path for path, found in below.items() if not found and _holds_files(path)):
+            note(f"{path}: no run.json in it, so this is no run")
+    return [path for found in below.values() for path in found]
+
+
+def _holds_files(folder: Path) -> bool:
+    with suppress(OSError), os.scandir(folder) as listed:
+        return any(entry.is_file() or entry.name.startswith(".") for entry in listed)
+    return False  # _search has noted that it cannot be read
+
+
+def _named(runs: Sequence[Run]) -> list[Run]:
+    """The same runs, each with the shortest of its names that it shares with no other run."""
+    names = [_names(run.folder) for run in runs]
+    taken = Counter(name for own in names for name in set(own))
+    return [
+        replace(run, name=next((name for name in own if taken[name] == 1), own[-1]))
+        for run, own in zip(runs, names, strict=True)
+    ]
+
+
+def _names(folder: Path) -> list[str]:
+    """What a run folder may be called, the shortest first."""
+    parent = folder.resolve().parent.name
+    return [STAMP.sub("", folder.name), folder.name, f"{parent}/{folder.name}", str(folder)]
+
+
+def _some(words: Iterable[str], most: int = 5) -> str:
+    listed = list(words)
+    return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -1,0 +1,63 @@
+"""Runs that differ in their seeds only, taken together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from digitrec.run_folder.differences import recipe
+from digitrec.run_folder.ranking import order
+from digitrec.run_folder.run import Run
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A metric over seeds: mean, sample standard deviation (None of a single seed), number of seeds."""
+
+    mean: float
+    std: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs of the same settings.
+
+    Attributes:
+        runs: all of them, the oldest first, those that failed too.
+        metrics: by name, of one run per seed, the newest finished one.
+    """
+
+    runs: tuple[Run, ...]
+    metrics: Mapping[str, Spread]
+
+    @property
+    def means(self) -> dict[str, float]:
+        """Each metric's mean."""
+        return {name: spread.mean for name, spread in self.metrics.items()}
+
+
+def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
+    """Runs by all their settings but the seed, the group with the best mean of a metric first.
+
+    A run whose settings can't be read is alone.
+    """
+    same: dict[object, list[Run]] = {}
+    for run in runs:
+        same.setdefault(recipe(run) or run.folder, []).append(run)
+    groups = [Group(tuple(members), _spreads(_one_per_seed(members))) for members in same.values()]
+    return sorted(groups, key=lambda group: order(group.means, metric))
+
+
+def _one_per_seed(runs: Sequence[Run]) -> list[Run]:
+    """The run that counts of each seed; a run of an unknown seed counts by itself."""
+    last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
+    return list({run.folder if run.seed is None else run.seed: run for run in last}.values())
+
+
+def _spreads(runs: Sequence[Run]) -> dict[str, Spread]:
+    names = dict.fromkeys(name for run in runs for name in run.metrics)
+    values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in names}
+    return {
+        name: Spread(fmean(found), stdev(found) if len(found) > 1 else None, len(found))
+        for name, found in values.items()
+    }

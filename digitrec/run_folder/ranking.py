@@ -1,0 +1,60 @@
+"""Which run is the better one."""
+
+from collections.abc import Mapping, Sequence
+from statistics import mode
+
+from digitrec.errors import DigitrecError, UsageError
+from digitrec.run_folder.run import Run
+from digitrec.wording import near
+
+USUAL = "val/accuracy"
+LOWER = ("loss", "error", "duration", "time")  # in the last part of a name: less is better
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether less of a metric is better, from its name."""
+    return any(word in metric.rpartition("/")[2] for word in LOWER)
+
+
+def usual_metric(runs: Sequence[Run]) -> str:
+    """The metric that most runs were to be judged by: their objective."""
+    asked = [str(run.settings["objective"]) for run in runs if run.settings.get("objective")]
+    return mode(asked) if asked else USUAL
+
+
+def check_metric(metric: str, runs: Sequence[Run]) -> None:
+    """Raise UsageError if no run has a metric of this name, though some have others."""
+    known = sorted({name for run in runs for name in run.metrics})
+    if known and metric not in known:
+        whole = [name for name in known if name.rpartition("/")[2] == metric]
+        hint = f", did you mean {' or '.join(whole)}?" if whole else near(metric, known)
+        hint = hint or f"; there are {', '.join(known[:8])}, ..."
+        raise UsageError(f"{metric}: no run has this metric{hint}")
+
+
+def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
+    """Runs by a metric, the best first; then those without it, the finished first; of equals the newest first."""
+    newest = sorted(runs, key=lambda run: run.start, reverse=True)
+    return sorted(newest, key=lambda run: (*order(run.metrics, metric), run.status != "finished"))
+
+
+def order(metrics: Mapping[str, float], metric: str) -> tuple[bool, float]:
+    """What to sort by for the best to come first."""
+    value = metrics.get(metric)
+    if value is None:
+        return True, 0.0
+    return False, value if lower_is_better(metric) else -value
+
+
+def best_run(runs: Sequence[Run], metric: str) -> Run:
+    """The best by a metric.
+
+    Raises:
+        DigitrecError: none has it.
+    """
+    for run in ranked(runs, metric)[:1]:
+        if metric in run.metrics:
+            return run
+    others = sorted({name for run in runs for name in run.metrics if name.endswith("/accuracy")})
+    hint = f"; they have {', '.join(others)}: choose with --metric" if others else ""
+    raise DigitrecError(f"none of {len(runs)} runs has {metric}{hint}" if runs else "there is no run to choose from")

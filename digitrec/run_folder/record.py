@@ -1,0 +1,155 @@
+"""run.json: what was run, on what, and how it ended."""
+
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from digitrec.errors import DigitrecError, FolderTakenError
+from digitrec.run_folder.provenance import provenance
+from digitrec.system.signals import signal_exit_code
+
+LOCK = ".run.lock"
+LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
+BEGINNING = ("start", "command", "git_revision", "versions")
+LONGEST = 1e10  # seconds, some centuries
+KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on from
+    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < LONGEST),
+    "resumed": ("a list", lambda value: isinstance(value, list)),
+    "data_checksum": ("a text", lambda value: isinstance(value, str)),
+}
+
+
+@contextmanager
+def run_record(
+    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], object] = lambda: None
+) -> Iterator[dict[str, Any]]:
+    """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
+
+    Args:
+        run_dir: folder of the run.
+        go_on: the record there is that of this very run, which was cut off.
+        prepare: called before a new run's record is written, once the folder is known to be free.
+
+    Yields:
+        the record; whatever the run adds to it is written at the end. Its `status` is running, finished,
+        interrupted or failed, the last with an `error`.
+
+    Raises:
+        FolderTakenError: there is a record of another run, or this one is still going on.
+        DigitrecError: the folder can't be written, or the record there is damaged.
+    """
+    now = {"status": "running", "pid": os.getpid(), **provenance()}
+    began = time.perf_counter()
+    with _alone(run_dir):
+        try:
+            if not go_on and (run_dir / "run.json").exists():
+                raise FolderTakenError(
+                    f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
+                    "or go on with it: resume=auto"
+                )
+            if not go_on:
+                prepare()
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now
+            write_json(run_dir / "run.json", record)
+        except OSError as error:
+            raise DigitrecError(f"the run folder cannot be written: {error}") from error
+        before = record.get("duration_s", 0.0)
+        try:
+            yield record
+        except BaseException as error:
+            record["duration_s"] = round(before + time.perf_counter() - began, 3)
+            if isinstance(error, SystemExit) and not signal_exit_code(error):
+                failure = DigitrecError(f"something in the run ended it by sys.exit({error.code!r})")
+                close_record(run_dir, failure, record)
+                raise failure from error
+            close_record(run_dir, error, record)
+            raise
+        record["status"] = "finished"
+        record["duration_s"] = round(before + time.perf_counter() - began, 3)
+        write_json(run_dir / "run.json", record)
+
+
+def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:
+    """Write into `run_dir`/run.json how the run failed or was interrupted; the record there, unless one is given."""
+    with suppress(OSError, DigitrecError):  # a full disk shall not hide what happened
+        record = read_record(run_dir) if record is None else record
+        record["status"] = "failed" if isinstance(error, Exception) else "interrupted"
+        if isinstance(error, Exception):
+            record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
+        write_json(run_dir / "run.json", record)
+
+
+@contextmanager
+def _alone(run_dir: Path) -> Iterator[None]:
+    """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(run_dir / LOCK)
+    try:
+        lock.acquire(timeout=LOOK)
+    except Timeout:
+        process = read_record(run_dir).get("pid")
+        raise FolderTakenError(f"{run_dir}: this run is still going on, in process {process}") from None
+    except OSError as error:
+        raise DigitrecError(f"the run folder cannot be written: {error}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def read_record(run_dir: Path) -> dict[str, Any]:
+    """What run.json says.
+
+    Raises:
+        DigitrecError: it cannot be read.
+    """
+    try:
+        record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
+    if not isinstance(record, dict) or "status" not in record:
+        raise DigitrecError(f"{run_dir / 'run.json'}: not the record of a run; start the run anew")
+    return record
+
+
+def _checked(record: dict[str, Any], run_dir: Path) -> dict[str, Any]:
+    """The record, if a run can go on from it."""
+    for name, (kind, fits) in KINDS.items():
+        if name in record and not fits(record[name]):
+            found = json.dumps(record[name])
+            raise DigitrecError(
+                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; mend it, or take it out"
+            )
+    return record
+
+
+def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The record of a run that goes on: what it began with stays, what it goes on with is listed."""
+    kept: dict[str, Any] = {name: earlier[name] for name in (*BEGINNING, "duration_s") if name in earlier}
+    later = {name: now[name] for name in BEGINNING}
+    earlier = {name: value for name, value in earlier.items() if name != "error"}
+    return {**earlier, **now, **kept, "resumed": [*earlier.get("resumed", []), later]}
+
+
+def write_json(file: Path, content: Mapping[str, Any]) -> None:
+    """Write a JSON file whole or not at all; numbers that are not finite become null."""
+    plain = {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in content.items()
+    }
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
+    try:
+        with temporary.open("w", encoding="utf-8") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,152 @@
+"""One run, as its folder tells it."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from digitrec.errors import DigitrecError
+from digitrec.run_folder.record import LOCK, read_record
+from digitrec.run_folder.settings import read_overrides, read_settings
+
+Note = Callable[[str], object]  # takes one line about what could not be read
+TRAINING, EVALUATION, OTHER = "training", "evaluation", "other"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds.
+
+    Attributes:
+        folder: as it was found, not made absolute.
+        status: finished, failed, interrupted, running, or killed: said to be running, but no process holds it.
+        record: run.json.
+        metrics: metrics.json, those that are numbers; names as in TensorBoard.
+        settings: values by dotted names, options by the names of their groups.
+        name: short, and among the runs that were found with it no other's.
+        said: names of the settings that were given on its command line.
+    """
+
+    folder: Path
+    status: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""
+    said: frozenset[str] = frozenset()
+
+    @property
+    def kind(self) -> str:
+        """Whether it trained a network, evaluated some, or did something else that leaves a record."""
+        if "checkpoints" in self.record or "checkpoint" in self.settings:
+            return EVALUATION
+        return OTHER if (self.folder / "benchmark.json").exists() else TRAINING
+
+    @property
+    def seed(self) -> int | None:
+        """What it drew from."""
+        seed = self.record.get("seed", self.settings.get("seed"))
+        return seed if isinstance(seed, int) else None
+
+    @property
+    def start(self) -> str:
+        """When it first began, ISO 8601 in UTC; empty if unknown."""
+        return str(self.record.get("start", ""))
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, over all times it was taken up; unknown of one that was killed."""
+        seconds = self.record.get("duration_s")
+        return seconds if isinstance(seconds, int | float) else None
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words that a person gave it."""
+        found = self.record.get("tags", self.settings.get("tags"))
+        return tuple(map(str, found)) if isinstance(found, list) else ()
+
+    @property
+    def note(self) -> str:
+        """What a person wrote about it; empty if nothing."""
+        return str(self.record.get("note", self.settings.get("note")) or "").strip()
+
+    @property
+    def error(self) -> str:
+        """First line of why it failed, if it did."""
+        return str(self.record.get("error", "")).strip().partition("\n")[0]
+
+
+def read_run(folder: Path, note: Note = lambda line: None) -> Run:
+    """Read a run folder.
+
+    Args:
+        folder: with a run.json.
+        note: gets a line for each other file that is damaged; the run then lacks what was in it.
+
+    Raises:
+        DigitrecError: run.json can't be read or is no record of a run.
+    """
+    record = read_record(folder)
+    status = str(record["status"])
+    if status == "running" and not is_held(folder):
+        status = "killed"
+    metrics = read_metrics(folder, note, due=status == "finished")
+    try:
+        return Run(folder, status, record, metrics, read_settings(folder), said=frozenset(read_overrides(folder)))
+    except ValueError as error:
+        note(str(error))
+        return Run(folder, status, record, metrics)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a process is at work in a run folder; nothing is created or changed to find out."""
+    if sys.platform == "win32":
+        return True  # can't be told without taking the lock; what may be at work is left alone
+    import fcntl
+
+    try:
+        lock = os.open(folder / LOCK, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)  # lets go of it as well
+    return False
+
+
+def read_metrics(folder: Path, note: Note = lambda line: None, *, due: bool = False) -> dict[str, float]:
+    """Metrics of a run by their names, those that are finite numbers; empty if it left none.
+
+    Args:
+        folder: of the run.
+        note: gets a line if they can't be read.
+        due: whether that also holds if there are none.
+    """
+    file = folder / "metrics.json"
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        return {name: value for name, value in content.items() if isinstance(value, int | float) and isfinite(value)}
+    except FileNotFoundError:
+        if due:
+            note(f"{file}: missing, though the run is finished")
+    except (OSError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        note(f"{file}: cannot be read: {error}")
+    return {}
+
+
+def try_run(folder: Path, note: Note) -> Run | None:
+    """The run in a folder, or a note that there is none to be read."""
+    try:
+        return read_run(folder, note)
+    except DigitrecError as error:
+        note(str(error).partition(";")[0])
+        return None

@@ -1,0 +1,109 @@
+"""How two runs read the same test images: from what reports wrote down, else by asking the networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from digitrec.errors import DigitrecError
+from digitrec.run_folder.run import Run
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from torch import Tensor
+
+    from digitrec.data.datasets import Split
+    from digitrec.models.classifier import DigitClassifier
+
+Answers = tuple["Tensor", "Tensor"]  # (N,) bool each: which images the first and the second run read right
+FILE = "predictions.csv"
+
+
+def answers(a: Run, b: Run, evaluations: Sequence[Run]) -> Answers:
+    """Which of the same test images two runs' best checkpoints read right.
+
+    Args:
+        a: one run.
+        b: another.
+        evaluations: whose predictions may be taken where both runs have some.
+
+    Raises:
+        DigitrecError: a run has no checkpoint, or there are no test images that both were made for.
+    """
+    if a.record.get("data") != b.record.get("data"):
+        raise DigitrecError(f"they were trained on {a.record.get('data')} and {b.record.get('data')}")
+    file, other = written(a, evaluations), written(b, evaluations)
+    return (_read(file, other) if file and other else None) or _ask(a, b)
+
+
+def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
+    """Where the predictions of a run's best checkpoint on its test images were written down, if they were."""
+    reported = [run.folder / FILE] if run.settings.get("test") is not False else []
+    evaluated = [evaluation.folder / FILE for evaluation in evaluations if _is_of(evaluation, run)]
+    return next((file for file in [*reported, *evaluated] if file.is_file()), None)
+
+
+def _is_of(evaluation: Run, run: Run) -> bool:
+    """Whether an evaluation asked this run alone, by its best checkpoint of now, on the test images of its own data."""
+    record, checkpoint = evaluation.record, run.folder / "checkpoints" / "best.ckpt"
+    places = [Path(path).resolve() for path in record.get("checkpoints", [])]
+    return (
+        places in ([run.folder.resolve()], [checkpoint.resolve()])
+        and (record.get("split"), record.get("tta")) == ("test", "none")
+        and all(record.get(name) == run.record.get(name) for name in ("data", "data_checksum"))
+        and evaluation.status == run.status == "finished"
+        and checkpoint.is_file()
+        and evaluation.start > _written(checkpoint)
+        and evaluation.settings.get("data.limit") == run.settings.get("data.limit")
+    )
+
+
+def _written(file: Path) -> str:
+    """When a file was written, as a record says it: ISO 8601 in UTC, whole milliseconds."""
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
+
+
+def _read(a: Path, b: Path) -> Answers | None:
+    """What two files say, if they are about the same images."""
+    from digitrec.evaluation.predictions import read_answers
+
+    (labels, right), (other_labels, other_right) = read_answers(a), read_answers(b)
+    return (right, other_right) if labels == other_labels and labels else None
+
+
+def _ask(a: Run, b: Run) -> Answers:
+    import torch
+
+    from digitrec.build import find_device
+    from digitrec.evaluation.predictions import predict
+    from digitrec.models.checkpoint import load_classifier
+    from digitrec.models.precision import native_precision
+    from digitrec.system.console import quiet_libraries
+
+    quiet_libraries()
+    device = find_device("accelerator", "auto")
+    asked = [(run, load_classifier(run.folder).to(device)) for run in (a, b)]
+    splits = [_test_images(classifier, run) for run, classifier in asked]
+    if not all(map(torch.equal, *splits)) or asked[0][1].class_names != asked[1][1].class_names:
+        raise DigitrecError("their test images are not the same")
+    native = native_precision(device)
+    right, other_right = (
+        predict([classifier], splits[0], precision=_as_tested(run, native), task=f"Predicting, {run.name}").correct
+        for run, classifier in asked
+    )
+    return right, other_right
+
+
+def _as_tested(run: Run, native: str) -> str:
+    """The precision that a run was tested with, unless this device would have to emulate it."""
+    return native if run.record.get("precision") == "bf16-mixed" else "32-true"
+
+
+def _test_images(classifier: DigitClassifier, run: Run) -> Split:
+    from digitrec.build import trained_on
+
+    datamodule = trained_on(classifier, str(run.folder))
+    datamodule.prepare_data()
+    datamodule.setup("test")
+    return datamodule.splits["test"]

@@ -1,0 +1,72 @@
+"""study.json: with which command a study was begun, on what."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from digitrec.config.overrides import key_of
+from digitrec.errors import FolderTakenError
+from digitrec.run_folder.provenance import provenance
+from digitrec.run_folder.record import write_json
+
+FILE = "study.json"
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How a study began.
+
+    Attributes:
+        overrides: what was said on the command line, key=value.
+        flags: folders of the person's own options, as flags.
+        groups: the chosen option of each group, None where none or several are.
+        command: the whole command line.
+        git_revision: of the code.
+        versions: of packages.
+        host: where it began; others may have joined since.
+        start: when, ISO 8601 in UTC.
+    """
+
+    overrides: Sequence[str]
+    flags: Sequence[str]
+    groups: Mapping[str, Any]
+    command: str
+    git_revision: str | None
+    versions: Mapping[str, str]
+    host: str
+    start: str
+
+    @classmethod
+    def now(cls, overrides: Sequence[str], flags: Sequence[str], groups: Mapping[str, Any]) -> "Begun":
+        """A study that begins in this process."""
+        return cls(list(overrides), list(flags), dict(groups), **provenance("optuna"))
+
+    def fixed(self, without: Collection[str]) -> list[str]:
+        """Arguments of every run: all that was said but some keys, and but what lies below `tune`."""
+        return [*self.flags, *(text for text in self.overrides if not _names(text, without))]
+
+
+def write_begun(folder: Path, begun: Begun) -> None:
+    """Write study.json into a folder."""
+    write_json(folder / FILE, asdict(begun))
+
+
+def read_begun(folder: Path) -> Begun | None:
+    """What study.json says; None where there is none.
+
+    Raises:
+        FolderTakenError: it can't be read.
+    """
+    try:
+        return Begun(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise FolderTakenError(f"{folder / FILE} cannot be read: {error}; start the search anew") from error
+
+
+def _names(override: str, names: Collection[str]) -> bool:
+    key = key_of(override)
+    return key in names or key.startswith("tune.")

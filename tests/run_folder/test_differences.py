@@ -1,0 +1,58 @@
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from digitrec.run_folder.differences import differing, recipe, unlike
+from digitrec.run_folder.run import Run
+
+
+def run(**settings: Any) -> Run:
+    """A run with settings by names with double underscores for dots."""
+    plain = {"model": "mlp", "optimizer": "adamw", "optimizer.lr": 0.003, "run_dir": "somewhere"}
+    return Run(Path("x"), "finished", settings=plain | {key.replace("__", "."): it for key, it in settings.items()})
+
+
+def test_equal_runs_and_single_ones_differ_in_nothing() -> None:
+    assert differing([]) == differing([run()]) == differing([run(), run()]) == []
+
+
+def test_seeds_and_circumstances_are_no_difference() -> None:
+    assert differing([run(seed=1, compile=True, run_dir="a"), run(seed=2, compile=False, run_dir="b")]) == []
+
+
+def test_what_follows_from_the_option_is_left_out() -> None:
+    runs = [run(model="cnn", model__filters=[32]), run(model__hidden=[64])]
+    assert differing(runs) == ["model"]
+    again = run(model="cnn", model__filters=[16])
+    assert differing([*runs, again]) == ["model", "model.filters"]
+
+
+def test_what_was_said_stays() -> None:
+    runs = [run(optimizer="sgd", optimizer__lr=0.1), run()]
+    assert differing(runs) == ["optimizer"]
+    said = [replace(runs[0], said=frozenset({"optimizer", "optimizer.lr"})), runs[1]]
+    assert differing(said) == ["optimizer", "optimizer.lr"]
+
+
+def test_what_an_experiment_sets_follows_from_it() -> None:
+    runs = [run(experiment="best", optimizer__lr=0.01, model="cnn"), run(optimizer__lr=0.1)]
+    assert differing(runs) == ["experiment"]
+    other = run(optimizer__lr=0.2)
+    assert set(differing([*runs, other])) == {"experiment", "optimizer.lr"}
+
+
+def test_a_setting_that_one_lacks_is_a_difference() -> None:
+    assert differing([run(), run(optimizer__nesterov=True)]) == ["optimizer.nesterov"]
+    assert differing([run(), run(data__limit=None)]) == []
+
+
+def test_recipes_are_equal_up_to_the_seed() -> None:
+    assert recipe(run(seed=1)) == recipe(run(seed=2))
+    assert recipe(run(optimizer__lr=0.1)) != recipe(run(optimizer__lr=0.2))
+
+
+def test_two_runs_are_unlike_in_all_that_decides_and_in_their_seed() -> None:
+    a, b = run(seed=1, model="cnn", model__filters=[32], compile=True), run(seed=2)
+    assert unlike(a, b) == {"model": ("cnn", "mlp"), "model.filters": ([32], None), "seed": (1, 2)}
+    assert unlike(a, a) == {}
+    assert unlike(b, a) == {name: (y, x) for name, (x, y) in unlike(a, b).items()}

@@ -1,0 +1,85 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digitrec.run_folder.settings import decides, read_settings, spelled
+from tests.made_runs import make_run
+
+PLAIN = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+KEYS = st.text(st.characters(codec="utf-8", categories=("L", "N")), min_size=1)
+NODES = st.recursive(
+    PLAIN | st.lists(PLAIN, max_size=3), lambda inner: st.dictionaries(KEYS, inner, max_size=4), max_leaves=12
+)
+
+
+def flat(prefix: str, node: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in node.items():
+        found |= flat(f"{prefix}{key}.", value) if isinstance(value, dict) and value else {f"{prefix}{key}": value}
+    return found
+
+
+@given(st.dictionaries(KEYS, NODES, max_size=5))
+def test_parsed_by_its_top_level_keys_a_composition_is_what_it_is_parsed_as_a_whole(
+    tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]
+) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / ".hydra").mkdir()
+    file = folder / ".hydra" / "config.yaml"
+    file.write_text(yaml.safe_dump(config, allow_unicode=True), encoding="utf-8")
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))  # a few old line breaks it writes otherwise than it reads
+    found = read_settings(folder)
+    options = {name for name, value in config.items() if isinstance(value, dict)}
+    assert {name: value for name, value in found.items() if name not in options} == {
+        name: value for name, value in flat("", config).items() if name not in options
+    }
+
+
+def test_an_option_is_called_as_it_was_chosen_or_else_by_what_it_builds(tmp_path: Path) -> None:
+    several = {"affine": {"degrees": 10}, "erasing": {"aspect": 3}}
+    run = make_run(tmp_path / "a", choices={"model": "tiny", "optimizer": None}, augmentation=several)
+    found = read_settings(run)
+    assert (found["model"], found["optimizer"], found["augmentation"]) == ("tiny", "adamw", "affine+erasing")
+    assert found["augmentation.affine.degrees"] == 10
+    assert "hydra/help" not in found
+    assert read_settings(make_run(tmp_path / "b"))["augmentation"] == "none"
+
+
+def test_without_a_composition_the_command_line_counts(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- model=cnn\n- ++optimizer.lr=0.1\n- data.limit=null\n")
+    assert read_settings(tmp_path) == {"model": "cnn", "optimizer.lr": 0.1, "data.limit": None}
+
+
+def test_a_folder_without_either_has_no_settings(tmp_path: Path) -> None:
+    assert read_settings(tmp_path) == {}
+
+
+@pytest.mark.parametrize("text", ["model: [", "- a\n- b\n", "just words\n", "a: \x00"])
+def test_a_damaged_composition_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "config.yaml").write_text(text)
+    with pytest.raises(ValueError, match="settings cannot be read") as caught:
+        read_settings(tmp_path)
+    assert str(tmp_path / ".hydra") in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@given(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False))
+def test_a_spelled_value_is_read_as_that_value(value: Any) -> None:
+    text = spelled(value)
+    assert (float(text) if isinstance(value, float) else yaml.safe_load(text)) == value
+
+
+@pytest.mark.parametrize("name", ["seed", "run_dir", "data.root", "logger", "logger.tensorboard.name", "compile"])
+def test_circumstances_do_not_decide(name: str) -> None:
+    assert not decides(name)
+
+
+@pytest.mark.parametrize("name", ["model", "data", "data.rooted", "data.limit", "trainer.max_epochs", "callbacks.ema"])
+def test_everything_else_does(name: str) -> None:
+    assert decides(name)
