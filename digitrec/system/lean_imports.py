@@ -14,6 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -131,28 +132,20 @@ def _stand_ins(modules: Mapping[str, Sequence[str]]) -> Iterator[None]:
         yield
     finally:
         for name, stand_in in placed.items():
-            if sys.modules.get(name) is stand_in:
-                del sys.modules[name]
             package, _, child = name.rpartition(".")
-            if package in sys.modules:
-                _import_when_asked(sys.modules[package], child, stand_in)
+            for names, key in ((sys.modules, name), (vars(sys.modules.get(package, stand_in)), child)):
+                if names.get(key) is stand_in:
+                    del names[key]
+        for package in {name.rpartition(".")[0] for name in placed} & sys.modules.keys():
+            # torch and scipy have such a function, which does the same
+            vars(sys.modules[package]).setdefault("__getattr__", partial(_import_child, package, placed))
 
 
-def _import_when_asked(package: ModuleType, child: str, stand_in: StandIn) -> None:
-    """Let `package.child` import that module, as if the package had done so already."""
-    if vars(package).get(child) is stand_in:
-        delattr(package, child)
-    others = vars(package).get("__getattr__")
-
-    def get(name: str) -> Any:
-        if name == child:
-            return importlib.import_module(f"{package.__name__}.{child}")
-        if others:
-            return others(name)
-        raise AttributeError(f"module {package.__name__!r} has no attribute {name!r}")
-
-    if child not in vars(package):
-        vars(package)["__getattr__"] = get
+def _import_child(package: str, placed: Mapping[str, object], name: str) -> ModuleType:
+    """Import `package.name` where a stand-in was, as if the package had done so itself (PEP 562)."""
+    if f"{package}.{name}" not in placed:
+        raise AttributeError(f"module {package!r} has no attribute {name!r}")
+    return importlib.import_module(f"{package}.{name}")
 
 
 def _spare_optimizers_the_compiler() -> None:
