@@ -10,7 +10,7 @@ from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.errors import DigitrecError
-from digitrec.evaluation.metrics import confusion_matrix
+from digitrec.evaluation.metrics import ClassScores, class_scores
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 
@@ -51,7 +51,15 @@ class Predictions:
     @property
     def confusion(self) -> Tensor:
         """Images of each class (row) by the class they were read as (column), (C, C) int64."""
-        return confusion_matrix(self.labels, self.predicted, len(self.class_names))
+        from sklearn.metrics import confusion_matrix
+
+        classes = range(len(self.class_names))
+        return torch.from_numpy(confusion_matrix(self.labels.numpy(), self.predicted.numpy(), labels=classes))
+
+    @property
+    def class_scores(self) -> ClassScores:
+        """Precision, recall, F1 and number of images of each class."""
+        return class_scores(self.labels, self.predicted, len(self.class_names))
 
 
 def predict(

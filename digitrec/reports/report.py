@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from digitrec.evaluation.examination import Comparison, Examination
-from digitrec.evaluation.metrics import class_scores
 from digitrec.reports.figures import GALLERY, draw_all
 from digitrec.reports.page import Card, Picture, picture, write_page
 
@@ -70,6 +69,6 @@ def verdict(comparison: Comparison, this: str = "This model") -> str:
 
 def _class_rows(examination: Examination) -> list[tuple[str, int, float, float, float]]:
     """Name, number of images, precision, recall and F1 of each class."""
-    found = class_scores(examination.predictions.confusion)
-    columns = (found.support, found.precision, found.recall, found.f1)
+    scores = examination.predictions.class_scores
+    columns = (scores.support, scores.precision, scores.recall, scores.f1)
     return list(zip(examination.predictions.class_names, *(column.tolist() for column in columns), strict=True))

@@ -11,7 +11,6 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from torch import Tensor
 
-from digitrec.evaluation.metrics import class_scores
 from digitrec.evaluation.predictions import Predictions
 from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, blank, dress, legend, plain
 
@@ -30,7 +29,7 @@ def class_counts(counts: Mapping[str, Tensor], class_names: Sequence[str], theme
 
 def scores(predictions: Predictions, theme: Theme) -> Figure:
     """Precision, recall and F1 of each class, the lowest of the classes that occur in another colour."""
-    found = class_scores(predictions.confusion)
+    found = predictions.class_scores
     panels = {"precision": found.precision.tolist(), "recall": found.recall.tolist(), "F1": found.f1.tolist()}
     figure, columns = _bars(panels, predictions.class_names, theme, "{:.3f}")
     for axes, values in zip(columns, panels.values(), strict=True):

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
 from digitrec.evaluation.examination import Robustness
-from digitrec.evaluation.metrics import Curve, average_precision, calibration_error, precision_recall_curve, reliability
+from digitrec.evaluation.metrics import calibration_error, reliability
 from digitrec.evaluation.predictions import Predictions
 from digitrec.reports.figures.style import SMALL, Theme, blank, dress, legend, percent, plain
 
@@ -149,12 +149,12 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
 def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     """Precision over recall of each class against all others, whole and near the corner; the lowest ones by name."""
     names = predictions.class_names
-    present = predictions.labels.unique().tolist()
-    curves = {
-        label: precision_recall_curve(predictions.probabilities[:, label], predictions.labels == label)
-        for label in present
+    classes = {
+        label: ((predictions.labels == label).numpy(), predictions.probabilities[:, label].numpy())
+        for label in predictions.labels.unique().tolist()
     }
-    areas = {label: average_precision(curve) for label, curve in curves.items()}
+    curves = {label: precision_recall_curve(*pair)[:2] for label, pair in classes.items()}
+    areas = {label: float(average_precision_score(*pair)) for label, pair in classes.items()}
     order = sorted(areas, key=areas.__getitem__)
     named = order if len(order) <= NAMED + 1 else order[:NAMED]
     figure = blank(theme, 4.1)
@@ -162,7 +162,7 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     for axes, title in zip(panels, ("whole", "near the corner"), strict=True):
         dress(axes, theme, title, x="recall", y="precision", grid="both")
     for label in reversed(order):
-        points = _thinned(curves[label].recall.numpy(), curves[label].precision.numpy())
+        points = _thinned(*curves[label])
         known = label in named
         colour = theme.many[NAMED_COLOURS[named.index(label)]] if known else theme.muted
         for axes in panels:
@@ -174,7 +174,7 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
         (line,) = panels[1].plot([], [], color=theme.muted, linewidth=0.7)
         line.set_label(f"{len(others)} others: {others[0]:.4f} to {others[-1]:.4f}")
     panels[0].set(xlim=(0, 1.02), ylim=(0, 1.02))
-    farthest = min(_corner(curve) for curve in curves.values())
+    farthest = min(float(np.minimum(*curve).max()) for curve in curves.values())  # 1 for a curve that reaches it
     low = min(max(1 - 4 * (1 - farthest), 0), 0.99)
     panels[1].set(xlim=(low, 1 + (1 - low) / 50), ylim=(low, 1 + (1 - low) / 50))
     panels[1].locator_params(nbins=4)
@@ -186,13 +186,8 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     return figure
 
 
-def _corner(curve: Curve) -> float:
-    """How near a curve comes to precision and recall of 1 at once, 1 if it reaches them."""
-    return float(torch.minimum(curve.precision, curve.recall).max())
-
-
-def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (2, n) of a curve that differ from the one before by at least a thousandth."""
+def _thinned(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (2, n), recall and precision, that differ from the one before by at least a thousandth."""
     points = np.stack([recall, precision])
     moved = np.diff(points.round(3), axis=1).any(axis=0)
     return points[:, np.append(True, moved)]
