@@ -1,4 +1,4 @@
-"""Show what a trained network can and can't do: python -m digitrec.evaluate checkpoint=<run folder or file>."""
+"""Evaluate a trained network and write a report: python -m digitrec.evaluate checkpoint=<run folder or file>."""
 
 from __future__ import annotations
 
@@ -77,24 +77,24 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         "precision": native_precision(device) if settings["precision"] == "auto" else settings["precision"],
         "data_checksum": datamodule.checksum,
     }
-    title = f"{record['model']} on {datamodule.dataset}, {settings['split']} images"
-    print(f"{title}, {device}, {record['precision']}\nreport folder: {shown(run_dir)}", flush=True)  # noqa: T201
-    from digitrec.evaluation.examine import describe, examine  # matplotlib and scikit-learn: after the first line
-    from digitrec.reports.publish import publish
+    print(  # noqa: T201
+        f"{record['model']} on {datamodule.dataset}, {settings['split']} images, {device}, {record['precision']}\n"
+        f"report folder: {shown(run_dir)}",
+        flush=True,
+    )
+    from digitrec.reports.publish import report  # matplotlib and scikit-learn: after the first line
 
-    examination = examine(
+    metrics = report(
         classifiers,
         _labelled_as(classifiers[0].class_names, datamodule),
-        stage=settings["split"],
-        views=build.build_optional("tta", settings["tta"]),
+        settings["split"],
+        record,
+        run_dir,
+        tta=build.build_optional("tta", settings["tta"]),
         robustness_images=settings["robustness"],
-        precision=record["precision"],
         other=other,
         history=training_history(paths[0]),
-        title=title,
-        facts=describe(record),
     )
-    metrics = publish(examination, settings["split"], run_dir)
     write_json(run_dir / "metrics.json", metrics)
     return metrics
 

@@ -5,7 +5,7 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
-from digitrec.evaluation.examination import Insight
+from digitrec.evaluation.evaluation import Insight
 from digitrec.evaluation.predictions import BATCH, Predictions, evenly
 from digitrec.models.classifier import DigitClassifier, last_dense
 

@@ -4,10 +4,8 @@ What scikit-learn and scipy have comes from them; here is the rest. Labels count
 are used: a training without a report does not wait the second that they take.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -46,21 +44,6 @@ class Reliability:
     confidence: Tensor
     accuracy: Tensor
     count: Tensor
-
-
-@dataclass(frozen=True)
-class McNemar:
-    """McNemar's test of two classifiers on the same images.
-
-    Attributes:
-        only_a: images that only the first one reads right.
-        only_b: images that only the second one reads right.
-        p_value: probability of a difference at least as large between equally good classifiers.
-    """
-
-    only_a: int
-    only_b: int
-    p_value: float
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -132,37 +115,6 @@ def calibration_error(found: Reliability) -> float:
     return ((gaps * found.count).sum() / found.count.sum()).item()
 
 
-def mcnemar(correct_a: Tensor, correct_b: Tensor) -> McNemar:
-    """Test whether two classifiers are equally good on the same images (McNemar, 1947; exact and two-sided).
-
-    Args:
-        correct_a: (N,) bool, what the first one reads right.
-        correct_b: (N,) bool, what the second one reads right.
-    """
-    from scipy.stats import binomtest
-
-    only_a, only_b = _discordant(correct_a, correct_b)
-    p_value = float(binomtest(min(only_a, only_b), only_a + only_b).pvalue) if only_a + only_b else 1.0
-    return McNemar(only_a, only_b, p_value)
-
-
-def difference_interval(correct_a: Tensor, correct_b: Tensor) -> tuple[float, float, float]:
-    """Accuracy of the first minus that of the second classifier, with the lower and upper end of its 95 % interval.
-
-    The images are the same, so only those count that one of the two reads wrong; one more of each kind keeps the
-    interval honest when there are few (Bonett and Price, 2012).
-
-    Args:
-        correct_a: (N,) bool, what the first one reads right.
-        correct_b: (N,) bool, what the second one reads right.
-    """
-    only_a, only_b = _discordant(correct_a, correct_b)
-    size = len(correct_a) + 2
-    gain, loss = (only_a + 1) / size, (only_b + 1) / size
-    margin = NormalDist().inv_cdf(0.975) * math.sqrt((gain + loss - (gain - loss) ** 2) / size)
-    return (only_a - only_b) / len(correct_a), max(gain - loss - margin, -1.0), min(gain - loss + margin, 1.0)
-
-
 def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
     """Every number of a set of predictions by its flat name.
 
@@ -206,16 +158,6 @@ def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str])
 def _share(part: Tensor, whole: Tensor) -> Tensor:
     """Quotients in float64, 0 where `whole` is 0."""
     return part.double() / whole.double().clamp(min=1)
-
-
-def _discordant(correct_a: Tensor, correct_b: Tensor) -> tuple[int, int]:
-    """How many images only the first, and only the second classifier reads right."""
-    if correct_a.shape != correct_b.shape or correct_a.ndim != 1 or not len(correct_a):
-        raise ValueError(
-            "expected correct_a and correct_b of one shape (N,), N >= 1, "
-            f"got {tuple(correct_a.shape)} and {tuple(correct_b.shape)}"
-        )
-    return int((correct_a & ~correct_b).sum()), int((correct_b & ~correct_a).sum())
 
 
 def _check_probabilities(probabilities: Tensor, labels: Tensor) -> None:

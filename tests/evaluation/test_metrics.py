@@ -9,6 +9,7 @@ from sklearn import metrics as sk
 from torch import Tensor
 
 from digitrec.evaluation import metrics
+from digitrec.evaluation.comparison import difference_interval, paired_test
 from digitrec.models.metrics import StageMetrics
 
 NAMES = ("zero", "one", "two", "three", "four")
@@ -104,36 +105,37 @@ def test_calibration_error_is_0_when_confidence_tells_the_accuracy() -> None:
     assert metrics.calibration_error(metrics.reliability(probabilities, 1 - labels)) == pytest.approx(0.5)
 
 
-def pair(only_a: int, only_b: int, both: int = 5, neither: int = 2) -> tuple[Tensor, Tensor]:
-    """What two classifiers read right."""
+def pair(only_a: int, only_b: int, both: int = 5, neither: int = 2) -> tuple[Tensor, str, Tensor]:
+    """Arguments of `paired_test`."""
     counts = torch.tensor([only_a, only_b, both, neither])
     return (
         torch.tensor([True, False, True, False]).repeat_interleave(counts),
+        "other",
         torch.tensor([False, True, True, False]).repeat_interleave(counts),
     )
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (0, 6), (7, 7), (8, 7), (12, 30), (2000, 2300)])
 def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
-    found = metrics.mcnemar(*pair(only_a, only_b))
+    found = paired_test(*pair(only_a, only_b)).test
     expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     assert (found.only_a, found.only_b) == (only_a, only_b)
     assert found.p_value == pytest.approx(expected, rel=1e-9)
-    assert metrics.mcnemar(*pair(only_b, only_a)).p_value == found.p_value
+    assert paired_test(*pair(only_b, only_a)).test.p_value == found.p_value
 
 
 def test_difference_interval_turns_round_with_the_classifiers() -> None:
-    difference, low, high = metrics.difference_interval(*pair(30, 12, both=900))
+    difference, low, high = paired_test(*pair(30, 12, both=900)).difference
     assert difference == pytest.approx(18 / 944)
-    assert metrics.difference_interval(*pair(12, 30, both=900)) == pytest.approx((-difference, -high, -low))
+    assert paired_test(*pair(12, 30, both=900)).difference == pytest.approx((-difference, -high, -low))
 
 
 @pytest.mark.parametrize("size", [1, 2, 10, 10000])
 def test_difference_interval_holds_the_difference_and_stays_possible(size: int) -> None:
     for only_a in {0, size // 2, size}:
         for only_b in {0, (size - only_a) // 2, size - only_a}:
-            found = metrics.difference_interval(*pair(only_a, only_b, both=0, neither=size - only_a - only_b))
-            difference, low, high = found
+            found = paired_test(*pair(only_a, only_b, both=0, neither=size - only_a - only_b))
+            difference, low, high = found.difference
             assert -1 <= low <= difference <= high <= 1
             assert low < high
 
@@ -144,7 +146,8 @@ def test_difference_interval_covers_the_true_difference_in_95_of_100(share_a: fl
     draws = torch.rand(3000, 500, generator=seeded(5))
     covered = 0
     for row in draws:
-        _, low, high = metrics.difference_interval(row < share_a, row > 1 - share_b)
+        only_a, only_b = int((row < share_a).sum()), int((row > 1 - share_b).sum())
+        low, high = difference_interval(only_a, only_b, len(row))
         covered += low <= share_a - share_b <= high
     assert 0.934 < covered / len(draws) < 0.99
 
@@ -206,8 +209,8 @@ summarise = partial(metrics.summarise, class_names=("no", "yes"))
         (lambda: summarise(2 * fair, zeros), "sums from 2 to 2"),
         (lambda: summarise(torch.tensor([[1.5, -0.5]]), zeros[:1]), "smallest value of -0.5"),
         (lambda: summarise(fair * math.nan, zeros), "sums from nan to nan"),
-        (lambda: metrics.mcnemar(ones(3) > 0, ones(2) > 0), r"\(3,\) and \(2,\)"),
-        (lambda: metrics.difference_interval(ones(0) > 0, ones(0) > 0), r"\(0,\) and \(0,\)"),
+        (lambda: paired_test(ones(3) > 0, "other", ones(2) > 0), r"\(3,\) and \(2,\)"),
+        (lambda: paired_test(ones(0) > 0, "other", ones(0) > 0), r"\(0,\) and \(0,\)"),
         (lambda: metrics.summarise(ones(4, 1), zeros, ("one",)), "at least 2 classes, got 1 names"),
     ],
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, blank, dress, legend, plain
+from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, legend, new_figure, plain, style_axes
 
 FEW = 12  # classes up to which every number is written
 HOT_SPOTS = 15
@@ -62,9 +62,9 @@ def embedding(points: Tensor, labels: Tensor, correct: Tensor, class_names: Sequ
         class_names: one per class.
         theme: of the page.
     """
-    figure = blank(theme, 5.6)
+    figure = new_figure(theme, 5.6)
     axes = figure.subplots()
-    dress(axes, theme, grid="")
+    style_axes(axes, theme, grid="")
     axes.set_axis_off()
     colours = np.array(theme.many)[labels.numpy() % len(theme.many)]
     axes.scatter(points[:, 0], points[:, 1], s=7, c=colours, alpha=0.6, linewidths=0)
@@ -89,11 +89,11 @@ def _bars(
 ) -> tuple[Figure, list[Axes]]:
     """Panels of level bars from zero, one bar per class, its number at its end."""
     height = 0.8 + len(names) * (0.25 if len(names) <= FEW else 0.17)
-    figure = blank(theme, height)
+    figure = new_figure(theme, height)
     columns = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
     size = SMALL if len(names) <= FEW else 6.5
     for axes, (title, values) in zip(columns, panels.items(), strict=True):
-        dress(axes, theme, title, grid="x")
+        style_axes(axes, theme, title, grid="x")
         axes.barh(range(len(names)), values, height=0.78, color=theme.first)
         for row, value in enumerate(values):
             inside = value > 0.4 * max(values)
@@ -110,9 +110,9 @@ def _bars(
 def _confusion(matrix: NDArray[np.float64], names: Sequence[str], theme: Theme, number: str) -> Figure:
     """A table of labels (rows) against predictions: the diagonal calm, mistakes the warmer the more there are."""
     few = len(names) <= FEW
-    figure = blank(theme, WIDTH * 0.86 if few else 9.6, WIDTH if few else 10.2)
+    figure = new_figure(theme, WIDTH * 0.86 if few else 9.6, WIDTH if few else 10.2)
     axes = figure.subplots()
-    dress(axes, theme, x="predicted", y="label", grid="")
+    style_axes(axes, theme, x="predicted", y="label", grid="")
     mistakes = matrix.copy()
     np.fill_diagonal(mistakes, 0)
     colours = theme.heat((mistakes / max(mistakes.max(), 1e-12)) ** 0.7)

@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from digitrec.evaluation.examination import Robustness
+from digitrec.evaluation.evaluation import Robustness
 from digitrec.evaluation.metrics import calibration_error, reliability
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures.style import SMALL, Theme, blank, dress, legend, percent, plain
+from digitrec.reports.figures.style import SMALL, Theme, legend, new_figure, percent, plain, style_axes
 
 NAMED = 4  # precision-recall curves drawn in a colour of their own
 NAMED_COLOURS = (2, 1, 0, 4, 3)  # of the theme's many
@@ -30,9 +30,9 @@ def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | N
     known = {title: names for title, names in panels.items() if any(name in row for row in history for name in names)}
     if not known:
         return None
-    figure = blank(theme, 2.7)
+    figure = new_figure(theme, 2.7)
     for axes, (title, names) in zip(figure.subplots(1, len(known), squeeze=False)[0], known.items(), strict=True):
-        dress(axes, theme, title, x="epoch")
+        style_axes(axes, theme, title, x="epoch")
         for name, colour, line in zip(names, (theme.second, theme.first), ("--", "-"), strict=False):
             _series(axes, history, name, theme.first if name == "lr" else colour, "-" if name == "lr" else line)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
@@ -56,9 +56,9 @@ def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[
     known = {title: both for title, both in panels.items() if any(name in row for row in rows for name in both)}
     if not known:
         return None
-    figure = blank(theme, 3.4)
+    figure = new_figure(theme, 3.4)
     for axes, (title, metrics) in zip(figure.subplots(1, len(known), squeeze=False)[0], known.items(), strict=True):
-        dress(axes, theme, title, x="epoch")
+        style_axes(axes, theme, title, x="epoch")
         for history, colour in zip(histories, (theme.first, theme.second), strict=True):
             for metric, line in zip(metrics, ("--", "-"), strict=True):
                 _series(axes, history, metric, colour, line)
@@ -82,10 +82,10 @@ def robustness(changes: Sequence[Robustness], theme: Theme) -> Figure | None:
         return None
     columns = min(3, len(changes))
     rows = -(-len(changes) // columns)
-    figure = blank(theme, 0.25 + 1.85 * rows)
+    figure = new_figure(theme, 0.25 + 1.85 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
     for axes, change in zip(panels, changes, strict=False):
-        dress(axes, theme, change.name, x=change.unit)
+        style_axes(axes, theme, change.name, x=change.unit)
         values = [change.unchanged, *change.accuracies]
         axes.plot(values, color=theme.first, marker="o", markersize=3.5, linewidth=1.6, clip_on=False)
         axes.axhline(change.unchanged, color=theme.muted, linewidth=0.8, linestyle=":")
@@ -111,9 +111,9 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
     found = reliability(predictions.probabilities, predictions.labels)
     filled = found.count > 0
     confidence, accuracy = found.confidence[filled].numpy(), found.accuracy[filled].numpy()
-    figure = blank(theme, 5.2, 5.2)
+    figure = new_figure(theme, 5.2, 5.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    dress(above, theme, y="accuracy", grid="both")
+    style_axes(above, theme, y="accuracy", grid="both")
     above.plot((0, 1), (0, 1), color=theme.muted, linestyle=":", linewidth=1, label="confidence = accuracy")
     above.vlines(
         confidence,
@@ -135,7 +135,7 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
     )
     above.set(xlim=(0, 1.01), ylim=(0, 1.02))
     legend(above, theme, loc="lower right")
-    dress(below, theme, x="confidence (probability of the answer)", y="images", grid="both")
+    style_axes(below, theme, x="confidence (probability of the answer)", y="images", grid="both")
     edges = np.linspace(0, 1, len(found.count) + 1)
     below.bar(edges[:-1], found.count.numpy(), width=np.diff(edges) * 0.92, align="edge", color=theme.first)
     below.set_yscale("log")
@@ -157,10 +157,10 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     areas = {label: float(average_precision_score(*pair)) for label, pair in classes.items()}
     order = sorted(areas, key=areas.__getitem__)
     named = order if len(order) <= NAMED + 1 else order[:NAMED]
-    figure = blank(theme, 4.1)
+    figure = new_figure(theme, 4.1)
     panels = figure.subplots(1, 2)
     for axes, title in zip(panels, ("whole", "near the corner"), strict=True):
-        dress(axes, theme, title, x="recall", y="precision", grid="both")
+        style_axes(axes, theme, title, x="recall", y="precision", grid="both")
     for label in reversed(order):
         points = _thinned(*curves[label])
         known = label in named

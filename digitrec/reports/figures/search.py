@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
-from digitrec.reports.figures.style import SMALL, Theme, blank, dress, plain
+from digitrec.reports.figures.style import SMALL, Theme, new_figure, plain, style_axes
 
 ROOM = 0.12  # share of an axis left free above and below
 REACH = 1.5  # how far below the median values are shown, in distances from it to the best
@@ -58,9 +58,9 @@ def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: 
         theme: of the page.
         before: value of the settings as they were, drawn as a line.
     """
-    figure = blank(theme, 3.2)
+    figure = new_figure(theme, 3.2)
     axes = figure.subplots()
-    dress(axes, theme, x="trial", y=scale.metric)
+    style_axes(axes, theme, x="trial", y=scale.metric)
     _fit(axes, trials, scale)
     _points(axes, [(trial.number, trial) for trial in trials], theme)
     _at_the_edge(axes, trials, scale, theme)
@@ -79,9 +79,9 @@ def importance(shares: Mapping[str, float], theme: Theme) -> Figure | None:
     """Level bars of the share of the spread that each setting accounts for; None where that can't be told."""
     if not shares:
         return None
-    figure = blank(theme, 0.7 + 0.36 * len(shares))
+    figure = new_figure(theme, 0.7 + 0.36 * len(shares))
     axes = figure.subplots()
-    dress(axes, theme, x="share of the spread of values", grid="x")
+    style_axes(axes, theme, x="share of the spread of values", grid="x")
     axes.barh(range(len(shares)), list(shares.values()), height=0.7, color=theme.first)
     for row, share in enumerate(shares.values()):
         axes.text(share, row, f" {share:.0%}", verticalalignment="center", color=theme.ink, fontsize=SMALL)
@@ -106,10 +106,10 @@ def slices(
     """
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure = blank(theme, 0.3 + 2.0 * rows)
+    figure = new_figure(theme, 0.3 + 2.0 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, (name, axis) in zip(panels.flat, names.items(), strict=False):
-        dress(axes, theme, plain(name, 30))
+        style_axes(axes, theme, plain(name, 30))
         place = _places(axes, axis, [trial.settings[name] for trial in trials])
         _points(axes, [(place(trial.settings[name]), trial) for trial in trials], theme)
         if best is not None and best.value is not None:

@@ -76,13 +76,13 @@ DARK = Theme(
 )
 
 
-def blank(theme: Theme, height: float, width: float = WIDTH) -> Figure:
+def new_figure(theme: Theme, height: float, width: float = WIDTH) -> Figure:
     """A figure on the theme's background, sizes in inches, whose axes keep clear of each other."""
     layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN)
     return Figure(figsize=(width, height), dpi=DPI, facecolor=theme.background, layout=layout)
 
 
-def dress(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
+def style_axes(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
     """Give axes the look of the house; `grid` is "x", "y", "both" or "" for none."""
     axes.set_facecolor(theme.background)
     axes.spines[["top", "right", "left"]].set_visible(False)
