@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from digitrec import Recognizer
 from digitrec.data import datasets
-from digitrec.models.portable import read_portable
+from digitrec.models.checkpoint_file import read_portable
 from digitrec.preprocessing.digit import find_digit
 from digitrec.weights import HANDWRITING
 from scripts.measure.rejection import found

@@ -21,10 +21,9 @@ from digitrec.data.synthetic.written import written_digits
 from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.predictions import Predictions, predict
 from digitrec.models.checkpoint import load_classifier
-from digitrec.models.checkpoint_file import read_checkpoint
+from digitrec.models.checkpoint_file import read_checkpoint, write_portable
 from digitrec.models.classifier import DigitClassifier, last_dense
 from digitrec.models.plain import plain_layers
-from digitrec.models.portable import write_portable
 from digitrec.recognition.rejection import certainties, threshold_for
 from digitrec.run_folder.record import read_record
 from digitrec.weights import HANDWRITING

@@ -8,7 +8,7 @@ import pytest
 
 from digitrec.config.check import CONF_DIR
 from digitrec.models.checkpoint import load_classifier
-from digitrec.models.portable import read_portable
+from digitrec.models.checkpoint_file import read_portable
 from digitrec.recognition.networks.plain import PlainNetwork
 from scripts.measure import weights
 from tests.command import Command, Outcome, only_run
