@@ -130,7 +130,7 @@ def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str
 
 
 def _labelled_as(class_names: tuple[str, ...], datamodule: DigitDataModule) -> dict[str, Split]:
-    """Splits with the labels that a classifier means by the same names; people's pictures may show only some digits."""
+    """Splits with the classifier's labels of the same classes; a folder may hold only some of them."""
     import torch
 
     from digitrec.data.datasets import Split
@@ -146,7 +146,8 @@ def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitCla
     for path, classifier in classifiers.items():
         if classifier.settings.get("init_from"):
             raise UsageError(
-                f"split=val: {path} started from another run's weights, which may know these images; use split=test"
+                f"split=val: {path} started from another run's weights, which may have been trained on these images; "
+                "use split=test"
             )
         trained = data_settings(classifier)
         for name in SPLITTING:
@@ -154,7 +155,7 @@ def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitCla
             if name not in trained or trained[name] != held_out:
                 raise UsageError(
                     f"split=val: {path} was trained with data.{name}={trained.get(name, 'unknown')}, not {held_out}, "
-                    "and may know these images; use split=test"
+                    "and may have been trained on these images; use split=test"
                 )
 
 

@@ -135,7 +135,7 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
     )
     above.set(xlim=(0, 1.01), ylim=(0, 1.02))
     legend(above, theme, loc="lower right")
-    style_axes(below, theme, x="confidence (probability of the answer)", y="images", grid="both")
+    style_axes(below, theme, x="confidence (probability of the predicted class)", y="images", grid="both")
     edges = np.linspace(0, 1, len(found.count) + 1)
     below.bar(edges[:-1], found.count.numpy(), width=np.diff(edges) * 0.92, align="edge", color=theme.first)
     below.set_yscale("log")

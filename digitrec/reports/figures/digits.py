@@ -1,4 +1,4 @@
-"""Figures that are sheets of digits: inputs, right and wrong answers, filters, what speaks for an answer."""
+"""Sheets of digits: inputs, right and wrong predictions, filters, attributions."""
 
 from typing import Any
 
@@ -46,11 +46,11 @@ def answers(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
     others = right[evenly(len(right), SHOWN - len(mistakes))]
     chosen = torch.cat([mistakes, others]).sort().values
     sheet = Sheet(theme, len(chosen), 8, lines=2)
-    names, sure = predictions.class_names, predictions.probabilities.amax(dim=1)
+    names, confidence = predictions.class_names, predictions.probabilities.amax(dim=1)
     for place, (index, pixels) in enumerate(zip(chosen.tolist(), grey(images[chosen]), strict=True)):
         name = plain(names[int(predictions.predicted[index])], longest=7)
         if predictions.correct[index]:
-            colour, texts = theme.right, [f"{RIGHT_MARK} {name}", percent(float(sure[index]))]
+            colour, texts = theme.right, [f"{RIGHT_MARK} {name}", percent(float(confidence[index]))]
         else:
             label = plain(names[int(predictions.labels[index])], longest=7)
             colour, texts = theme.wrong, [f"{WRONG_MARK} {name}", f"is {label}"]
@@ -96,7 +96,7 @@ def first_filters(filters: Tensor | None, theme: Theme) -> Figure | None:
 def explanations(
     images: Tensor, predictions: Predictions, attributed: Tensor, attributions: Tensor, theme: Theme
 ) -> Figure | None:
-    """Images beside what in them speaks for (orange) or against (blue) the answer; None without any.
+    """Images beside the attributions for (orange) and against (blue) the prediction; None without any.
 
     Args:
         images: (N, 1, H, W) uint8.

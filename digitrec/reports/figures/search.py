@@ -76,7 +76,7 @@ def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: 
 
 
 def importance(shares: Mapping[str, float], theme: Theme) -> Figure | None:
-    """Level bars of the share of the spread that each setting accounts for; None where that can't be told."""
+    """Level bars of the share of the spread that each setting accounts for; None where that is unknown."""
     if not shares:
         return None
     figure = new_figure(theme, 0.7 + 0.36 * len(shares))

@@ -83,7 +83,7 @@ def new_figure(theme: Theme, height: float, width: float = WIDTH) -> Figure:
 
 
 def style_axes(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
-    """Give axes the look of the house; `grid` is "x", "y", "both" or "" for none."""
+    """Give axes the common style; `grid` is "x", "y", "both" or "" for none."""
     axes.set_facecolor(theme.background)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(theme.grid)
@@ -97,7 +97,7 @@ def style_axes(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = 
 
 
 def legend(axes: Axes, theme: Theme, **where: Any) -> None:
-    """A legend without a box, its words in the page's ink."""
+    """A legend without a box, in the page's text colour."""
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=theme.ink, **where)
 
 
