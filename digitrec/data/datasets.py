@@ -1,6 +1,5 @@
 """Data sets as fact sheets, and each of their splits as tensors: uint8 (N, 1, 28, 28), white ink on black."""
 
-import difflib
 import hashlib
 import os
 import string
@@ -20,6 +19,7 @@ from digitrec.data.framing import frame
 from digitrec.data.labels import DIGITS
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.framing import SIDE
+from digitrec.wording import near
 
 
 class Split(NamedTuple):
@@ -408,9 +408,8 @@ def checksum(name: str, root: str | Path | None = None) -> str:
 def _sheet(name: str) -> FactSheet:
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(name, DATASETS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(DATASETS)}."
-    raise UsageError(f"There is no data set {name!r}: {hint}")
+    hint = near(name, DATASETS) or f"; there are {', '.join(DATASETS)}"
+    raise UsageError(f"there is no data set {name!r}{hint}")
 
 
 def _reader(name: str, skip_damaged: bool) -> Reader:

@@ -21,7 +21,7 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 from digitrec.evaluation.evaluation import Evaluation
 from digitrec.reports.figures import FIGURES, augmentation_grid, classes, comparison, curves, digits, draw_all
 from digitrec.reports.figures.augmentation import GAP, LABEL_WIDTH
-from digitrec.reports.figures.style import DARK, LIGHT, Theme, percent, plain
+from digitrec.reports.figures.style import DARK, LIGHT, Theme, drawable, percent
 
 Make = Callable[..., Evaluation]
 TWO, TEN = ("no", "yes"), tuple("0123456789")
@@ -113,7 +113,7 @@ def test_with_many_classes_only_the_commonest_mistakes_are_written(make_evaluati
 @pytest.mark.parametrize("skill", [-50.0, 1.0, 3.0, 50.0])
 def test_answers_are_framed_and_marked_by_right_and_wrong(make_evaluation: Make, skill: float) -> None:
     evaluation = make_evaluation(skill=skill)
-    (axes,) = digits.answers(evaluation.images, evaluation.predictions, LIGHT).axes
+    (axes,) = digits.examples(evaluation.images, evaluation.predictions, LIGHT).axes
     frames = Counter(to_hex(patch.get_edgecolor()) for patch in axes.patches)
     marks = Counter(text.get_text()[0] for text in axes.texts)
     right = int(evaluation.predictions.correct.sum())
@@ -240,8 +240,8 @@ def test_embedding_names_each_class_and_crosses_mistakes() -> None:
 
 
 def test_names_are_cut_and_hold_no_mathematics(make_evaluation: Make) -> None:
-    assert plain("Ankle boot") == "Ankle boot"
-    assert plain("a very long name indeed", 6) == "a ver…"
+    assert drawable("Ankle boot") == "Ankle boot"
+    assert drawable("a very long name indeed", 6) == "a ver…"
     for figure in draw_all(make_evaluation(("$\\frac$", "a$b", "$$", "x" * 80))).values():
         figure.savefig(io.BytesIO(), format="png", dpi=20)
 
@@ -270,9 +270,9 @@ def test_letters_that_the_usual_font_lacks_come_from_an_installed_one_or_are_wri
     monkeypatch.setattr(manager, "ttflist", list(manager.ttflist))
     manager.addfont(tmp_path / "mine.ttf")
     with rc_context():
-        assert plain(f"{mine} or {nobodys}") == f"{mine} or \\uf8a2"
+        assert drawable(f"{mine} or {nobodys}") == f"{mine} or \\uf8a2"
         figure = pyplot.figure()
-        figure.text(0, 0, plain(mine + nobodys))
+        figure.text(0, 0, drawable(mine + nobodys))
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # matplotlib warns where it draws a box
             figure.savefig(io.BytesIO())

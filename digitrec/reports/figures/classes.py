@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, legend, new_figure, plain, style_axes
+from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, drawable, legend, new_figure, style_axes
 
 FEW = 12  # classes up to which every number is written
 HOT_SPOTS = 15
@@ -80,7 +80,7 @@ def embedding(points: Tensor, labels: Tensor, correct: Tensor, class_names: Sequ
             "fontweight": "bold",
             "path_effects": halo,
         }
-        axes.text(x, y, plain(class_names[label]), color=theme.ink, ha="center", va="center", **style)
+        axes.text(x, y, drawable(class_names[label]), color=theme.ink, ha="center", va="center", **style)
     return figure
 
 
@@ -101,7 +101,7 @@ def _bars(
                 number.format(value), (value, row), (-4 if inside else 4, 0), textcoords="offset points", fontsize=size,
                 color=theme.background if inside else theme.ink, ha="right" if inside else "left", va="center",
             )  # fmt: skip
-        axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=size, color=theme.ink)
+        axes.set_yticks(range(len(names)), [drawable(name) for name in names], fontsize=size, color=theme.ink)
         axes.locator_params(axis="x", nbins=4)
     columns[0].set_ylim(len(names) - 0.4, -0.6)
     return figure, columns
@@ -129,13 +129,13 @@ def _confusion(matrix: NDArray[np.float64], names: Sequence[str], theme: Theme, 
         )  # fmt: skip
     long = max(len(name) for name in names) > 3
     ticks: dict[str, Any] = {"fontsize": SMALL if few else 6.5, "color": theme.ink}
-    axes.set_xticks(range(len(names)), [plain(name) for name in names], rotation=45 if few else 90, **ticks)
+    axes.set_xticks(range(len(names)), [drawable(name) for name in names], rotation=45 if few else 90, **ticks)
     if not long:
         axes.tick_params(axis="x", rotation=0)
     elif few:
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), [plain(name) for name in names], **ticks)
+    axes.set_yticks(range(len(names)), [drawable(name) for name in names], **ticks)
     axes.spines["bottom"].set_visible(False)
     return figure
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from digitrec.evaluation.comparison import Comparison
-from digitrec.reports.figures.style import SMALL, TEXT, Theme, new_figure, plain, style_axes
+from digitrec.reports.figures.style import SMALL, TEXT, Theme, drawable, new_figure, style_axes
 
 
 def agreement(comparison: Comparison | None, theme: Theme, names: tuple[str, str] | None = None) -> Figure | None:
@@ -40,8 +40,8 @@ def agreement(comparison: Comparison | None, theme: Theme, names: tuple[str, str
     axes.set_yticks([0.5, 1.5], ["right", "wrong"], rotation=90, va="center")
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(plain(other, 51), fontsize=SMALL, color=theme.muted)
-    axes.set_ylabel(plain(one, 26), fontsize=SMALL, color=theme.muted)
+    axes.set_xlabel(drawable(other, 51), fontsize=SMALL, color=theme.muted)
+    axes.set_ylabel(drawable(one, 26), fontsize=SMALL, color=theme.muted)
     axes.spines[:].set_visible(False)
     return figure
 

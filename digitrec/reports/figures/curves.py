@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve
 from digitrec.evaluation.evaluation import Robustness
 from digitrec.evaluation.metrics import calibration_error, reliability
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures.style import SMALL, Theme, legend, new_figure, percent, plain, style_axes
+from digitrec.reports.figures.style import SMALL, Theme, drawable, legend, new_figure, percent, style_axes
 
 NAMED = 4  # precision-recall curves drawn in a colour of their own
 NAMED_COLOURS = (2, 1, 0, 4, 3)  # of the theme's many
@@ -70,7 +70,7 @@ def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[
     figure.legend(
         [Line2D([], [], color=theme.first), Line2D([], [], color=theme.second)]
         + [Line2D([], [], color=theme.muted, linestyle=line) for line in ("--", "-")],
-        [*(plain(name, 40) for name in names), "training", "validation"], loc="outside lower center", ncols=4,
+        [*(drawable(name, 40) for name in names), "training", "validation"], loc="outside lower center", ncols=4,
         frameon=False, fontsize=SMALL, labelcolor=theme.ink,
     )  # fmt: skip
     return figure
@@ -168,7 +168,7 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
         for axes in panels:
             (line,) = axes.plot(*points, color=colour, linewidth=1.8 if known else 0.7, alpha=1 if known else 0.6)
         if known:
-            line.set_label(f"{plain(names[label])}: {areas[label]:.4f}")
+            line.set_label(f"{drawable(names[label])}: {areas[label]:.4f}")
     others = [areas[label] for label in order if label not in named]
     if others:
         (line,) = panels[1].plot([], [], color=theme.muted, linewidth=0.7)

@@ -33,7 +33,7 @@ FIGURES = {
         "Right and wrong predictions",
         "Green with a tick: right, with the probability of the predicted class. Red with a cross: wrong, "
         "with the label below. Taken at equal distances through the split, mistakes more often than they occur.",
-        lambda e, theme: digits.answers(e.images, e.predictions, theme),
+        lambda e, theme: digits.examples(e.images, e.predictions, theme),
     ),
     "worst_errors": FigureSpec(
         "Predictions",

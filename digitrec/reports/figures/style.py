@@ -101,19 +101,19 @@ def legend(axes: Axes, theme: Theme, **where: Any) -> None:
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=theme.ink, **where)
 
 
-def plain(name: str, longest: int = 14) -> str:
-    """A name that people gave, cut to `longest` characters, its dollar signs no mathematics to matplotlib.
+def drawable(name: str, longest: int = 14) -> str:
+    """A name as text that matplotlib can draw, cut to `longest` characters, with dollar signs escaped.
 
-    Characters of which no installed font has a form are written by their code.
+    Characters that no installed font has are written by their code.
     """
-    drawable = "".join(char if _is_drawable(char) else char.encode("unicode_escape").decode() for char in name)
-    short = drawable if len(drawable) <= longest else f"{drawable[: longest - 1]}…"
+    text = "".join(char if _is_drawable(char) else char.encode("unicode_escape").decode() for char in name)
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return short.replace("$", r"\$")
 
 
 @cache
 def _is_drawable(char: str) -> bool:
-    """Has a font a form for a character? Matplotlib's own has none of Chinese: an installed one that has is added."""
+    """Whether a font has a character: matplotlib's own, or an installed one, which is added to matplotlib's then."""
     families: list[str] = matplotlib.rcParams["font.family"]
     if any(_has(font_manager.findfont(font_manager.FontProperties(family=[family])), char) for family in families):
         return True
@@ -132,7 +132,7 @@ def _has(path: str, char: str) -> bool:
 
 
 def percent(share: float) -> str:
-    """A share in percent; what is nearly all or nothing is not rounded to it."""
+    """A share in percent; nearly all or nothing is not rounded to it."""
     if 0.999 < share < 1:
         return "> 99.9%"
     return "< 0.1%" if 0 < share < 0.001 else f"{share:.1%}"
