@@ -1,4 +1,4 @@
-"""Show what a trained network can and can't do: python -m digitrec.evaluate checkpoint=<run folder or file>."""
+"""Evaluate a trained network and write a report: python -m digitrec.evaluate checkpoint=<run folder or file>."""
 
 from __future__ import annotations
 
@@ -77,24 +77,24 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
         "precision": native_precision(device) if settings["precision"] == "auto" else settings["precision"],
         "data_checksum": datamodule.checksum,
     }
-    title = f"{record['model']} on {datamodule.dataset}, {settings['split']} images"
-    print(f"{title}, {device}, {record['precision']}\nreport folder: {shown(run_dir)}", flush=True)  # noqa: T201
-    from digitrec.evaluation.examine import describe, examine  # matplotlib and scikit-learn: after the first line
-    from digitrec.reports.publish import publish
+    print(  # noqa: T201
+        f"{record['model']} on {datamodule.dataset}, {settings['split']} images, {device}, {record['precision']}\n"
+        f"report folder: {shown(run_dir)}",
+        flush=True,
+    )
+    from digitrec.reports.publish import report  # matplotlib and scikit-learn: after the first line
 
-    examination = examine(
+    metrics = report(
         classifiers,
         _labelled_as(classifiers[0].class_names, datamodule),
-        stage=settings["split"],
-        views=build.build_optional("tta", settings["tta"]),
+        settings["split"],
+        record,
+        run_dir,
+        tta=build.build_optional("tta", settings["tta"]),
         robustness_images=settings["robustness"],
-        precision=record["precision"],
         other=other,
         history=training_history(paths[0]),
-        title=title,
-        facts=describe(record),
     )
-    metrics = publish(examination, settings["split"], run_dir)
     write_json(run_dir / "metrics.json", metrics)
     return metrics
 
@@ -130,7 +130,7 @@ def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str
 
 
 def _labelled_as(class_names: tuple[str, ...], datamodule: DigitDataModule) -> dict[str, Split]:
-    """Splits with the labels that a classifier means by the same names; people's pictures may show only some digits."""
+    """Splits with the classifier's labels of the same classes; a folder may hold only some of them."""
     import torch
 
     from digitrec.data.datasets import Split
@@ -146,7 +146,8 @@ def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitCla
     for path, classifier in classifiers.items():
         if classifier.settings.get("init_from"):
             raise UsageError(
-                f"split=val: {path} started from another run's weights, which may know these images; use split=test"
+                f"split=val: {path} started from another run's weights, which may have been trained on these images; "
+                "use split=test"
             )
         trained = data_settings(classifier)
         for name in SPLITTING:
@@ -154,7 +155,7 @@ def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitCla
             if name not in trained or trained[name] != held_out:
                 raise UsageError(
                     f"split=val: {path} was trained with data.{name}={trained.get(name, 'unknown')}, not {held_out}, "
-                    "and may know these images; use split=test"
+                    "and may have been trained on these images; use split=test"
                 )
 
 

@@ -228,32 +228,26 @@ def _reported(settings: Settings) -> str:
 
 def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str) -> dict[str, float]:
     """The full report of the best checkpoint, into the run's own folder; its numbers."""
-    from digitrec.evaluation.examine import describe, examine
     from digitrec.models.checkpoint import load_classifier
-    from digitrec.reports.publish import publish
+    from digitrec.reports.publish import report
     from digitrec.training.results import best_checkpoint, history
 
     model, datamodule, trainer = parts
     checkpoint = best_checkpoint(trainer)
-    precision = "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true"
+    evaluated = {
+        **record,
+        "checkpoints": [checkpoint or "none, the weights at the end"],
+        "precision": "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true",
+    }
     datamodule.setup()
-    examination = examine(
+    return report(
         [load_classifier(checkpoint).to(trainer.strategy.root_device) if checkpoint else model.eval()],
         datamodule.splits,
-        stage=stage,
-        precision=precision,
+        stage,
+        evaluated,
+        run_dir,
         history=history(trainer),
-        title=f"{record['model']} on {record['data']}, {stage} images",
-        facts=describe(
-            {
-                **record,
-                "checkpoints": [checkpoint or "none, the weights at the end"],
-                "split": stage,
-                "precision": precision,
-            }
-        ),
     )
-    return publish(examination, stage, run_dir)
 
 
 def _is_sweep() -> bool:

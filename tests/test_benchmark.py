@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.benchmark import __main__ as benchmark
-from digitrec.benchmark.contenders import ours
-from digitrec.benchmark.laps import Contender, Laps
-from digitrec.benchmark.measures import NAMES, SIZES
-from digitrec.benchmark.rows import ROWS
+from scripts.measure.benchmark import __main__ as benchmark
+from scripts.measure.benchmark.contenders import ours
+from scripts.measure.benchmark.laps import Contender, Laps
+from scripts.measure.benchmark.measures import NAMES, SIZES
+from scripts.measure.benchmark.rows import ROWS
 from tests.command import read_json
 
 ONES = {name: 1.0 for row in ROWS for name in row.needs}
@@ -59,8 +59,8 @@ def test_an_epoch_may_have_any_number_of_images() -> None:
     assert min(rates) > 0
 
 
-def test_a_contender_nobody_asks_any_more_ends() -> None:
-    with pytest.raises(SystemExit, match="nobody asks"):
+def test_a_contender_ends_when_no_further_epoch_is_asked_for() -> None:
+    with pytest.raises(SystemExit, match="no further epoch"):
         ours(Laps(2, io.StringIO("\n"), io.StringIO()), ["data=digits", "data.val_size=0"])
 
 

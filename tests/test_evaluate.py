@@ -183,7 +183,7 @@ def test_weights_that_are_no_numbers_get_one_line(run_evaluate: Command, runs: P
     torch.save(checkpoint, tmp_path / "nan.ckpt")
     outcome = run_evaluate("checkpoint=nan.ckpt")
     assert outcome.code == 1
-    assert outcome.err.splitlines()[-1].startswith("error: the network gives no numbers for some images")
+    assert outcome.err.splitlines()[-1].startswith("error: the network's output is not finite for some images")
 
 
 def test_data_with_other_classes_gets_one_line(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:

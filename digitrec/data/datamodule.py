@@ -38,19 +38,19 @@ class DigitDataModule(LightningDataModule):
         mirrors: base addresses to download from instead of the published ones.
         batch_size: images per training step and process.
         eval_batch_size: images per validation or test batch.
-        val_size: training images held out for validation, stratified; below 1 their share; 0 holds out none. Of a
-            person's folder with pictures for validation, these are it.
+        val_size: training images held out for validation, stratified; below 1 their share; 0 holds out none. Ignored
+            for a folder that has validation pictures of its own.
         split_seed: draws which images are held out.
         limit: at most this many images of each split.
-        skip_damaged: leave out of a person's folder, with a warning, what can't be read.
-        written: digits written by rule, in forms that people use elsewhere, added to the training images.
-        non_digits: images by rule that show no digit, added to the training images as `NO_DIGIT`: to learn doubt from.
+        skip_damaged: skip unreadable pictures of a folder with a warning.
+        written: synthetic digits, in more writing styles, added to the training images.
+        non_digits: synthetic images without a digit, added to the training images as `NO_DIGIT`, to learn rejection.
         augmentations: applied to training images in their order.
         seed: draws the order of batches and the augmentations.
 
     Raises:
         UsageError: no such data set, or `val_size` leaves no image of a class to train on.
-        DataError: on `prepare_data` or `setup`, a file is missing, damaged or out of reach.
+        DataError: on `prepare_data` or `setup`, a file is missing, damaged or cannot be fetched.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class DigitDataModule(LightningDataModule):
         return datasets.checksum(self.dataset, self.root)
 
     def prepare_data(self) -> None:
-        """Make every file present and sound; asked a second time, it has been."""
+        """Fetch and check the files, once."""
         if not self._prepared:
             datasets.prepare(self.dataset, self.root, self.mirrors, self.skip_damaged)
             self._prepared = True
@@ -138,7 +138,7 @@ class DigitDataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: tuple[Tensor, Tensor], device: torch.device, dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
-        """The batch as it is: it was cut out of tensors that lie on the device."""
+        """The batch as it is: a slice of tensors on the device."""
         return batch
 
     def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> tuple[Tensor, Tensor]:
@@ -171,7 +171,7 @@ class DigitDataModule(LightningDataModule):
         return datasets.load(self.dataset, split, self.root, self.skip_damaged)
 
     def _parted(self, whole: Split) -> tuple[Split, Split]:
-        """Training and validation images: as they are given, or held out."""
+        """Training and validation images, given or held out."""
         if datasets.has_validation(self.dataset, self.root):
             return whole, self._read("val")
         train, val = stratified_split(whole.labels, self.val_size, self.split_seed)

@@ -1,6 +1,5 @@
 """Data sets as fact sheets, and each of their splits as tensors: uint8 (N, 1, 28, 28), white ink on black."""
 
-import difflib
 import hashlib
 import os
 import string
@@ -20,6 +19,7 @@ from digitrec.data.framing import frame
 from digitrec.data.labels import DIGITS
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.framing import SIDE
+from digitrec.wording import near
 
 
 class Split(NamedTuple):
@@ -147,9 +147,9 @@ class Digits:
 
 @dataclass(frozen=True)
 class Folder:
-    """A person's own pictures: ``root`` itself is the folder, laid out as `digitrec.data.folder` says.
+    """Your own pictures: ``root`` itself is the folder, with the layout of `digitrec.data.folder`.
 
-    ``skip_damaged``: leave out, with a warning, what can't be read.
+    ``skip_damaged``: skip unreadable pictures with a warning.
     """
 
     skip_damaged: bool = False
@@ -172,8 +172,8 @@ class FactSheet:
     """What a data set is, where it comes from and how it is read.
 
     ``train_size`` and ``test_size`` count images; ``mean`` and ``std`` are those of all training pixels in
-    [0, 1], after framing where images are framed. None: unknown before the data are read. ``statistics`` says
-    how mean and std were obtained.
+    [0, 1], after framing where images are framed. None: unknown before the data are read. ``statistics``:
+    where mean and std come from.
     """
 
     name: str
@@ -199,7 +199,7 @@ def _emnist(split: str) -> dict[str, tuple[str, str]]:
     return _idx(f"emnist-{split}-train", f"emnist-{split}-test")
 
 
-# One archive of 560 MB holds all of EMNIST: whichever set is asked for first brings its two sisters along.
+# One archive of 560 MB holds all of EMNIST, so fetching one set brings the other two along.
 _EMNIST_FILES = [
     name for split in ("digits", "letters", "balanced") for pair in _emnist(split).values() for name in pair
 ]
@@ -317,7 +317,7 @@ _SHEETS = (
             ("letters", "capital and small letters merged", 124_800, 20_800, string.ascii_lowercase),
             (
                 "balanced",
-                "digits and letters, small ones merged into capitals where they look alike",
+                "digits and letters, small ones merged into capitals of the same shape",
                 112_800,
                 18_800,
                 string.digits + string.ascii_uppercase + "abdefghnqrt",
@@ -326,7 +326,7 @@ _SHEETS = (
     ),
     FactSheet(
         name="folder",
-        title="A person's own pictures, one sub-folder per class",
+        title="Your own pictures, one sub-folder per class",
         source="data.root",
         licence="the owner's",
         train_size=None,
@@ -350,8 +350,8 @@ def prepare(
 ) -> None:
     """Make every file of a data set present and sound, downloading only what is not; once per node is enough.
 
-    ``mirrors``: base URLs in place of the published ones. ``skip_damaged``: leave out a person's
-    pictures that can't be read.
+    ``mirrors``: base URLs in place of the published ones. ``skip_damaged``: skip unreadable pictures
+    of a folder with a warning.
     Raises DataError when a file is missing or damaged and cannot be fetched, UsageError for an unknown name.
     """
     _reader(name, skip_damaged).prepare(_where(name, root), mirrors)
@@ -363,19 +363,19 @@ def class_names(name: str, root: str | Path | None = None) -> tuple[str, ...]:
 
 
 def has_validation(name: str, root: str | Path | None = None) -> bool:
-    """Does a person's folder of pictures hold a folder for validation?"""
+    """Whether a folder of pictures has validation pictures of its own."""
     return name == "folder" and folder.has_validation(_where(name, root))
 
 
 def is_parted(name: str, root: str | Path | None = None) -> bool:
-    """Is a person's folder of pictures one whose test split is a fifth of each class?"""
+    """Whether the test split of a folder of pictures is a fifth of each class."""
     return name == "folder" and folder.is_parted(_where(name, root))
 
 
 def load(
     name: str, split: Literal["train", "val", "test"], root: str | Path | None = None, skip_damaged: bool = False
 ) -> Split:
-    """Read one split, and no file of the other; never downloads. "val" is there if `has_validation` says so.
+    """Read one split, and no file of the other; never downloads. "val" exists where `has_validation` is true.
 
     Raises DataError for a missing, misshapen or inconsistent file, UsageError for an unknown name.
     """
@@ -408,9 +408,8 @@ def checksum(name: str, root: str | Path | None = None) -> str:
 def _sheet(name: str) -> FactSheet:
     if name in DATASETS:
         return DATASETS[name]
-    near = difflib.get_close_matches(name, DATASETS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(DATASETS)}."
-    raise UsageError(f"There is no data set {name!r}: {hint}")
+    hint = near(name, DATASETS) or f"; there are {', '.join(DATASETS)}"
+    raise UsageError(f"there is no data set {name!r}{hint}")
 
 
 def _reader(name: str, skip_damaged: bool) -> Reader:

@@ -1,4 +1,4 @@
-"""Files of a data set, present and sound: fetched once, checked at every start, replaced atomically."""
+"""Files of a data set: fetched once, checked at every start, replaced atomically."""
 
 import functools
 import gzip
@@ -26,7 +26,7 @@ from digitrec.errors import DataError
 log = logging.getLogger(__name__)
 
 ROUNDS = 6  # how often every mirror is tried
-UNREACHED = 3  # the same, as long as none of them answers at all
+UNREACHED = 3  # the same while no mirror can be reached
 PAUSE = 1.0  # seconds before the second round, twice that before the third, and so on
 TIMEOUT = (10.0, 30.0)  # seconds to connect, and without a byte
 SUMS = "digitrec.md5"  # digests of extracted files, as `md5sum --check` reads them
@@ -54,7 +54,7 @@ class Archive:
 def ensure(
     folder: Path, archives: Sequence[Archive], needed: Collection[str], mirrors: Sequence[str] | None = None
 ) -> None:
-    """Make the ``needed`` files of ``folder`` present and sound; fetch archives only for those that are not.
+    """Check the ``needed`` files of ``folder`` and fetch the archives of those that are missing or damaged.
 
     ``mirrors``: base URLs that replace the archives' own. Writes nothing when all is well. Any number of
     processes may call it at once. Raises DataError when a file is missing or damaged and cannot be replaced.
@@ -90,7 +90,7 @@ def _faults(folder: Path, archives: Iterable[Archive], needed: Collection[str]) 
 
 
 def _fault(path: Path, md5: str | None) -> str | None:
-    """Say what is wrong with a file: a sentence that begins with its path, or None."""
+    """What is wrong with a file, a sentence that begins with its path; None if nothing is."""
     try:
         found = _idx_fault(path) or (_md5_fault(path, md5) if md5 else None)
     except FileNotFoundError:
@@ -213,7 +213,7 @@ def _get(url: str, target: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Put an exception of requests, whose own text runs over lines, into a few words."""
+    """A short reason for an exception of requests, whose own text runs over several lines."""
     from requests import HTTPError
     from requests import Timeout as RequestTimeout
 
@@ -240,7 +240,7 @@ def _write(content: _Content, path: Path) -> None:
 
 
 def _recorded(folder: Path) -> dict[str, str]:
-    """Digests noted when files were extracted: {name: MD5}; empty where nothing was noted."""
+    """Recorded digests of extracted files, {name: MD5}; empty without a record."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

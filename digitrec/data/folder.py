@@ -1,6 +1,6 @@
-"""A person's own pictures as a data set: one sub-folder per class.
+"""A folder of pictures as a data set: one sub-folder per class.
 
-Either ``root/train/<class>`` and ``root/test/<class>``, with ``root/valid/<class>`` for validation if one likes, or
+Either ``root/train/<class>`` and ``root/test/<class>``, optionally with ``root/valid/<class>`` for validation, or
 ``root/<class>``. Without a folder for testing, a fifth of each class, the same one every time, is the test split.
 """
 
@@ -93,7 +93,7 @@ def check(root: Path, skip_damaged: bool = False) -> None:
         if shared:
             warnings.warn(
                 f"{len(shared)} of {len(labelled)} {split} pictures are training pictures, too, "
-                f"e.g. {shared[0][1]} and {shared[0][0]}: results on them say little",
+                f"e.g. {shared[0][1]} and {shared[0][0]}: results on them mean little",
                 stacklevel=2,
             )
 
@@ -135,7 +135,7 @@ def load(root: Path, split: str, skip_damaged: bool = False) -> tuple[Tensor, Te
     if empty := sorted({names[label] for _, label in labelled} - {names[label] for label in labels}, key=_natural):
         raise DataError(
             f"{root} has no {split} picture that shows anything of class {', '.join(empty)}.\n"
-            "Next: look at its pictures, or remove the class; what shows no ink is answered 'no ink found' without one."
+            "Next: look at its pictures, or remove the class: an empty picture gives 'no ink found' without one."
         )
     return torch.from_numpy(np.stack(images)), torch.tensor(labels)
 

@@ -1,9 +1,9 @@
-"""What labels mean beyond the classes that they count."""
+"""Labels with a meaning of their own."""
 
 from collections.abc import Iterable
 
 DIGITS = tuple("0123456789")
-NO_DIGIT = -1  # an image that shows none of the classes; only training images bear it
+NO_DIGIT = -1  # label of training images that show none of the classes
 
 
 def are_digits(class_names: Iterable[str]) -> bool:

@@ -28,7 +28,7 @@ class BatchLoader:
 
     Together the processes see each image exactly once per pass. In training all take the same number of steps, or
     they would wait for each other forever: the images of a step are dealt out one by one, and a last step with less
-    than one image per process joins the one before. In evaluation, where nobody waits, shares differ by one image.
+    than one image per process joins the one before. In evaluation, without synchronised steps, shares differ by one.
 
     Args:
         images: (N, C, H, W) uint8.
@@ -37,7 +37,7 @@ class BatchLoader:
         order: permutation (N,) for the pass that starts now; None keeps the images in their order.
         rank: this process, 0 to world_size - 1.
         world_size: number of processes.
-        begin: batches of this pass that a training which goes on has behind it.
+        begin: batches of this pass that a resumed training has already done.
 
     Raises:
         ValueError: there is not one image per process.
@@ -76,7 +76,7 @@ class BatchLoader:
         return self._evaluation() if self.order is None else self._training(self.order)
 
     def _training(self, draw: Callable[[], Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        # Asked with the first batch: when Lightning calls `iter`, a resumed run does not know its place yet.
+        # Called at the first batch: when Lightning calls `iter`, a resumed run does not know its position yet.
         order = draw().to(self.images.device)
         step = self.batch_size * self.world_size
         last = len(self) - 1

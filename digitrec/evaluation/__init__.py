@@ -1,1 +1,1 @@
-"""Measures and pictures of what a trained network does."""
+"""Numbers about trained networks: predictions, metrics, robustness, comparison, inspection."""

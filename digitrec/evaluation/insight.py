@@ -1,27 +1,27 @@
-"""A look inside a classifier: its first filters, what speaks for a decision, and where it puts images."""
+"""Inspection of a classifier: first filters, attributions, embedding of features."""
 
 import torch
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
-from digitrec.evaluation.examination import Insight
+from digitrec.evaluation.evaluation import Insight
 from digitrec.evaluation.predictions import BATCH, Predictions, evenly
 from digitrec.models.classifier import DigitClassifier, last_dense
 
 SHOWN, EXPLAINED, EMBEDDED = 10, 12, 1500  # images, as many as the figures have room for
-MIN_POINTS = 5  # different ones, for a layout to say anything
+MIN_POINTS = 5  # different ones, or a layout means nothing
 
 
 def look_inside(classifier: DigitClassifier, images: Tensor, predictions: Predictions) -> Insight:
-    """What a report shows of the inside.
+    """The part of a report that inspects the network.
 
     Args:
         classifier: in evaluation mode.
         images: (N, 1, H, W) uint8, the split that `predictions` are of.
         predictions: of these images.
     """
-    explained = _worth_explaining(predictions)
+    explained = _to_explain(predictions)
     embedded = evenly(len(images), EMBEDDED)
     deep = features(classifier, images[embedded])
     device = classifier.device
@@ -34,7 +34,7 @@ def look_inside(classifier: DigitClassifier, images: Tensor, predictions: Predic
         ).cpu(),
         embedded=embedded,
         features=deep,
-        embedding=in_the_plane(deep),
+        embedding=embed(deep),
     )
 
 
@@ -73,7 +73,7 @@ def integrated_gradients(classifier: nn.Module, images: Tensor, classes: Tensor,
 
 
 def features(classifier: DigitClassifier, images: Tensor) -> Tensor:
-    """What the last dense layer gets, (N, D) float, for images (N, C, H, W); the logits if no such layer gives them."""
+    """Inputs (N, D) of the last dense layer for images (N, C, H, W); the logits if it is not the output layer."""
     _, last = last_dense(classifier)
     if last and last.out_features != len(classifier.class_names):
         last = None
@@ -88,10 +88,10 @@ def features(classifier: DigitClassifier, images: Tensor) -> Tensor:
     return torch.cat(kept or logits).float().cpu()
 
 
-def in_the_plane(points: Tensor, seed: int = 0) -> Tensor:
+def embed(points: Tensor, seed: int = 0) -> Tensor:
     """Lay points (N, D) out in the plane, (N, 2), neighbours beside each other (t-SNE; van der Maaten, Hinton 2008)."""
     if not points.isfinite().all() or len(points.unique(dim=0)) < MIN_POINTS:
-        return torch.zeros(len(points), 2)  # a network that has died; t-SNE would take the whole process with it
+        return torch.zeros(len(points), 2)  # a collapsed network, on which t-SNE crashes the process
     if points.shape[1] == 1:
         return torch.cat([points, torch.zeros_like(points)], dim=1)
     narrow = min(30, *points.shape)
@@ -101,7 +101,7 @@ def in_the_plane(points: Tensor, seed: int = 0) -> Tensor:
     return torch.as_tensor(plane, dtype=torch.float32)
 
 
-def _worth_explaining(predictions: Predictions) -> Tensor:
+def _to_explain(predictions: Predictions) -> Tensor:
     """The worst errors, at most half of what is shown, then the first image of each class."""
     worst = predictions.mistakes[: EXPLAINED // 2]
     firsts = torch.stack([(predictions.labels == label).nonzero()[0, 0] for label in predictions.labels.unique()])

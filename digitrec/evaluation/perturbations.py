@@ -1,4 +1,4 @@
-"""What may happen to a digit on its way to the camera, stronger and stronger: how robust is a classifier?
+"""Changes of images at rising strengths, to measure how robust a classifier is.
 
 Every change maps images (N, 1, H, W), float in [0, 1], white ink on black, to new ones of the same shape, dtype and
 device. Strength 0 changes nothing. What is random is drawn for each image on the generator's device, so that a

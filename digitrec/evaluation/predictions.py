@@ -1,4 +1,4 @@
-"""What classifiers say of a split, image by image."""
+"""Predictions of classifiers on a split, image by image."""
 
 import csv
 from collections.abc import Callable, Sequence
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.errors import DigitrecError
-from digitrec.evaluation.metrics import confusion_matrix
+from digitrec.evaluation.metrics import ClassScores, class_scores
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 
@@ -51,7 +51,15 @@ class Predictions:
     @property
     def confusion(self) -> Tensor:
         """Images of each class (row) by the class they were read as (column), (C, C) int64."""
-        return confusion_matrix(self.labels, self.predicted, len(self.class_names))
+        from sklearn.metrics import confusion_matrix
+
+        classes = range(len(self.class_names))
+        return torch.from_numpy(confusion_matrix(self.labels.numpy(), self.predicted.numpy(), labels=classes))
+
+    @property
+    def class_scores(self) -> ClassScores:
+        """Precision, recall, F1 and number of images of each class."""
+        return class_scores(self.labels, self.predicted, len(self.class_names))
 
 
 def predict(
@@ -67,12 +75,12 @@ def predict(
     Args:
         classifiers: with the same classes, on one device; left in evaluation mode.
         split: images (N, C, H, W), uint8 or float in [0, 1], and labels (N,).
-        views: images -> versions of them to average over; None looks once.
+        views: images -> versions of them to average over; None takes the images alone.
         precision: Lightning's name of it, 32-true or bf16-mixed.
-        task: what the progress bar says; without one there is none.
+        task: title of the progress bar; empty for no bar.
 
     Raises:
-        DigitrecError: a probability is no finite number.
+        DigitrecError: a probability is not finite.
     """
     device = classifiers[0].device
     probabilities = []
@@ -84,7 +92,7 @@ def predict(
             probabilities.append(torch.stack(parts).mean(dim=0).cpu())
     found = torch.cat(probabilities)
     if not found.isfinite().all():
-        raise DigitrecError("the network gives no numbers for some images: its weights are not finite, train it again")
+        raise DigitrecError("the network's output is not finite for some images, nor are its weights; train it again")
     return Predictions(split.labels.cpu(), found, classifiers[0].class_names)
 
 
@@ -109,15 +117,15 @@ def write_csv(predictions: Predictions, file: Path) -> None:
             writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row)])
 
 
-def read_answers(file: Path) -> tuple[list[str], Tensor]:
-    """Labels by class name of the images in such a file, in its order, and whether each was read right, (N,) bool.
+def read_csv(file: Path) -> tuple[list[str], Tensor]:
+    """Labels by class name of the images in a predictions.csv, and whether each was read right, (N,) bool.
 
     Raises:
-        DigitrecError: the file is none of these.
+        DigitrecError: the file is no predictions.csv.
     """
     try:
         with file.open(newline="", encoding="utf-8") as stream:
             rows = [(row["label"], row["prediction"]) for row in csv.DictReader(stream)]
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise DigitrecError(f"{file}: cannot be read as predictions: {error!r}") from error
-    return [label for label, _ in rows], torch.tensor([label == answer for label, answer in rows], dtype=torch.bool)
+    return [label for label, _ in rows], torch.tensor([label == read for label, read in rows], dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""What the terminal shows while an evaluation takes its time; nothing where nobody watches."""
+"""Progress of an evaluation on a terminal; nothing elsewhere."""
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -11,11 +11,11 @@ T = TypeVar("T")
 
 
 def steps(parts: Sequence[T], task: str) -> Iterable[T]:
-    """The same parts, with a bar called `task`; none without a name."""
+    """The same parts, with a progress bar called `task`; no bar if it is empty."""
     return track(parts, task, transient=True) if task and Console().is_terminal else parts
 
 
 def busy(task: str) -> AbstractContextManager[Any]:
-    """A sign of life while something goes on whose length is not known."""
+    """A spinner for a task of unknown length."""
     console = Console()
     return console.status(task) if console.is_terminal else nullcontext()

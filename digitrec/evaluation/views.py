@@ -1,4 +1,4 @@
-"""Several looks at each image: their probabilities' mean is steadier than those of one (test-time augmentation)."""
+"""Test-time augmentation: average the probabilities of several versions of each image."""
 
 from typing import Annotated
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from digitrec.data.augmentation import affine_warp, resample
 
 
-class Views:
+class TestTimeAugmentation:
     """Images as they are, moved a little up, down, left and right, and turned a little to both sides.
 
-    Nothing is random. `shift` is in pixels, whole or not, `degrees` the angle of the turns; one that is 0 leaves its
-    views out. `len(views)` is the number of looks: 7, 5, 3 or 1.
+    Nothing is random. `shift` is in pixels, `degrees` the angle of the turns; 0 leaves these versions out. The length
+    is the number of versions: 7, 5, 3 or 1.
     """
 
     def __init__(self, shift: Annotated[float, Ge(0)] = 1.0, degrees: Annotated[float, Ge(0), Le(180)] = 5.0) -> None:
@@ -24,11 +24,11 @@ class Views:
         self._moves = [*ways, *turns]
 
     def __len__(self) -> int:
-        """Views of each image, the image itself among them."""
+        """Versions of each image, the image itself included."""
         return 1 + len(self._moves)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
-        """Images (B, C, H, W), uint8 or float in [0, 1] -> that many batches of floats in [0, 1], the same shape each.
+        """Images (B, C, H, W), uint8 or float in [0, 1] -> `len(self)` batches in [0, 1] of the same shape.
 
         In order: as they are; moved up, down, left, right; turned counter-clockwise, clockwise.
         """
@@ -40,3 +40,6 @@ class Views:
         values = torch.tensor([degrees, dx, dy, 1.0, 0.0], device=images.device).view(5, 1, 1, 1)
         angle, right, down, scale, shear = values
         return resample(images, affine_warp(angle, right, down, scale, shear))
+
+
+Views = TestTimeAugmentation  # the name in configurations of earlier versions

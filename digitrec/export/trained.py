@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.errors import UsageError
-from digitrec.models.checkpoint import find_checkpoint, read_content
+from digitrec.models.checkpoint import find_checkpoint
+from digitrec.models.checkpoint_file import description, read_content
 from digitrec.models.classifier import DigitClassifier
-from digitrec.models.portable import description
 from digitrec.preprocessing.framing import SIDE
 from digitrec.recognition.networks.opening import ONNX
 from digitrec.recognition.networks.torch import load_reader

@@ -1,4 +1,4 @@
-"""The one way from a checkpoint to a classifier."""
+"""From a checkpoint file to a classifier."""
 
 import importlib
 from pathlib import Path
@@ -6,14 +6,13 @@ from typing import Any
 
 from digitrec.config.allowed import allowed, how_to_allow
 from digitrec.errors import CheckpointError
-from digitrec.models.checkpoint_file import read_checkpoint
+from digitrec.models.checkpoint_file import read_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
-from digitrec.models.portable import read_portable
 from digitrec.system.memory import Allowance
-from digitrec.weights import SUFFIX, file_of
+from digitrec.weights import file_of
 
-OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose
-SPREAD = 4  # times that weights become larger when they are read, at most
+SPARE = 2**26  # bytes that a network may take beside what its file holds: torchvision's are built with a layer more
+GROWTH = 4  # weights take at most this many times their size in the file
 
 
 def load_classifier(path: str | Path) -> DigitClassifier:
@@ -32,7 +31,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
     network = _network(str(about.get("network")), file)
     try:
-        with Allowance(OWN + SPREAD * file.stat().st_size):
+        with Allowance(SPARE + GROWTH * file.stat().st_size):
             model = network(**about["arguments"])
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
@@ -52,17 +51,8 @@ def _threshold(about: dict[str, Any], file: Path) -> float | None:
     return threshold
 
 
-def read_content(file: Path) -> dict[str, Any]:
-    """Content of a .ckpt or .safetensors file: `digitrec`, `state_dict` and, if it has one, `card`.
-
-    Raises:
-        CheckpointError: it can't be read.
-    """
-    return read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
-
-
 def load_weights(model: DigitClassifier, file: str | Path) -> None:
-    """Give a network the weights of a checkpoint of its own kind, from wherever its class may come.
+    """Give a network the weights of a checkpoint of its own kind, which may be of a class outside digitrec.
 
     Raises:
         CheckpointError: the file can't be read, or belongs to another kind of network.
@@ -86,7 +76,7 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
 
 
 def find_checkpoint(path: str | Path) -> Path:
-    """A checkpoint file, the one that stands for a run folder, or weights that come with digitrec, by their name.
+    """Path of a checkpoint file, of a run folder's best or last checkpoint, or of shipped weights by their name.
 
     Raises:
         CheckpointError: there is no such file.

@@ -1,24 +1,30 @@
-"""Checkpoint files: written whole or not at all, and never read when damaged.
+"""Checkpoint files: .ckpt to train on, .safetensors to pass on, each written whole and refused when damaged.
 
-A file is what `torch.save` makes, a zip archive, whose comment is the SHA-256 of all bytes before it. torch itself and
-every zip program read it as usual; torch alone would not notice a changed byte.
+A .ckpt file is what `torch.save` makes, a zip archive, with the SHA-256 of all bytes before it as its comment. torch
+and every zip program read it as usual; torch alone would not notice a changed byte. A .safetensors file has no pickle.
 """
 
 import hashlib
 import io
+import json
 import os
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from digitrec.errors import CheckpointError
+from digitrec.models.plain import Layer
+from digitrec.weights import SUFFIX
 
 LABEL = b"sha256:"
 COMMENT = len(LABEL) + 64  # bytes
+ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
 END = b"PK\x05\x06"  # begins the last record of a zip archive, 22 bytes without a comment
 
 
@@ -73,6 +79,58 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise CheckpointError(f"{file}: holds a {type(content).__name__}, expected a digitrec checkpoint")
     return content
+
+
+def write_portable(
+    checkpoint: Mapping[str, Any],
+    card: Mapping[str, Any],
+    file: Path,
+    threshold: float | None = None,
+    layers: Sequence[Layer] | None = None,
+) -> None:
+    """Write the weights of a checkpoint and their description, without what only training needs.
+
+    Args:
+        checkpoint: as `read_checkpoint` gives it.
+        card: facts for people: command, seed, accuracy, licence; plain values.
+        file: ends in .safetensors.
+        threshold: confidence threshold for rejection, in [0, 1]; None for a network that was not trained to reject.
+        layers: as `plain_layers` lists them, to run it without torch; None if that cannot.
+    """
+    weights = {name: tensor.contiguous() for name, tensor in checkpoint["state_dict"].items()}
+    metadata = description({**checkpoint["digitrec"], "threshold": threshold}, card)
+    save_file(weights, file, metadata if layers is None else metadata | {"layers": json.dumps(layers)})
+
+
+def description(about: Mapping[str, Any], card: Mapping[str, Any]) -> dict[str, str]:
+    """Metadata of weights in any format, as JSON: `digitrec`, what using them needs, and the `card`."""
+    needed = {name: value for name, value in about.items() if name not in ONLY_FOR_TRAINING}
+    return {"digitrec": json.dumps(needed), "card": json.dumps(dict(card))}
+
+
+def read_portable(file: Path) -> dict[str, Any]:
+    """Content of a file as a checkpoint: `digitrec`, `state_dict`, and `card` besides.
+
+    Raises:
+        CheckpointError: it can't be read, or was not written by `write_portable`.
+    """
+    try:
+        with safe_open(file, framework="pt") as content:
+            metadata = content.metadata() or {}
+            weights = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
+        about, card = (json.loads(metadata[name]) for name in ("digitrec", "card"))
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise CheckpointError(f"{file}: damaged, or not written by digitrec: {error}") from error
+    return {"digitrec": about, "state_dict": weights, "card": card}
+
+
+def read_content(file: Path) -> dict[str, Any]:
+    """Content of a .ckpt or .safetensors file: `digitrec`, `state_dict` and, if it has one, `card`.
+
+    Raises:
+        CheckpointError: it can't be read.
+    """
+    return read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
 
 
 def _check_sum(data: bytes, file: Path) -> None:

@@ -10,7 +10,7 @@ from digitrec.errors import DivergedError
 
 
 class LossWatch:
-    """Looks at the loss of every step: at once where that costs nothing, on a GPU as soon as it has come over."""
+    """Checks the loss of every step: at once on the CPU, on a GPU as soon as its value has been copied."""
 
     def __init__(self) -> None:
         self._coming: deque[tuple[torch.cuda.Event, Tensor, str]] = deque()

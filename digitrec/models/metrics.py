@@ -1,4 +1,4 @@
-"""What is counted in training, validation and test."""
+"""Metrics of training, validation and test."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -19,7 +19,7 @@ Stage = Literal["train", "val", "test"]
 class StageMetrics(nn.Module):
     """Loss and metrics of one stage, added up over batches and processes.
 
-    Precision, recall and F1 are means over classes; R^2 is that of the predicted digit as a number, which says how
+    Precision, recall and F1 are means over classes; R^2 takes the predicted digit as a number and shows how
     far off the wrong ones are. `test` also has F1 of each class.
     """
 
@@ -36,7 +36,7 @@ class StageMetrics(nn.Module):
         if stage == "test":
             metrics["f1_by_class"] = MulticlassF1Score(average="none", **quick)
         self.stage = stage
-        # Two sums instead of a MeanMetric, which leaves out what is no number, or with that disabled every weight.
+        # Two sums instead of a MeanMetric, which skips NaN, or with that disabled ignores the weights.
         self.loss_sum = SumMetric(nan_strategy="disable")
         self.images = SumMetric(nan_strategy="disable")
         self.metrics = MetricCollection(metrics)

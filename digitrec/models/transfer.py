@@ -14,7 +14,7 @@ def take_weights(model: DigitClassifier, source: DigitClassifier, class_names: S
     """Give `model` the weights of `source`, a network of the same class and arguments.
 
     Where `class_names`, those of the data that `model` will see, are not `source`'s in its order, the last dense layer
-    keeps the weights it has, and the threshold of doubt stays behind. Dropout may differ. Mean and deviation come
+    keeps the weights it has, and the confidence threshold is not copied. Dropout may differ. Mean and deviation come
     along, until `describe_data` replaces them.
 
     Raises:

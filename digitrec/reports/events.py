@@ -1,4 +1,4 @@
-"""What TensorBoard shows of an examination: its pictures, precision-recall curves and the projector."""
+"""What TensorBoard shows of an evaluation: its pictures, precision-recall curves and the projector."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ import numpy as np
 from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
-from digitrec.evaluation.examination import Examination
+from digitrec.evaluation.evaluation import Evaluation
 
 
-def write_events(examination: Examination, figures: Path, folder: Path) -> None:
+def write_events(evaluation: Evaluation, figures: Path, folder: Path) -> None:
     """Add to the events in a folder.
 
     Args:
-        examination: what was found.
+        evaluation: what was found.
         figures: folder of the PNG files that a report has drawn.
         folder: a run's folder, as `tensorboard --logdir` takes it.
     """
-    predictions, insight = examination.predictions, examination.insight
+    predictions, insight = evaluation.predictions, evaluation.insight
     with SummaryWriter(str(folder)) as writer:
         for picture in sorted(figures.glob("*.png")):
             pixels = np.asarray(Image.open(picture).convert("RGB"))
@@ -27,5 +27,5 @@ def write_events(examination: Examination, figures: Path, folder: Path) -> None:
                 f"precision_recall/{name}", predictions.labels == index, predictions.probabilities[:, index]
             )
         labels = [predictions.class_names[label] for label in predictions.labels[insight.embedded]]
-        sprites = 1 - examination.images[insight.embedded].float() / 255  # ink on paper, readable on the white page
+        sprites = 1 - evaluation.images[insight.embedded].float() / 255  # ink on paper, readable on the white page
         writer.add_embedding(insight.features, labels, sprites.expand(-1, 3, -1, -1), tag="features")

@@ -1,4 +1,4 @@
-"""Self-contained pages in the look of the house: one style, pictures for light and dark inside."""
+"""Self-contained web pages in one style, with figures for light and dark mode."""
 
 import base64
 import io

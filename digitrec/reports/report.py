@@ -1,41 +1,41 @@
-"""An examination as one self-contained page, and its figures as files."""
+"""An evaluation as one self-contained page, and its figures as files."""
 
 from pathlib import Path
 
-from digitrec.evaluation.examination import Comparison, Examination
-from digitrec.evaluation.metrics import class_scores
-from digitrec.reports.figures import GALLERY, draw_all
+from digitrec.evaluation.comparison import Comparison
+from digitrec.evaluation.evaluation import Evaluation
+from digitrec.reports.figures import FIGURES, draw_all
 from digitrec.reports.page import Card, Picture, picture, write_page
 
 TEMPLATE = Path(__file__).with_suffix(".html")
-LIKELY_CHANCE = 0.05  # p-value from which a difference is not called one
+SIGNIFICANCE = 0.05  # p-value from which a difference may be chance
 
 
-def write_report(examination: Examination, folder: Path) -> Path:
-    """Write `report.html` and `figures/<name>.png` into a folder, made if it is not there; return the page's path."""
+def write_report(evaluation: Evaluation, folder: Path) -> Path:
+    """Write `report.html` and `figures/<name>.png` into a folder, which is made if missing; return the page's path."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     sections: dict[str, list[Picture]] = {}
-    dark = draw_all(examination, dark=True)
-    for name, figure in draw_all(examination).items():
-        exhibit = GALLERY[name]
-        drawn = picture(name, exhibit.title, exhibit.caption, figure, dark[name])
+    dark = draw_all(evaluation, dark=True)
+    for name, figure in draw_all(evaluation).items():
+        spec = FIGURES[name]
+        drawn = picture(name, spec.title, spec.caption, figure, dark[name])
         (folder / "figures" / f"{name}.png").write_bytes(drawn.png)
-        sections.setdefault(exhibit.section, []).append(drawn)
+        sections.setdefault(spec.section, []).append(drawn)
     return write_page(
         TEMPLATE,
         folder / "report.html",
-        examination=examination,
-        cards=headline(examination),
+        evaluation=evaluation,
+        cards=headline(evaluation),
         sections=sections,
-        class_rows=_class_rows(examination),
-        verdict=verdict(examination.comparison) if examination.comparison else "",
+        class_rows=_class_rows(evaluation),
+        verdict=verdict(evaluation.comparison) if evaluation.comparison else "",
     )
 
 
-def headline(examination: Examination) -> list[Card]:
+def headline(evaluation: Evaluation) -> list[Card]:
     """The numbers that a reader wants first."""
-    metrics, count, names = examination.metrics, len(examination.images), examination.predictions.class_names
-    mistakes = int((~examination.predictions.correct).sum())
+    metrics, count, names = evaluation.metrics, len(evaluation.images), evaluation.predictions.class_names
+    mistakes = int((~evaluation.predictions.correct).sum())
     cards = [
         Card(
             "Accuracy",
@@ -55,21 +55,19 @@ def headline(examination: Examination) -> list[Card]:
 
 
 def verdict(comparison: Comparison, this: str = "This model") -> str:
-    """What a comparison of `this` with another model comes to, in words."""
+    """The result of comparing `this` with another model, as a sentence."""
     difference, low, high = (f"{100 * value:+.2f}".replace("-", "\N{MINUS SIGN}") for value in comparison.difference)
-    test = comparison.test
-    chance = test.p_value >= LIKELY_CHANCE
+    test, other = comparison.test, f"{comparison.other} (accuracy {comparison.accuracy:.2%})"
     p_value = "p < 0.0001" if test.p_value < 0.0001 else f"p = {test.p_value:.4f}"
+    meaning = "it may well be chance" if test.p_value >= SIGNIFICANCE else "more than chance would explain"
     return (
-        f"{this} is alone right on {test.only_a:,} images, {comparison.other} (accuracy {comparison.accuracy:.2%}) "
-        f"on {test.only_b:,}. The difference in accuracy is {difference} percentage points (95% interval {low} to "
-        f"{high}); McNemar's test gives {p_value}: "
-        + ("it may well be chance." if chance else "more than chance would explain.")
+        f"{this} is alone right on {test.only_a:,} images, {other} on {test.only_b:,}. The difference in accuracy is "
+        f"{difference} percentage points (95% interval {low} to {high}); McNemar's test gives {p_value}: {meaning}."
     )
 
 
-def _class_rows(examination: Examination) -> list[tuple[str, int, float, float, float]]:
+def _class_rows(evaluation: Evaluation) -> list[tuple[str, int, float, float, float]]:
     """Name, number of images, precision, recall and F1 of each class."""
-    found = class_scores(examination.predictions.confusion)
-    columns = (found.support, found.precision, found.recall, found.f1)
-    return list(zip(examination.predictions.class_names, *(column.tolist() for column in columns), strict=True))
+    scores = evaluation.predictions.class_scores
+    columns = (scores.support, scores.precision, scores.recall, scores.f1)
+    return list(zip(evaluation.predictions.class_names, *(column.tolist() for column in columns), strict=True))

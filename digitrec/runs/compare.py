@@ -22,7 +22,7 @@ from digitrec.runs.json_csv import Entry, run_entry
 from digitrec.runs.paired_predictions import answers
 
 if TYPE_CHECKING:  # torch takes seconds to import
-    from digitrec.evaluation.examination import Comparison
+    from digitrec.evaluation.comparison import Comparison
 
 MAIN = [
     *(f"{stage}/{name}" for stage in ("test", "val", "train") for name in ("accuracy", "loss", "f1", "r2")),
@@ -63,13 +63,13 @@ class Pair:
 
 def compare(a: Run, b: Run, evaluations: Sequence[Run]) -> Pair:
     """Hold two runs against each other; `evaluations` may already have their predictions."""
-    from digitrec.evaluation.examine import contrast
+    from digitrec.evaluation.comparison import paired_test
 
     names = [*a.metrics, *(name for name in b.metrics if name not in a.metrics)]
     found: dict[str, Any] = {}
     try:
         right, other_right = answers(a, b, evaluations)
-        found = {"comparison": contrast(right, "B", other_right), "images": len(right)}
+        found = {"comparison": paired_test(right, "B", other_right), "images": len(right)}
     except DigitrecError as error:
         found = {"why_not": str(error)}
     return Pair(

@@ -66,9 +66,9 @@ def _written(file: Path) -> str:
 
 def _read(a: Path, b: Path) -> Answers | None:
     """What two files say, if they are about the same images."""
-    from digitrec.evaluation.predictions import read_answers
+    from digitrec.evaluation.predictions import read_csv
 
-    (labels, right), (other_labels, other_right) = read_answers(a), read_answers(b)
+    (labels, right), (other_labels, other_right) = read_csv(a), read_csv(b)
     return (right, other_right) if labels == other_labels and labels else None
 
 

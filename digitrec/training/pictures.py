@@ -61,7 +61,7 @@ class ValidationPictures(Callback):
         predictions = Predictions(labels, logits.softmax(dim=1), pl_module.class_names)
         figures = {
             "confusion": classes.confusion_counts(predictions, style.LIGHT),
-            "predictions": digits.answers(images, predictions, style.LIGHT),
+            "predictions": digits.examples(images, predictions, style.LIGHT),
         }
         self._seen = []
         for writer in writers:

@@ -3,37 +3,30 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from digitrec.evaluation.examination import Comparison, Examination, Insight, Robustness
-from digitrec.evaluation.metrics import difference_interval, mcnemar, summarise
+from digitrec.evaluation.comparison import paired_test
+from digitrec.evaluation.evaluation import Evaluation, Insight, Robustness
+from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.predictions import Predictions
 
 IMAGES = 400
-MakeExamination = Callable[..., Examination]
+MakeEvaluation = Callable[..., Evaluation]
 
 
 @pytest.fixture(scope="session")
-def make_examination() -> MakeExamination:
-    """Examines noise: `skill` is how much the label stands out, `bare` leaves out what may be missing."""
+def make_evaluation() -> MakeEvaluation:
+    """Evaluates noise: `skill` is how much the label stands out, `bare` leaves out what may be missing."""
 
-    def make(class_names: tuple[str, ...] = tuple("0123456789"), skill: float = 5.0, bare: bool = False) -> Examination:
+    def make(class_names: tuple[str, ...] = tuple("0123456789"), skill: float = 5.0, bare: bool = False) -> Evaluation:
         draw, count = torch.Generator().manual_seed(0), len(class_names)
         labels = torch.arange(IMAGES) % count
         logits = torch.randn(IMAGES, count, generator=draw)
         other = Predictions(labels, logits.softmax(dim=1), class_names)
         logits[torch.arange(IMAGES), labels] += skill
         predictions = Predictions(labels, logits.softmax(dim=1), class_names)
-        a, b = predictions.correct, other.correct
         images = torch.randint(0, 256, (IMAGES, 1, 28, 28), generator=draw, dtype=torch.uint8)
         metrics = summarise(predictions.probabilities, labels, class_names)
-        comparison = Comparison(
-            other="<b>MLP</b>",
-            accuracy=float(b.double().mean()),
-            test=mcnemar(a, b),
-            both_right=int((a & b).sum()),
-            both_wrong=int((~a & ~b).sum()),
-            difference=difference_interval(a, b),
-        )
-        return Examination(
+        comparison = paired_test(predictions.correct, "<b>MLP</b>", other.correct)
+        return Evaluation(
             title="CNN on <noise>",
             facts={"Checkpoint": 'a "quoted" & <odd> path.ckpt'},
             images=images,

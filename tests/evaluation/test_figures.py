@@ -18,12 +18,12 @@ from PIL import Image
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
-from digitrec.evaluation.examination import Examination
-from digitrec.reports.figures import GALLERY, augmentation_grid, classes, comparison, curves, digits, draw_all
+from digitrec.evaluation.evaluation import Evaluation
+from digitrec.reports.figures import FIGURES, augmentation_grid, classes, comparison, curves, digits, draw_all
 from digitrec.reports.figures.augmentation import GAP, LABEL_WIDTH
-from digitrec.reports.figures.style import DARK, LIGHT, Theme, percent, plain
+from digitrec.reports.figures.style import DARK, LIGHT, Theme, drawable, percent
 
-Make = Callable[..., Examination]
+Make = Callable[..., Evaluation]
 TWO, TEN = ("no", "yes"), tuple("0123456789")
 FORTY_SEVEN = tuple(string.digits + string.ascii_uppercase + "abdefghnqrt")
 WITHOUT_GROUND = {"robustness", "comparison", "training", "filters", "attributions"}
@@ -70,26 +70,26 @@ def test_pyplot_keeps_no_figure() -> None:
     ids=["2", "10", "47", "all wrong"],
 )
 def test_every_figure_is_drawn_without_a_warning(
-    make_examination: Make, class_names: tuple[str, ...], dark: bool, skill: float
+    make_evaluation: Make, class_names: tuple[str, ...], dark: bool, skill: float
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures = draw_all(make_examination(class_names, skill=skill), dark=dark)
+        figures = draw_all(make_evaluation(class_names, skill=skill), dark=dark)
         for figure in figures.values():
             figure.savefig(io.BytesIO(), format="png", dpi=30)
-    assert list(figures) == list(GALLERY)
+    assert list(figures) == list(FIGURES)
     assert pyplot.get_fignums() == []
 
 
-def test_what_has_no_ground_is_left_out(make_examination: Make) -> None:
+def test_what_has_no_ground_is_left_out(make_evaluation: Make) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figures = draw_all(make_examination(bare=True, skill=50.0))
-    assert set(GALLERY) - set(figures) == WITHOUT_GROUND | {"worst_errors"}
+        figures = draw_all(make_evaluation(bare=True, skill=50.0))
+    assert set(FIGURES) - set(figures) == WITHOUT_GROUND | {"worst_errors"}
 
 
-def test_confusion_cells_show_the_counts_that_are_not_zero(make_examination: Make) -> None:
-    predictions = make_examination(skill=2.0).predictions
+def test_confusion_cells_show_the_counts_that_are_not_zero(make_evaluation: Make) -> None:
+    predictions = make_evaluation(skill=2.0).predictions
     expected = Counter(zip(predictions.labels.tolist(), predictions.predicted.tolist(), strict=True))
     (axes,) = classes.confusion_counts(predictions, LIGHT).axes
     assert _cells(axes) == {cell: str(count) for cell, count in expected.items()}
@@ -98,8 +98,8 @@ def test_confusion_cells_show_the_counts_that_are_not_zero(make_examination: Mak
     assert _cells(axes) == {cell: f"{100 * count / per_class[cell[0]]:.1f}" for cell, count in expected.items()}
 
 
-def test_with_many_classes_only_the_commonest_mistakes_are_written(make_examination: Make) -> None:
-    predictions = make_examination(FORTY_SEVEN, skill=1.5).predictions
+def test_with_many_classes_only_the_commonest_mistakes_are_written(make_evaluation: Make) -> None:
+    predictions = make_evaluation(FORTY_SEVEN, skill=1.5).predictions
     mistakes = Counter(zip(predictions.labels.tolist(), predictions.predicted.tolist(), strict=True))
     mistakes = Counter({cell: count for cell, count in mistakes.items() if cell[0] != cell[1]})
     (axes,) = classes.confusion_counts(predictions, LIGHT).axes
@@ -111,21 +111,21 @@ def test_with_many_classes_only_the_commonest_mistakes_are_written(make_examinat
 
 
 @pytest.mark.parametrize("skill", [-50.0, 1.0, 3.0, 50.0])
-def test_answers_are_framed_and_marked_by_right_and_wrong(make_examination: Make, skill: float) -> None:
-    examination = make_examination(skill=skill)
-    (axes,) = digits.answers(examination.images, examination.predictions, LIGHT).axes
+def test_answers_are_framed_and_marked_by_right_and_wrong(make_evaluation: Make, skill: float) -> None:
+    evaluation = make_evaluation(skill=skill)
+    (axes,) = digits.examples(evaluation.images, evaluation.predictions, LIGHT).axes
     frames = Counter(to_hex(patch.get_edgecolor()) for patch in axes.patches)
     marks = Counter(text.get_text()[0] for text in axes.texts)
-    right = int(examination.predictions.correct.sum())
-    wrong = min(len(examination.images) - right, max(8, 40 - right))
+    right = int(evaluation.predictions.correct.sum())
+    wrong = min(len(evaluation.images) - right, max(8, 40 - right))
     assert (frames[LIGHT.wrong], frames[LIGHT.right]) == (wrong, 40 - wrong)
     assert (marks["✗"], marks["✓"]) == (wrong, 40 - wrong)
 
 
-def test_worst_errors_gave_the_label_the_least(make_examination: Make) -> None:
-    examination = make_examination(skill=1.0)
-    predictions = examination.predictions
-    figure = digits.worst_errors(examination.images, predictions, LIGHT)
+def test_worst_errors_gave_the_label_the_least(make_evaluation: Make) -> None:
+    evaluation = make_evaluation(skill=1.0)
+    predictions = evaluation.predictions
+    figure = digits.worst_errors(evaluation.images, predictions, LIGHT)
     assert figure is not None
     (axes,) = figure.axes
     given = predictions.probabilities.gather(1, predictions.labels[:, None])[:, 0]
@@ -143,8 +143,8 @@ def test_worst_errors_gave_the_label_the_least(make_examination: Make) -> None:
     assert [text.get_text() for text in axes.texts[1:5]] == expected
 
 
-def test_bars_are_as_long_as_the_scores(make_examination: Make) -> None:
-    predictions = make_examination(skill=2.0).predictions
+def test_bars_are_as_long_as_the_scores(make_evaluation: Make) -> None:
+    predictions = make_evaluation(skill=2.0).predictions
     figure = classes.scores(predictions, LIGHT)
     expected = precision_recall_fscore_support(predictions.labels, predictions.predicted)[:3]
     for axes, values in zip(figure.axes, expected, strict=True):
@@ -161,8 +161,8 @@ def test_class_counts_have_a_panel_for_each_split() -> None:
     assert [_lengths(axes) for axes in figure.axes] == [[5000, 30], [0, 7]]
 
 
-def test_calibration_agrees_with_scikit_learn(make_examination: Make) -> None:
-    predictions = make_examination(skill=2.0).predictions
+def test_calibration_agrees_with_scikit_learn(make_evaluation: Make) -> None:
+    predictions = make_evaluation(skill=2.0).predictions
     confidence = predictions.probabilities.amax(dim=1)
     accuracy, mean_confidence = calibration_curve(predictions.correct, confidence, n_bins=15)
     above, below = curves.calibration(predictions, LIGHT).axes
@@ -174,9 +174,9 @@ def test_calibration_agrees_with_scikit_learn(make_examination: Make) -> None:
 
 @pytest.mark.parametrize(("class_names", "named"), [(TWO, 2), (TEN, 4), (FORTY_SEVEN, 4)], ids=["2", "10", "47"])
 def test_average_precision_is_that_of_scikit_learn(
-    make_examination: Make, class_names: tuple[str, ...], named: int
+    make_evaluation: Make, class_names: tuple[str, ...], named: int
 ) -> None:
-    predictions = make_examination(class_names, skill=2.0).predictions
+    predictions = make_evaluation(class_names, skill=2.0).predictions
     areas = {
         name: average_precision_score(predictions.labels == label, predictions.probabilities[:, label])
         for label, name in enumerate(class_names)
@@ -188,8 +188,8 @@ def test_average_precision_is_that_of_scikit_learn(
     assert len(entries) == named + (named < len(class_names))
 
 
-def test_robustness_starts_at_unchanged_images(make_examination: Make) -> None:
-    figure = curves.robustness(make_examination().robustness, LIGHT)
+def test_robustness_starts_at_unchanged_images(make_evaluation: Make) -> None:
+    figure = curves.robustness(make_evaluation().robustness, LIGHT)
     assert figure is not None
     rotation, contrast = figure.axes
     np.testing.assert_allclose(np.asarray(rotation.lines[0].get_ydata(), dtype=float), [0.97, 0.9, 0.8, 0.1])
@@ -222,13 +222,13 @@ def test_two_trainings_lie_over_each_other_in_colours_of_their_own() -> None:
     assert curves.overlay([[], []], ["one", "two"], LIGHT) is None
 
 
-def test_agreement_counts_every_image(make_examination: Make) -> None:
-    examination = make_examination(skill=2.0)
-    figure = comparison.agreement(examination.comparison, LIGHT)
+def test_agreement_counts_every_image(make_evaluation: Make) -> None:
+    evaluation = make_evaluation(skill=2.0)
+    figure = comparison.agreement(evaluation.comparison, LIGHT)
     assert figure is not None
     counts = [int(text.get_text()) for text in figure.axes[0].texts if text.get_text().isdigit()]
     assert len(counts) == 4
-    assert sum(counts) == len(examination.images)
+    assert sum(counts) == len(evaluation.images)
 
 
 def test_embedding_names_each_class_and_crosses_mistakes() -> None:
@@ -239,10 +239,10 @@ def test_embedding_names_each_class_and_crosses_mistakes() -> None:
     assert [len(np.asarray(dots.get_offsets())) for dots in axes.collections] == [60, 20]
 
 
-def test_names_are_cut_and_hold_no_mathematics(make_examination: Make) -> None:
-    assert plain("Ankle boot") == "Ankle boot"
-    assert plain("a very long name indeed", 6) == "a ver…"
-    for figure in draw_all(make_examination(("$\\frac$", "a$b", "$$", "x" * 80))).values():
+def test_names_are_cut_and_hold_no_mathematics(make_evaluation: Make) -> None:
+    assert drawable("Ankle boot") == "Ankle boot"
+    assert drawable("a very long name indeed", 6) == "a ver…"
+    for figure in draw_all(make_evaluation(("$\\frac$", "a$b", "$$", "x" * 80))).values():
         figure.savefig(io.BytesIO(), format="png", dpi=20)
 
 
@@ -270,9 +270,9 @@ def test_letters_that_the_usual_font_lacks_come_from_an_installed_one_or_are_wri
     monkeypatch.setattr(manager, "ttflist", list(manager.ttflist))
     manager.addfont(tmp_path / "mine.ttf")
     with rc_context():
-        assert plain(f"{mine} or {nobodys}") == f"{mine} or \\uf8a2"
+        assert drawable(f"{mine} or {nobodys}") == f"{mine} or \\uf8a2"
         figure = pyplot.figure()
-        figure.text(0, 0, plain(mine + nobodys))
+        figure.text(0, 0, drawable(mine + nobodys))
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # matplotlib warns where it draws a box
             figure.savefig(io.BytesIO())

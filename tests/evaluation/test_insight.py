@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from digitrec.evaluation.insight import features, first_filters, in_the_plane, integrated_gradients
+from digitrec.evaluation.insight import embed, features, first_filters, integrated_gradients
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
@@ -72,7 +72,7 @@ def test_first_filters_are_the_first_weights_as_images() -> None:
 def test_the_plane_keeps_neighbours_together() -> None:
     labels = torch.arange(90) % 3
     points = torch.randn(90, 40, generator=torch.Generator().manual_seed(1)) + 20 * torch.eye(40)[labels]
-    plane = in_the_plane(points)
+    plane = embed(points)
     assert plane.shape == (90, 2)
     distances = torch.cdist(plane, plane).fill_diagonal_(float("inf"))
     assert torch.equal(labels[distances.argmin(dim=1)], labels)
@@ -80,7 +80,7 @@ def test_the_plane_keeps_neighbours_together() -> None:
 
 @pytest.mark.parametrize("points", [torch.ones(40, 8), torch.full((40, 8), float("nan"))])
 def test_a_dead_network_has_no_layout_but_does_no_harm(points: torch.Tensor) -> None:
-    assert torch.equal(in_the_plane(points), torch.zeros(40, 2))
+    assert torch.equal(embed(points), torch.zeros(40, 2))
 
 
 def test_a_network_without_a_dense_layer_is_laid_out_by_its_logits(images: torch.Tensor) -> None:
@@ -96,7 +96,7 @@ def test_a_network_without_a_dense_layer_is_laid_out_by_its_logits(images: torch
 
 def test_one_feature_lies_on_a_line() -> None:
     points = torch.arange(6.0)[:, None]
-    assert torch.equal(in_the_plane(points), torch.cat([points, torch.zeros(6, 1)], dim=1))
+    assert torch.equal(embed(points), torch.cat([points, torch.zeros(6, 1)], dim=1))
 
 
 def test_a_dense_layer_that_does_not_give_the_logits_is_no_feature(images: Tensor) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from digitrec.data.datasets import Split
 from digitrec.errors import DigitrecError
-from digitrec.evaluation.predictions import Predictions, evenly, predict, read_answers, write_csv
+from digitrec.evaluation.predictions import Predictions, evenly, predict, read_csv, write_csv
 from digitrec.models.mlp import MLP
 
 
@@ -54,7 +54,7 @@ def test_the_table_says_what_the_predictions_say(tmp_path: Path) -> None:
 def test_answers_are_read_back_as_they_were_written(split: Split, tmp_path: Path) -> None:
     found = predict([network(1)], split)
     write_csv(found, tmp_path / "predictions.csv")
-    labels, right = read_answers(tmp_path / "predictions.csv")
+    labels, right = read_csv(tmp_path / "predictions.csv")
     assert [int(label) for label in labels] == split.labels.tolist()
     assert torch.equal(right, found.correct)
 
@@ -64,7 +64,7 @@ def test_what_is_no_table_of_predictions_is_named(content: bytes | None, tmp_pat
     if content is not None:
         (tmp_path / "other.csv").write_bytes(content)
     with pytest.raises(DigitrecError, match=r"other\.csv: cannot be read as predictions"):
-        read_answers(tmp_path / "other.csv")
+        read_csv(tmp_path / "other.csv")
 
 
 def test_mistakes_that_gave_the_label_least_come_first() -> None:

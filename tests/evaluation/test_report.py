@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.evaluation.examination import Examination
-from digitrec.evaluation.metrics import McNemar
-from digitrec.reports.figures import GALLERY, draw_all
+from digitrec.evaluation.comparison import McNemar
+from digitrec.evaluation.evaluation import Evaluation
+from digitrec.reports.figures import FIGURES, draw_all
 from digitrec.reports.report import headline, verdict, write_report
 
-Make = Callable[..., Examination]
+Make = Callable[..., Evaluation]
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&lt;", "{{ 7 * 7 }}")
 VOID = {"meta", "img", "source", "br"}
 
@@ -43,26 +43,26 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def report(make_examination: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(make_evaluation: Make, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Page on classes with names that would like to be more than words."""
-    return write_report(make_examination(HOSTILE, skill=2.0), tmp_path_factory.mktemp("report") / "new" / "folder")
+    return write_report(make_evaluation(HOSTILE, skill=2.0), tmp_path_factory.mktemp("report") / "new" / "folder")
 
 
 def test_page_shows_every_figure_that_lies_beside_it(report: Path) -> None:
     page = Page(report)
     assert page.open == []
-    assert {attributes["id"] for attributes in page.all("figure")} == set(GALLERY)
+    assert {attributes["id"] for attributes in page.all("figure")} == set(FIGURES)
     pngs = {file.stem: file.read_bytes() for file in (report.parent / "figures").iterdir()}
-    assert set(pngs) == set(GALLERY)
+    assert set(pngs) == set(FIGURES)
     shown = [_decoded(image["src"]) for image in page.all("img")]
     assert sorted(shown) == sorted(pngs.values())
     dark = [_decoded(source["srcset"]) for source in page.all("source")]
     assert len(dark) == len(shown)
     assert not set(dark) & set(shown)
     assert all(source["media"] == "(prefers-color-scheme: dark)" for source in page.all("source"))
-    for name, exhibit in GALLERY.items():
-        assert exhibit.title in page.words, name
-        assert exhibit.caption in page.words, name
+    for name, spec in FIGURES.items():
+        assert spec.title in page.words, name
+        assert spec.caption in page.words, name
 
 
 def test_page_needs_nothing_but_itself(report: Path) -> None:
@@ -91,26 +91,26 @@ def test_names_from_people_are_words_and_nothing_else(report: Path) -> None:
         assert name in page.words
 
 
-def test_what_is_missing_has_no_place(make_examination: Make, tmp_path: Path) -> None:
-    examination = make_examination(bare=True)
-    page = Page(write_report(examination, tmp_path))
-    assert {attributes["id"] for attributes in page.all("figure")} == set(draw_all(examination))
+def test_what_is_missing_has_no_place(make_evaluation: Make, tmp_path: Path) -> None:
+    evaluation = make_evaluation(bare=True)
+    page = Page(write_report(evaluation, tmp_path))
+    assert {attributes["id"] for attributes in page.all("figure")} == set(draw_all(evaluation))
     assert "Comparison" not in page.words
     assert "Training" not in page.words
 
 
-def test_headline_has_the_numbers(make_examination: Make) -> None:
-    examination = make_examination(skill=2.0)
-    cards = {card.label: card for card in headline(examination)}
-    wrong = int((~examination.predictions.correct).sum())
-    assert cards["Accuracy"].value == f"{examination.metrics['accuracy']:.2%}"
+def test_headline_has_the_numbers(make_evaluation: Make) -> None:
+    evaluation = make_evaluation(skill=2.0)
+    cards = {card.label: card for card in headline(evaluation)}
+    wrong = int((~evaluation.predictions.correct).sum())
+    assert cards["Accuracy"].value == f"{evaluation.metrics['accuracy']:.2%}"
     assert (cards["Mistakes"].value, cards["Mistakes"].note) == (str(wrong), "of 400 images")
-    assert cards["F1"].value == f"{examination.metrics['f1']:.4f}"
+    assert cards["F1"].value == f"{evaluation.metrics['f1']:.4f}"
 
 
 @pytest.mark.parametrize(("p_value", "words"), [(1e-9, "more than chance would explain"), (0.05, "may well be chance")])
-def test_verdict_follows_the_test(make_examination: Make, p_value: float, words: str) -> None:
-    comparison = make_examination().comparison
+def test_verdict_follows_the_test(make_evaluation: Make, p_value: float, words: str) -> None:
+    comparison = make_evaluation().comparison
     assert comparison is not None
     changed = replace(comparison, test=McNemar(12, 34, p_value), difference=(-0.0123, -0.02, 0.001))
     sentence = verdict(changed)
@@ -128,8 +128,6 @@ def _decoded(uri: str | None) -> bytes:
 @pytest.mark.parametrize(
     ("names", "labels"), [(("0", "7"), {"R²"}), (("cat", "dog", "cow"), {"Top-2 accuracy"}), (("cat", "dog"), set())]
 )
-def test_headline_leaves_out_what_says_nothing(
-    make_examination: Make, names: tuple[str, ...], labels: set[str]
-) -> None:
-    shown = {card.label for card in headline(make_examination(names))}
+def test_headline_leaves_out_what_says_nothing(make_evaluation: Make, names: tuple[str, ...], labels: set[str]) -> None:
+    shown = {card.label for card in headline(make_evaluation(names))}
     assert shown & {"R²", "Top-2 accuracy"} == labels

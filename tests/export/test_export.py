@@ -19,8 +19,8 @@ from digitrec import Recognizer
 from digitrec.errors import CheckpointError, DigitrecError, UsageError
 from digitrec.export import check, onnx_graph, torch_program
 from digitrec.export.trained import Probabilities, Trained, open_trained
+from digitrec.models.checkpoint_file import read_portable
 from digitrec.models.classifier import DigitClassifier
-from digitrec.models.portable import read_portable
 from digitrec.recognition.networks.onnx import OnnxNetwork
 from digitrec.recognition.networks.opening import open_network
 from digitrec.weights import HANDWRITING

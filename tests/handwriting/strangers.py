@@ -1,23 +1,17 @@
-"""How digits of made-up people are read, by person, medium and digit: python -m tests.handwriting.strangers.
+"""Pictures of digits that made-up people wrote, in several media.
 
 Nothing here is shared with what trains the network (`digitrec/data/`) or with the other stand-ins: each person's pen
 paths are written down in `people.txt`, and the media are files as programs and machines leave them.
 """
 
-import argparse
 import io
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator, default_rng
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from digitrec import Recognizer
-from digitrec.preprocessing.framing import SIDE
 from tests.handwriting import effects as e
 from tests.handwriting.people import Array, Strokes, hurried, people, pressed, written
 
@@ -150,56 +144,3 @@ def file(person: str, label: int, medium: str, take: int = 0) -> bytes:
     kind = "JPEG" if medium in ("pad", "phone") else "PNG"
     MEDIA[medium](written(people()[person], label, rng), rng).save(stream, kind, quality=int(rng.integers(60, 93)))
     return stream.getvalue()
-
-
-def plainly(content: bytes) -> NDArray[np.uint8]:
-    """A picture without any preparation: grey, inverted, 28x28."""
-    grey = Image.open(io.BytesIO(content)).convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-    return np.asarray(255 - np.asarray(grey), np.uint8)
-
-
-class Answer(NamedTuple):
-    """Whose digit in which medium, whether it was read, and whether it would have been without preparation."""
-
-    person: str
-    medium: str
-    digit: str
-    right: bool
-    plain: bool
-
-
-def answers(recognizer: Recognizer, takes: Iterable[int]) -> Iterator[Answer]:
-    """Read all that everyone wrote."""
-    for take in takes:
-        for person in people():
-            for medium in MEDIA:
-                files = [file(person, label, medium, take) for label in range(10)]
-                plain = recognizer.probabilities(np.stack([plainly(content) for content in files])).argmax(axis=1)
-                for label, reading in enumerate(recognizer.read_all(files)):
-                    right = reading.label == str(label)
-                    yield Answer(person, medium, str(label), right, recognizer.class_names[plain[label]] == str(label))
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.handwriting.strangers", description=__doc__)
-    parser.add_argument("--take", type=int, nargs="*", default=[0], help="which times they write all (default: 0)")
-    given = parser.parse_args()
-    read = list(answers(Recognizer(), given.take))
-    _say(f"| {len(read)} pictures | read | by a plain resize |", "| --- | --- | --- |", _row("all", read))
-    for part in ("person", "medium", "digit"):
-        for name in dict.fromkeys(getattr(answer, part) for answer in read):
-            _say(_row(f"{part} {name}", [answer for answer in read if getattr(answer, part) == name]))
-
-
-def _row(name: str, read: list[Answer]) -> str:
-    right, plain = (np.mean([getattr(answer, key) for answer in read]) for key in ("right", "plain"))
-    return f"| {name} | {right:.1%} | {plain:.1%} |"
-
-
-def _say(*lines: str) -> None:
-    sys.stdout.write("\n".join(lines) + "\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -19,7 +19,7 @@ from digitrec.preprocessing.rules import without_table
 from digitrec.recognition.drawing import draw_page
 from digitrec.recognition.page import Page, page_of
 from digitrec.recognition.recognizer import Reading
-from tests.handwriting.benchmark import Row, changes, measure
+from scripts.measure.pages import Row, changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
 from digitrec.errors import DataError
-from digitrec.models.portable import read_portable
+from digitrec.models.checkpoint_file import read_portable
 from digitrec.preprocessing.digit import find_digit
 from digitrec.preprocessing.framing import SIDE
 from digitrec.preprocessing.ink import find_ink

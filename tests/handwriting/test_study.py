@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from digitrec.config.check import compose
-from tests.handwriting.study import AMOUNTS, COLUMNS, QUICK, SHORT, results, strengths, table
+from scripts.measure.study import AMOUNTS, COLUMNS, QUICK, SHORT, results, strengths, table
 
 
 @pytest.mark.parametrize("strength", strengths())

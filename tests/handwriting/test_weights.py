@@ -1,6 +1,5 @@
 """Making the weights that come with digitrec, by the real commands on few images."""
 
-import runpy
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +8,9 @@ import pytest
 
 from digitrec.config.check import CONF_DIR
 from digitrec.models.checkpoint import load_classifier
-from digitrec.models.portable import read_portable
+from digitrec.models.checkpoint_file import read_portable
 from digitrec.recognition.networks.plain import PlainNetwork
+from scripts.measure import weights
 from tests.command import Command, Outcome, only_run
 
 SCRIPT = CONF_DIR.parent / "scripts" / "weights"
@@ -35,6 +35,6 @@ def test_a_run_becomes_weights_with_a_card(run_train: Command, tmp_path: Path) -
 
 
 def test_a_run_that_is_not_there_is_a_wrong_usage(run_main: Callable[..., Outcome]) -> None:
-    refused = run_main(lambda: runpy.run_path(str(SCRIPT), run_name="__main__"), "nowhere")
+    refused = run_main(weights.main, "nowhere")
     assert refused.code == 2
     assert refused.err.endswith("error: nowhere: no such folder, expected that of a run\n")

@@ -8,8 +8,8 @@ from safetensors.torch import load_file, save_file
 
 from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint import load_classifier
+from digitrec.models.checkpoint_file import read_portable, write_portable
 from digitrec.models.mlp import MLP
-from digitrec.models.portable import read_portable, write_portable
 
 CARD = {"command": "python -m digitrec.train", "seed": 1}
 

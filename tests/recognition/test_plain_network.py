@@ -10,10 +10,10 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from digitrec.errors import CheckpointError, UsageError
+from digitrec.models.checkpoint_file import read_portable, write_portable
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.models.plain import plain_layers
-from digitrec.models.portable import read_portable, write_portable
 from digitrec.recognition.networks.opening import open_network
 from digitrec.recognition.networks.plain import PlainNetwork
 from digitrec.recognition.networks.torch import TorchNetwork

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from digitrec.errors import DigitrecError
-from digitrec.evaluation.metrics import mcnemar
+from digitrec.evaluation.comparison import paired_test
 from digitrec.run_folder.run import Run, read_run
 from digitrec.runs import paired_predictions as answers
 from digitrec.runs.compare import Pair, compare, difference_text, pair_entry, place
@@ -64,7 +64,7 @@ def test_predictions_that_were_written_down_are_what_the_networks_say(
         read, other = answers.answers(run, run, [])
     assert torch.equal(asked, read)
     assert torch.equal(read, other)
-    assert mcnemar(read, other).p_value == 1
+    assert paired_test(read, "other", other).test.p_value == 1
 
 
 def test_an_evaluation_counts_only_if_it_is_of_this_run_on_its_test_images(trained: Path, tmp_path: Path) -> None:

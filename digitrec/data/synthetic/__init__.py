@@ -1,1 +1,1 @@
-"""Training images made by rule: digits in many forms, and what is no digit."""
+"""Synthetic training images: digits in many forms, and images without a digit."""

@@ -1,7 +1,7 @@
-"""What is no digit, made by rule, as training images: for a network to learn when to doubt.
+"""Synthetic training images without a digit, for a network to learn rejection.
 
-Kinds differ from one another as much as they can; what a network says of kinds that it never saw is what tells
-whether it learnt more than these (tests/handwriting/strange.py).
+The kinds differ as much as possible. Whether a network has learnt more than these kinds is measured on others
+(tests/handwriting/strange.py).
 """
 
 import math
@@ -24,7 +24,7 @@ RESOLUTION = 40  # points of a stroke
 
 
 def non_digits(count: int, seed: int) -> Split:
-    """So many images of what is no digit, of every kind its share, labelled `NO_DIGIT`.
+    """Images without a digit, each kind with its share, labelled `NO_DIGIT`.
 
     Args:
         count: of images; 10,000 take some ten seconds.
@@ -79,7 +79,7 @@ def hatching(count: int, generator: torch.Generator) -> Tensor:
 
 
 def pairs(count: int, generator: torch.Generator) -> Tensor:
-    """Two digits side by side, which is not one."""
+    """Two digits side by side."""
     first, second = (write(torch.randint(10, (count,), generator=generator), generator) for _ in range(2))
     gap = 0.02 + 0.25 * torch.rand(count, generator=generator)
     beside = _edge(first, 1) - _edge(second, -1) + gap
@@ -116,7 +116,7 @@ def noise(count: int, generator: torch.Generator) -> Tensor:
 
 
 def blotches(count: int, generator: torch.Generator) -> Tensor:
-    """What is left of a photo in which ink is looked for: ragged dark patches."""
+    """Ragged dark patches, as the search for ink leaves of a photo."""
     x, y = _plane(count, generator)
     patch = 1.2 - torch.hypot(x, y) + 1.6 * (_field(count, generator, coarsest=4, finest=14) - 0.5)
     level = 0.2 + 0.6 * torch.rand(count, 1, 1, generator=generator)

@@ -1,6 +1,6 @@
-"""Letters and other signs that nobody takes for a digit, in the notation of `digitrec.data.synthetic.styles`.
+"""Letters and other signs that cannot be mistaken for a digit, in the notation of `digitrec.data.synthetic.styles`.
 
-Left out are those that somebody's digit looks like: O, Q and U like a 0, I, J, L and l like a 1, Z and z like a 2, S
+Left out are those that resemble a digit: O, Q and U like a 0, I, J, L and l like a 1, Z and z like a 2, S
 and s like a 5, b, G and C like a 6, T, r and Y like a 7 or a 4, B and & like an 8, a, g, q and y like a 9.
 """
 

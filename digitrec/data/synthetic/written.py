@@ -1,4 +1,4 @@
-"""Digits written by rule as training images: forms that a data set's writers hardly use."""
+"""Synthetic digits as training images, in forms that are rare in a data set."""
 
 import torch
 

@@ -11,9 +11,8 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 from torch import Tensor
 
-from digitrec.evaluation.metrics import class_scores
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, blank, dress, legend, plain
+from digitrec.reports.figures.style import SMALL, TEXT, WIDTH, Theme, drawable, legend, new_figure, style_axes
 
 FEW = 12  # classes up to which every number is written
 HOT_SPOTS = 15
@@ -30,7 +29,7 @@ def class_counts(counts: Mapping[str, Tensor], class_names: Sequence[str], theme
 
 def scores(predictions: Predictions, theme: Theme) -> Figure:
     """Precision, recall and F1 of each class, the lowest of the classes that occur in another colour."""
-    found = class_scores(predictions.confusion)
+    found = predictions.class_scores
     panels = {"precision": found.precision.tolist(), "recall": found.recall.tolist(), "F1": found.f1.tolist()}
     figure, columns = _bars(panels, predictions.class_names, theme, "{:.3f}")
     for axes, values in zip(columns, panels.values(), strict=True):
@@ -63,9 +62,9 @@ def embedding(points: Tensor, labels: Tensor, correct: Tensor, class_names: Sequ
         class_names: one per class.
         theme: of the page.
     """
-    figure = blank(theme, 5.6)
+    figure = new_figure(theme, 5.6)
     axes = figure.subplots()
-    dress(axes, theme, grid="")
+    style_axes(axes, theme, grid="")
     axes.set_axis_off()
     colours = np.array(theme.many)[labels.numpy() % len(theme.many)]
     axes.scatter(points[:, 0], points[:, 1], s=7, c=colours, alpha=0.6, linewidths=0)
@@ -81,7 +80,7 @@ def embedding(points: Tensor, labels: Tensor, correct: Tensor, class_names: Sequ
             "fontweight": "bold",
             "path_effects": halo,
         }
-        axes.text(x, y, plain(class_names[label]), color=theme.ink, ha="center", va="center", **style)
+        axes.text(x, y, drawable(class_names[label]), color=theme.ink, ha="center", va="center", **style)
     return figure
 
 
@@ -90,11 +89,11 @@ def _bars(
 ) -> tuple[Figure, list[Axes]]:
     """Panels of level bars from zero, one bar per class, its number at its end."""
     height = 0.8 + len(names) * (0.25 if len(names) <= FEW else 0.17)
-    figure = blank(theme, height)
+    figure = new_figure(theme, height)
     columns = list(figure.subplots(1, len(panels), sharey=True, squeeze=False)[0])
     size = SMALL if len(names) <= FEW else 6.5
     for axes, (title, values) in zip(columns, panels.items(), strict=True):
-        dress(axes, theme, title, grid="x")
+        style_axes(axes, theme, title, grid="x")
         axes.barh(range(len(names)), values, height=0.78, color=theme.first)
         for row, value in enumerate(values):
             inside = value > 0.4 * max(values)
@@ -102,7 +101,7 @@ def _bars(
                 number.format(value), (value, row), (-4 if inside else 4, 0), textcoords="offset points", fontsize=size,
                 color=theme.background if inside else theme.ink, ha="right" if inside else "left", va="center",
             )  # fmt: skip
-        axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=size, color=theme.ink)
+        axes.set_yticks(range(len(names)), [drawable(name) for name in names], fontsize=size, color=theme.ink)
         axes.locator_params(axis="x", nbins=4)
     columns[0].set_ylim(len(names) - 0.4, -0.6)
     return figure, columns
@@ -111,9 +110,9 @@ def _bars(
 def _confusion(matrix: NDArray[np.float64], names: Sequence[str], theme: Theme, number: str) -> Figure:
     """A table of labels (rows) against predictions: the diagonal calm, mistakes the warmer the more there are."""
     few = len(names) <= FEW
-    figure = blank(theme, WIDTH * 0.86 if few else 9.6, WIDTH if few else 10.2)
+    figure = new_figure(theme, WIDTH * 0.86 if few else 9.6, WIDTH if few else 10.2)
     axes = figure.subplots()
-    dress(axes, theme, x="predicted", y="label", grid="")
+    style_axes(axes, theme, x="predicted", y="label", grid="")
     mistakes = matrix.copy()
     np.fill_diagonal(mistakes, 0)
     colours = theme.heat((mistakes / max(mistakes.max(), 1e-12)) ** 0.7)
@@ -130,13 +129,13 @@ def _confusion(matrix: NDArray[np.float64], names: Sequence[str], theme: Theme, 
         )  # fmt: skip
     long = max(len(name) for name in names) > 3
     ticks: dict[str, Any] = {"fontsize": SMALL if few else 6.5, "color": theme.ink}
-    axes.set_xticks(range(len(names)), [plain(name) for name in names], rotation=45 if few else 90, **ticks)
+    axes.set_xticks(range(len(names)), [drawable(name) for name in names], rotation=45 if few else 90, **ticks)
     if not long:
         axes.tick_params(axis="x", rotation=0)
     elif few:
         for label in axes.get_xticklabels():
             label.set(ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), [plain(name) for name in names], **ticks)
+    axes.set_yticks(range(len(names)), [drawable(name) for name in names], **ticks)
     axes.spines["bottom"].set_visible(False)
     return figure
 

@@ -5,8 +5,8 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from digitrec.evaluation.examination import Comparison
-from digitrec.reports.figures.style import SMALL, TEXT, Theme, blank, dress, plain
+from digitrec.evaluation.comparison import Comparison
+from digitrec.reports.figures.style import SMALL, TEXT, Theme, drawable, new_figure, style_axes
 
 
 def agreement(comparison: Comparison | None, theme: Theme, names: tuple[str, str] | None = None) -> Figure | None:
@@ -21,9 +21,9 @@ def agreement(comparison: Comparison | None, theme: Theme, names: tuple[str, str
         return None
     one, other = names or ("this model", f"the other: {_tail(comparison.other)}")
     short = ("A", "B") if names else ("this model", "the other")
-    figure = blank(theme, 3.0, 5.2)
+    figure = new_figure(theme, 3.0, 5.2)
     axes = figure.subplots()
-    dress(axes, theme, grid="")
+    style_axes(axes, theme, grid="")
     cells = [
         (0, 0, comparison.both_right, "both right", theme.right),
         (1, 0, comparison.test.only_a, f"only {short[0]} right", theme.first),
@@ -40,8 +40,8 @@ def agreement(comparison: Comparison | None, theme: Theme, names: tuple[str, str
     axes.set_yticks([0.5, 1.5], ["right", "wrong"], rotation=90, va="center")
     axes.xaxis.tick_top()
     axes.xaxis.set_label_position("top")
-    axes.set_xlabel(plain(other, 51), fontsize=SMALL, color=theme.muted)
-    axes.set_ylabel(plain(one, 26), fontsize=SMALL, color=theme.muted)
+    axes.set_xlabel(drawable(other, 51), fontsize=SMALL, color=theme.muted)
+    axes.set_ylabel(drawable(one, 26), fontsize=SMALL, color=theme.muted)
     axes.spines[:].set_visible(False)
     return figure
 

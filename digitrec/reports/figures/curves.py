@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve
 
-from digitrec.evaluation.examination import Robustness
-from digitrec.evaluation.metrics import Curve, average_precision, calibration_error, precision_recall_curve, reliability
+from digitrec.evaluation.evaluation import Robustness
+from digitrec.evaluation.metrics import calibration_error, reliability
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures.style import SMALL, Theme, blank, dress, legend, percent, plain
+from digitrec.reports.figures.style import SMALL, Theme, drawable, legend, new_figure, percent, style_axes
 
 NAMED = 4  # precision-recall curves drawn in a colour of their own
 NAMED_COLOURS = (2, 1, 0, 4, 3)  # of the theme's many
@@ -30,9 +30,9 @@ def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | N
     known = {title: names for title, names in panels.items() if any(name in row for row in history for name in names)}
     if not known:
         return None
-    figure = blank(theme, 2.7)
+    figure = new_figure(theme, 2.7)
     for axes, (title, names) in zip(figure.subplots(1, len(known), squeeze=False)[0], known.items(), strict=True):
-        dress(axes, theme, title, x="epoch")
+        style_axes(axes, theme, title, x="epoch")
         for name, colour, line in zip(names, (theme.second, theme.first), ("--", "-"), strict=False):
             _series(axes, history, name, theme.first if name == "lr" else colour, "-" if name == "lr" else line)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=1))
@@ -56,9 +56,9 @@ def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[
     known = {title: both for title, both in panels.items() if any(name in row for row in rows for name in both)}
     if not known:
         return None
-    figure = blank(theme, 3.4)
+    figure = new_figure(theme, 3.4)
     for axes, (title, metrics) in zip(figure.subplots(1, len(known), squeeze=False)[0], known.items(), strict=True):
-        dress(axes, theme, title, x="epoch")
+        style_axes(axes, theme, title, x="epoch")
         for history, colour in zip(histories, (theme.first, theme.second), strict=True):
             for metric, line in zip(metrics, ("--", "-"), strict=True):
                 _series(axes, history, metric, colour, line)
@@ -70,7 +70,7 @@ def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[
     figure.legend(
         [Line2D([], [], color=theme.first), Line2D([], [], color=theme.second)]
         + [Line2D([], [], color=theme.muted, linestyle=line) for line in ("--", "-")],
-        [*(plain(name, 40) for name in names), "training", "validation"], loc="outside lower center", ncols=4,
+        [*(drawable(name, 40) for name in names), "training", "validation"], loc="outside lower center", ncols=4,
         frameon=False, fontsize=SMALL, labelcolor=theme.ink,
     )  # fmt: skip
     return figure
@@ -82,10 +82,10 @@ def robustness(changes: Sequence[Robustness], theme: Theme) -> Figure | None:
         return None
     columns = min(3, len(changes))
     rows = -(-len(changes) // columns)
-    figure = blank(theme, 0.25 + 1.85 * rows)
+    figure = new_figure(theme, 0.25 + 1.85 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False).flat
     for axes, change in zip(panels, changes, strict=False):
-        dress(axes, theme, change.name, x=change.unit)
+        style_axes(axes, theme, change.name, x=change.unit)
         values = [change.unchanged, *change.accuracies]
         axes.plot(values, color=theme.first, marker="o", markersize=3.5, linewidth=1.6, clip_on=False)
         axes.axhline(change.unchanged, color=theme.muted, linewidth=0.8, linestyle=":")
@@ -111,9 +111,9 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
     found = reliability(predictions.probabilities, predictions.labels)
     filled = found.count > 0
     confidence, accuracy = found.confidence[filled].numpy(), found.accuracy[filled].numpy()
-    figure = blank(theme, 5.2, 5.2)
+    figure = new_figure(theme, 5.2, 5.2)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    dress(above, theme, y="accuracy", grid="both")
+    style_axes(above, theme, y="accuracy", grid="both")
     above.plot((0, 1), (0, 1), color=theme.muted, linestyle=":", linewidth=1, label="confidence = accuracy")
     above.vlines(
         confidence,
@@ -135,7 +135,7 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
     )
     above.set(xlim=(0, 1.01), ylim=(0, 1.02))
     legend(above, theme, loc="lower right")
-    dress(below, theme, x="confidence (probability of the answer)", y="images", grid="both")
+    style_axes(below, theme, x="confidence (probability of the predicted class)", y="images", grid="both")
     edges = np.linspace(0, 1, len(found.count) + 1)
     below.bar(edges[:-1], found.count.numpy(), width=np.diff(edges) * 0.92, align="edge", color=theme.first)
     below.set_yscale("log")
@@ -149,32 +149,32 @@ def calibration(predictions: Predictions, theme: Theme) -> Figure:
 def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     """Precision over recall of each class against all others, whole and near the corner; the lowest ones by name."""
     names = predictions.class_names
-    present = predictions.labels.unique().tolist()
-    curves = {
-        label: precision_recall_curve(predictions.probabilities[:, label], predictions.labels == label)
-        for label in present
+    classes = {
+        label: ((predictions.labels == label).numpy(), predictions.probabilities[:, label].numpy())
+        for label in predictions.labels.unique().tolist()
     }
-    areas = {label: average_precision(curve) for label, curve in curves.items()}
+    curves = {label: precision_recall_curve(*pair)[:2] for label, pair in classes.items()}
+    areas = {label: float(average_precision_score(*pair)) for label, pair in classes.items()}
     order = sorted(areas, key=areas.__getitem__)
     named = order if len(order) <= NAMED + 1 else order[:NAMED]
-    figure = blank(theme, 4.1)
+    figure = new_figure(theme, 4.1)
     panels = figure.subplots(1, 2)
     for axes, title in zip(panels, ("whole", "near the corner"), strict=True):
-        dress(axes, theme, title, x="recall", y="precision", grid="both")
+        style_axes(axes, theme, title, x="recall", y="precision", grid="both")
     for label in reversed(order):
-        points = _thinned(curves[label].recall.numpy(), curves[label].precision.numpy())
+        points = _thinned(*curves[label])
         known = label in named
         colour = theme.many[NAMED_COLOURS[named.index(label)]] if known else theme.muted
         for axes in panels:
             (line,) = axes.plot(*points, color=colour, linewidth=1.8 if known else 0.7, alpha=1 if known else 0.6)
         if known:
-            line.set_label(f"{plain(names[label])}: {areas[label]:.4f}")
+            line.set_label(f"{drawable(names[label])}: {areas[label]:.4f}")
     others = [areas[label] for label in order if label not in named]
     if others:
         (line,) = panels[1].plot([], [], color=theme.muted, linewidth=0.7)
         line.set_label(f"{len(others)} others: {others[0]:.4f} to {others[-1]:.4f}")
     panels[0].set(xlim=(0, 1.02), ylim=(0, 1.02))
-    farthest = min(_corner(curve) for curve in curves.values())
+    farthest = min(float(np.minimum(*curve).max()) for curve in curves.values())  # 1 for a curve that reaches it
     low = min(max(1 - 4 * (1 - farthest), 0), 0.99)
     panels[1].set(xlim=(low, 1 + (1 - low) / 50), ylim=(low, 1 + (1 - low) / 50))
     panels[1].locator_params(nbins=4)
@@ -186,13 +186,8 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     return figure
 
 
-def _corner(curve: Curve) -> float:
-    """How near a curve comes to precision and recall of 1 at once, 1 if it reaches them."""
-    return float(torch.minimum(curve.precision, curve.recall).max())
-
-
-def _thinned(recall: NDArray[np.float64], precision: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Points (2, n) of a curve that differ from the one before by at least a thousandth."""
+def _thinned(precision: NDArray[np.float64], recall: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (2, n), recall and precision, that differ from the one before by at least a thousandth."""
     points = np.stack([recall, precision])
     moved = np.diff(points.round(3), axis=1).any(axis=0)
     return points[:, np.append(True, moved)]

@@ -1,4 +1,4 @@
-"""Figures that are sheets of digits: inputs, right and wrong answers, filters, what speaks for an answer."""
+"""Sheets of digits: inputs, right and wrong predictions, filters, attributions."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from digitrec.evaluation.predictions import Predictions, evenly
-from digitrec.reports.figures.style import RIGHT_MARK, SMALL, WRONG_MARK, Sheet, Theme, grey, percent, plain
+from digitrec.reports.figures.style import RIGHT_MARK, SMALL, WRONG_MARK, Sheet, Theme, drawable, grey, percent
 
 SHOWN, MISTAKES_SHOWN, WORST_SHOWN, FILTERS_SHOWN = 40, 8, 15, 64
 
@@ -29,14 +29,14 @@ def samples(images: Tensor, predictions: Predictions, normalised: Tensor, theme:
     for index, (stored, seen) in enumerate(zip(grey(images[:count]), grey(normalised[:count]), strict=True)):
         sheet.image(index, stored)
         sheet.image(index + count, seen)
-        name = plain(predictions.class_names[int(predictions.labels[index])], longest=7)
+        name = drawable(predictions.class_names[int(predictions.labels[index])], longest=7)
         sheet.lines(index, [name], [theme.ink])
     sheet.row_name(0, f"stored bytes\n{_range(images[:count])}")
     sheet.row_name(1, f"as normalised\n{_range(normalised[:count])}")
     return sheet.figure
 
 
-def answers(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
+def examples(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
     """Images spread over the split with up to eight mistakes among them, framed by right and wrong.
 
     `images` are (N, 1, H, W) uint8, `predictions` theirs.
@@ -46,13 +46,13 @@ def answers(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
     others = right[evenly(len(right), SHOWN - len(mistakes))]
     chosen = torch.cat([mistakes, others]).sort().values
     sheet = Sheet(theme, len(chosen), 8, lines=2)
-    names, sure = predictions.class_names, predictions.probabilities.amax(dim=1)
+    names, confidence = predictions.class_names, predictions.probabilities.amax(dim=1)
     for place, (index, pixels) in enumerate(zip(chosen.tolist(), grey(images[chosen]), strict=True)):
-        name = plain(names[int(predictions.predicted[index])], longest=7)
+        name = drawable(names[int(predictions.predicted[index])], longest=7)
         if predictions.correct[index]:
-            colour, texts = theme.right, [f"{RIGHT_MARK} {name}", percent(float(sure[index]))]
+            colour, texts = theme.right, [f"{RIGHT_MARK} {name}", percent(float(confidence[index]))]
         else:
-            label = plain(names[int(predictions.labels[index])], longest=7)
+            label = drawable(names[int(predictions.labels[index])], longest=7)
             colour, texts = theme.wrong, [f"{WRONG_MARK} {name}", f"is {label}"]
         sheet.image(place, pixels, frame=colour)
         sheet.lines(place, texts, [colour, theme.muted])
@@ -73,12 +73,12 @@ def worst_errors(images: Tensor, predictions: Predictions, theme: Theme) -> Figu
     for place, pixels in enumerate(grey(images[chosen])):
         label = names[int(predictions.labels[chosen[place]])]
         sheet.image(place, pixels)
-        sheet.lines(place, [f"is {plain(label, 12)}"], [theme.ink])
+        sheet.lines(place, [f"is {drawable(label, 12)}"], [theme.ink])
         for rank, (share, index) in enumerate(
             zip(best.values[place].tolist(), best.indices[place].tolist(), strict=True)
         ):
             colour = theme.right if names[index] == label else theme.wrong
-            _guess(sheet, place, 1 + rank, plain(names[index], 9), share, colour)
+            _class_bar(sheet, place, 1 + rank, drawable(names[index], 9), share, colour)
     return sheet.figure
 
 
@@ -96,13 +96,13 @@ def first_filters(filters: Tensor | None, theme: Theme) -> Figure | None:
 def explanations(
     images: Tensor, predictions: Predictions, attributed: Tensor, attributions: Tensor, theme: Theme
 ) -> Figure | None:
-    """Images beside what in them speaks for (orange) or against (blue) the answer; None without any.
+    """Images beside the attributions for (orange) and against (blue) the prediction; None without any.
 
     Args:
         images: (N, 1, H, W) uint8.
         predictions: of these images.
         attributed: (A,) int64, indices of the images.
-        attributions: (A, 1, H, W) float, above 0 what speaks for the predicted class.
+        attributions: (A, 1, H, W) float, positive for the predicted class.
         theme: of the page.
     """
     if not len(attributed):
@@ -113,12 +113,12 @@ def explanations(
         index = int(attributed[place])
         sheet.image(place, pixels)
         sheet.image(place, _over(pixels, _coloured(heat[None], theme)[0], heat), slot=1)
-        answer = plain(predictions.class_names[int(predictions.predicted[index])], 11)
-        label = plain(predictions.class_names[int(predictions.labels[index])], 11)
+        name = drawable(predictions.class_names[int(predictions.predicted[index])], 11)
+        label = drawable(predictions.class_names[int(predictions.labels[index])], 11)
         if predictions.correct[index]:
-            sheet.lines(place, [f"{RIGHT_MARK} {answer}"], [theme.right])
+            sheet.lines(place, [f"{RIGHT_MARK} {name}"], [theme.right])
         else:
-            sheet.lines(place, [f"{WRONG_MARK} {answer}, is {label}"], [theme.wrong])
+            sheet.lines(place, [f"{WRONG_MARK} {name}, is {label}"], [theme.wrong])
     return sheet.figure
 
 
@@ -126,8 +126,8 @@ def _range(images: Tensor) -> str:
     return f"{images.min().item():.3g} to {images.max().item():.3g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _guess(sheet: Sheet, place: int, line: int, name: str, share: float, colour: str) -> None:
-    """A class with its probability, written on a bar as long as that."""
+def _class_bar(sheet: Sheet, place: int, line: int, name: str, share: float, colour: str) -> None:
+    """A class with its probability, on a bar of that length."""
     x, y = sheet.corner(place)
     y += sheet.side + line * sheet.line
     for length, fill in ((1.0, sheet.theme.panel), (share, colour)):

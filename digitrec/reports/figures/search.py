@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter
 
-from digitrec.reports.figures.style import SMALL, Theme, blank, dress, plain
+from digitrec.reports.figures.style import SMALL, Theme, drawable, new_figure, style_axes
 
 ROOM = 0.12  # share of an axis left free above and below
 REACH = 1.5  # how far below the median values are shown, in distances from it to the best
@@ -20,10 +20,7 @@ WIDE = 20  # characters of all options beyond which they are written at a slant
 
 @dataclass(frozen=True)
 class Tried:
-    """What figures show of a trial: its number, settings, value, and whether it went on to the end.
-
-    A value of None is that of a trial that failed.
-    """
+    """A trial as figures show it: its number, settings, value (None if it failed), and whether it was completed."""
 
     number: int
     settings: Mapping[str, Any]
@@ -58,9 +55,9 @@ def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: 
         theme: of the page.
         before: value of the settings as they were, drawn as a line.
     """
-    figure = blank(theme, 3.2)
+    figure = new_figure(theme, 3.2)
     axes = figure.subplots()
-    dress(axes, theme, x="trial", y=scale.metric)
+    style_axes(axes, theme, x="trial", y=scale.metric)
     _fit(axes, trials, scale)
     _points(axes, [(trial.number, trial) for trial in trials], theme)
     _at_the_edge(axes, trials, scale, theme)
@@ -76,16 +73,16 @@ def search_history(trials: Sequence[Tried], scale: Scale, theme: Theme, before: 
 
 
 def importance(shares: Mapping[str, float], theme: Theme) -> Figure | None:
-    """Level bars of the share of the spread that each setting accounts for; None where that can't be told."""
+    """Level bars of the share of the spread that each setting accounts for; None where that is unknown."""
     if not shares:
         return None
-    figure = blank(theme, 0.7 + 0.36 * len(shares))
+    figure = new_figure(theme, 0.7 + 0.36 * len(shares))
     axes = figure.subplots()
-    dress(axes, theme, x="share of the spread of values", grid="x")
+    style_axes(axes, theme, x="share of the spread of values", grid="x")
     axes.barh(range(len(shares)), list(shares.values()), height=0.7, color=theme.first)
     for row, share in enumerate(shares.values()):
         axes.text(share, row, f" {share:.0%}", verticalalignment="center", color=theme.ink, fontsize=SMALL)
-    axes.set_yticks(range(len(shares)), [plain(name, 30) for name in shares], color=theme.ink)
+    axes.set_yticks(range(len(shares)), [drawable(name, 30) for name in shares], color=theme.ink)
     axes.set_ylim(len(shares) - 0.4, -0.6)
     axes.set_xlim(0, 1.12 * max(shares.values()))
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
@@ -98,7 +95,7 @@ def slices(
     """Values of trials over each setting, one panel each.
 
     Args:
-        trials: whatever their order.
+        trials: in any order.
         names: of the settings, with their axes.
         scale: of the values.
         theme: of the page.
@@ -106,10 +103,10 @@ def slices(
     """
     columns = min(3, len(names))
     rows = -(-len(names) // columns)
-    figure = blank(theme, 0.3 + 2.0 * rows)
+    figure = new_figure(theme, 0.3 + 2.0 * rows)
     panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
     for axes, (name, axis) in zip(panels.flat, names.items(), strict=False):
-        dress(axes, theme, plain(name, 30))
+        style_axes(axes, theme, drawable(name, 30))
         place = _places(axes, axis, [trial.settings[name] for trial in trials])
         _points(axes, [(place(trial.settings[name]), trial) for trial in trials], theme)
         if best is not None and best.value is not None:
@@ -127,13 +124,13 @@ def _best_so_far(axes: Axes, trials: Sequence[Tried], scale: Scale, theme: Theme
     if not complete:
         return
     best = list(accumulate((value for _, value in complete), min if scale.lower else max))
-    numbers = [*(number for number, _ in complete), trials[-1].number]  # up to the last, whatever became of it
+    numbers = [*(number for number, _ in complete), trials[-1].number]  # up to the last, even if it failed
     values = [*best, best[-1]]
     axes.plot(numbers, values, color=theme.second, drawstyle="steps-post", linewidth=1.8, label="best so far")
 
 
 def _at_the_edge(axes: Axes, trials: Sequence[Tried], scale: Scale, theme: Theme) -> None:
-    """Trials without a place in the picture: those that failed, and those that are far worse than most."""
+    """Mark trials outside the axes: failed ones, and those far worse than most."""
     low, high = axes.get_ylim()
     failed = [trial.number for trial in trials if trial.value is None]
     beyond = [trial.number for trial in trials if trial.value is not None and not low <= trial.value <= high]
@@ -149,12 +146,12 @@ def _at_the_edge(axes: Axes, trials: Sequence[Tried], scale: Scale, theme: Theme
 
 
 def _places(axes: Axes, axis: Axis, values: Sequence[Any]) -> Callable[[Any], float]:
-    """Where a value lies along an axis: numbers where they are, options beside each other."""
+    """The place of a value on an axis: numbers at their value, options side by side."""
     if axis.low is not None and axis.high is not None:
         _bound(axes, axis.low, axis.high, logarithmic=axis.logarithmic)
         return float
     options = sorted(set(values), key=lambda value: (len(str(value)), str(value)))
-    axes.set_xticks(range(len(options)), [plain(str(option), LONG) for option in options])
+    axes.set_xticks(range(len(options)), [drawable(str(option), LONG) for option in options])
     axes.set_xlim(-0.5, len(options) - 0.5)
     if sum(len(str(option)) for option in options) > WIDE:
         axes.tick_params(axis="x", labelrotation=30, labelsize=SMALL - 1.5)
@@ -183,7 +180,7 @@ def _points(axes: Axes, points: Sequence[tuple[float, Tried]], theme: Theme) -> 
 
 
 def _fit(axes: Axes, trials: Sequence[Tried], scale: Scale) -> None:
-    """Show the better half at its full height; what lies far below it stands at the edge, out of the picture."""
+    """Show the better half at its full height; values far below it are marked at the edge."""
     if scale.share:
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
     values = [trial.value for trial in trials if trial.value is not None]

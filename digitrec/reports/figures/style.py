@@ -76,14 +76,14 @@ DARK = Theme(
 )
 
 
-def blank(theme: Theme, height: float, width: float = WIDTH) -> Figure:
+def new_figure(theme: Theme, height: float, width: float = WIDTH) -> Figure:
     """A figure on the theme's background, sizes in inches, whose axes keep clear of each other."""
     layout = ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN)
     return Figure(figsize=(width, height), dpi=DPI, facecolor=theme.background, layout=layout)
 
 
-def dress(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
-    """Give axes the look of the house; `grid` is "x", "y", "both" or "" for none."""
+def style_axes(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = "", grid: str = "y") -> None:
+    """Give axes the common style; `grid` is "x", "y", "both" or "" for none."""
     axes.set_facecolor(theme.background)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(theme.grid)
@@ -97,23 +97,23 @@ def dress(axes: Axes, theme: Theme, title: str = "", x: str = "", y: str = "", g
 
 
 def legend(axes: Axes, theme: Theme, **where: Any) -> None:
-    """A legend without a box, its words in the page's ink."""
+    """A legend without a box, in the page's text colour."""
     axes.legend(frameon=False, fontsize=SMALL, labelcolor=theme.ink, **where)
 
 
-def plain(name: str, longest: int = 14) -> str:
-    """A name that people gave, cut to `longest` characters, its dollar signs no mathematics to matplotlib.
+def drawable(name: str, longest: int = 14) -> str:
+    """A name as text that matplotlib can draw, cut to `longest` characters, with dollar signs escaped.
 
-    Characters of which no installed font has a form are written by their code.
+    Characters that no installed font has are written by their code.
     """
-    drawable = "".join(char if _is_drawable(char) else char.encode("unicode_escape").decode() for char in name)
-    short = drawable if len(drawable) <= longest else f"{drawable[: longest - 1]}…"
+    text = "".join(char if _is_drawable(char) else char.encode("unicode_escape").decode() for char in name)
+    short = text if len(text) <= longest else f"{text[: longest - 1]}…"
     return short.replace("$", r"\$")
 
 
 @cache
 def _is_drawable(char: str) -> bool:
-    """Has a font a form for a character? Matplotlib's own has none of Chinese: an installed one that has is added."""
+    """Whether a font has a character: matplotlib's own, or an installed one, which is added to matplotlib's then."""
     families: list[str] = matplotlib.rcParams["font.family"]
     if any(_has(font_manager.findfont(font_manager.FontProperties(family=[family])), char) for family in families):
         return True
@@ -132,7 +132,7 @@ def _has(path: str, char: str) -> bool:
 
 
 def percent(share: float) -> str:
-    """A share in percent; what is nearly all or nothing is not rounded to it."""
+    """A share in percent; nearly all or nothing is not rounded to it."""
     if 0.999 < share < 1:
         return "> 99.9%"
     return "< 0.1%" if 0 < share < 0.001 else f"{share:.1%}"

@@ -1,7 +1,7 @@
-"""What is timed against what: ways to train the 32/64 network on MNIST, batches of 128, each in a process of its own.
+"""Ways to train the 32/64 network on MNIST in batches of 128, each timed in a process of its own.
 
-`python -m digitrec.benchmark.contenders NAME LAPS` does so many epochs, each when a line on its standard input asks for
-it, and prints its images per second (`laps.py`). Those of ours start as `digitrec.train` does; the others are what a
+`python -m scripts.measure.benchmark.contenders NAME LAPS` trains LAPS epochs, each when a line arrives on its standard
+input, and prints the images per second (`laps.py`). Ours start as `digitrec.train` does; the others are what a
 competent person following the official tutorials writes.
 """
 
@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from digitrec.benchmark.laps import Laps
-from digitrec.benchmark.measures import SIZES
 from digitrec.system.process import prepare_process
+from scripts.measure.benchmark.laps import Laps
+from scripts.measure.benchmark.measures import SIZES
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -37,10 +37,10 @@ def ours(laps: Laps, overrides: Sequence[str] = (), size: int | None = None) -> 
     import torch
 
     from digitrec import build
-    from digitrec.benchmark.clock import Clock
     from digitrec.config.check import compose
     from digitrec.data.datasets import Split
     from digitrec.system.console import quiet_libraries
+    from scripts.measure.benchmark.clock import Clock
 
     quiet_libraries()
     with tempfile.TemporaryDirectory() as folder:
@@ -131,8 +131,8 @@ def tutorial(laps: Laps, workers: int = 0) -> None:
     from torchvision import transforms
     from torchvision.datasets import MNIST
 
-    from digitrec.benchmark.clock import Clock
     from digitrec.data.datasets import data_root
+    from scripts.measure.benchmark.clock import Clock
 
     class Net(LightningModule):
         def __init__(self) -> None:

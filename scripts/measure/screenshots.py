@@ -60,7 +60,7 @@ def keep(screenshot: bytes, name: str) -> None:
     """Write a small file: 128 colours are enough for a page."""
     file = FOLDER / f"{name}.png"
     Image.open(io.BytesIO(screenshot)).convert("RGB").quantize(128, dither=Image.Dither.NONE).save(file, optimize=True)
-    print(file, f"{file.stat().st_size:,} bytes")  # noqa: T201
+    print(file, f"{file.stat().st_size:,} bytes")
 
 
 if __name__ == "__main__":

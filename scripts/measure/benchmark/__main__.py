@@ -1,4 +1,4 @@
-"""Time digitrec beside what people would use instead: python -m digitrec.benchmark.
+"""Time digitrec beside what people would use instead: python -m scripts.measure.benchmark.
 
 Everything is measured in processes of its own. What trains does so in turn, an epoch each, for several rounds; a figure
 is the median. On a machine with other work to do only the ratios mean something.
@@ -14,12 +14,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from digitrec.benchmark.measures import NAMES, measurements
-from digitrec.benchmark.rows import ROWS, Measured
-from digitrec.reports.figures.speed import speeds
 from digitrec.reports.figures.style import LIGHT
 from digitrec.run_folder.record import run_record, write_json
 from digitrec.training.results import processor_name
+from scripts.measure.benchmark.chart import speeds
+from scripts.measure.benchmark.measures import NAMES, measurements
+from scripts.measure.benchmark.rows import ROWS, Measured
 
 COLOURS = {"True": "green", "False": "red", "None": "default"}
 CHART = {
@@ -41,7 +41,7 @@ def main() -> None:
     if unknown := set(arguments.only).difference(NAMES):
         parser.error(f"no measurement {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     if "keras" not in NAMES:
-        print("Keras is left out: KERAS_PYTHON names no Python that has keras and tensorflow-cpu")  # noqa: T201
+        print("Keras is left out: KERAS_PYTHON names no Python that has keras and tensorflow-cpu")
     if arguments.rounds < 1:
         parser.error(f"--rounds {arguments.rounds}: expected at least 1")
     folder = arguments.folder or Path("outputs/benchmark") / f"{datetime.now(UTC):%Y-%m-%d_%H-%M-%S}"

@@ -1,4 +1,4 @@
-"""What weights read and refuse, mean and deviation over files: python -m tests.handwriting.seeds one.safetensors ...
+"""How weights read and reject, mean and deviation over files: python -m scripts.measure.seeds one.safetensors ...
 
 Files are what scripts/weights writes of runs of one recipe that differ in their seed; none is what comes with digitrec.
 """
@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from digitrec import Recognizer
 from digitrec.data import datasets
-from digitrec.models.portable import read_portable
+from digitrec.models.checkpoint_file import read_portable
 from digitrec.preprocessing.digit import find_digit
 from digitrec.weights import HANDWRITING
-from tests.handwriting.doubts import found
+from scripts.measure.rejection import found
 from tests.handwriting.situations import SITUATIONS, picture
 from tests.handwriting.strange import STRANGE
 
@@ -26,28 +26,31 @@ Images = NDArray[np.uint8]
 
 def main() -> None:
     """Print a line for each figure."""
-    parser = argparse.ArgumentParser(prog="python -m tests.handwriting.seeds", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.measure.seeds", description=__doc__)
     parser.add_argument("files", nargs="*", type=Path, default=[HANDWRITING])
     parser.add_argument("--each", type=int, default=2, help="pictures of a digit and situation (default: %(default)s)")
     parser.add_argument("--kinds", type=int, default=100, help="pictures of a kind of no digit (default: %(default)s)")
     given = parser.parse_args()
     labels = [number % 10 for number in range(10 * given.each)]
-    digits = {name: _situation(name, labels) for name in _told(SITUATIONS)}
-    strange = {name: found(name, given.kinds) for name in _told(STRANGE)}
+    digits = {name: _situation(name, labels) for name in _with_progress(SITUATIONS)}
+    strange = {name: found(name, given.kinds) for name in _with_progress(STRANGE)}
     rows = [_figures(file, digits, labels, strange) for file in given.files]
-    _say(f"| {len(given.files)} files | mean ± deviation | of each |", "| --- | --- | --- |")
+    _print(f"| {len(given.files)} files | mean ± deviation | of each |", "| --- | --- | --- |")
     for name in rows[0]:
         values = [row[name] for row in rows]
         each = ", ".join(f"{value:.2f}" for value in values)
-        _say(f"| {name} | {mean(values):.2f}{f' ± {stdev(values):.2f}' if len(values) > 1 else ''} | {each} |")
+        _print(f"| {name} | {mean(values):.2f}{f' ± {stdev(values):.2f}' if len(values) > 1 else ''} | {each} |")
 
 
 def _figures(file: Path, digits: dict[str, Images], labels: list[int], strange: dict[str, Images]) -> dict[str, float]:
-    """What is said of a file's weights, in percent."""
+    """Results of a file's weights, in percent."""
     recognizer, card = Recognizer(file), read_portable(file)["card"]
     truth = [str(label) for label in labels]
     read = {name: [reading.label for reading in recognizer._read(list(images))] for name, images in digits.items()}
-    right = {name: [label == true for label, true in zip(said, truth, strict=True)] for name, said in read.items()}
+    right = {
+        name: [label == true for label, true in zip(labels_read, truth, strict=True)]
+        for name, labels_read in read.items()
+    }
     others = [datasets.load("digits", name) for name in ("train", "test")]
     people = recognizer.probabilities(np.concatenate([split.images[:, 0].numpy() for split in others]))
     taken = {
@@ -64,9 +67,11 @@ def _figures(file: Path, digits: dict[str, Images], labels: list[int], strange: 
         "other people's digits (1,797)": _percent(
             people.argmax(1) == np.concatenate([s.labels.numpy() for s in others])
         ),
-        "pictures of digits read right": _percent([one for said in right.values() for one in said]),
-        "pictures of digits refused": _percent([label is None for said in read.values() for label in said]),
-        "the situation read worst": min(_percent(said) for said in right.values()),
+        "pictures of digits read right": _percent([one for results in right.values() for one in results]),
+        "pictures of digits refused": _percent(
+            [label is None for labels_read in read.values() for label in labels_read]
+        ),
+        "the situation read worst": min(_percent(results) for results in right.values()),
         **taken,
         "taken for a digit: all kinds": mean(taken.values()),
     }
@@ -77,7 +82,7 @@ def _situation(name: str, labels: list[int]) -> Images:
     return np.stack([find_digit(picture(label, name, 400 + number)).image for number, label in enumerate(labels)])
 
 
-def _told(names: Iterable[str]) -> Iterator[str]:
+def _with_progress(names: Iterable[str]) -> Iterator[str]:
     """Names, each shown as its turn comes."""
     for name in names:
         sys.stderr.write(f"\rpreparing {name:<20}")
@@ -86,11 +91,11 @@ def _told(names: Iterable[str]) -> Iterator[str]:
     sys.stderr.write("\n")
 
 
-def _percent(said: "list[bool] | NDArray[np.bool_]") -> float:
-    return 100 * float(np.mean(said))
+def _percent(results: "list[bool] | NDArray[np.bool_]") -> float:
+    return 100 * float(np.mean(results))
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from digitrec.benchmark.measures import SIZES
+from scripts.measure.benchmark.measures import SIZES
 
 Values = Mapping[str, float]
 Measured = Mapping[str, Sequence[float]]

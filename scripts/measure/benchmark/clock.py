@@ -3,7 +3,7 @@
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from digitrec.benchmark.laps import Laps
+from scripts.measure.benchmark.laps import Laps
 
 
 class Clock(Callback):

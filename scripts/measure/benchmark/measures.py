@@ -14,8 +14,8 @@ from itertools import chain
 from math import ceil
 from pathlib import Path
 
-from digitrec.benchmark.laps import Contender
 from digitrec.weights import HANDWRITING
+from scripts.measure.benchmark.laps import Contender
 
 TRAIN = ("-m", "digitrec.train", "trainer.accelerator=cpu", "logger=tensorboard", "test=false")
 SIZES = (15_000, 30_000, 60_000, 120_000, 240_000)  # images of an epoch
@@ -65,7 +65,7 @@ def one_image(runtime: str) -> float:
         if runtime == "onnxruntime":
             file = f"{folder}/digits.onnx"
             _python("-m", "digitrec.export", "--format=onnx", "-o", file)
-        return float(_python("-m", "digitrec.benchmark.one_image", file))
+        return float(_python("-m", "scripts.measure.benchmark.one_image", file))
 
 
 def seconds(*arguments: str, fails: bool = False) -> float:
@@ -81,7 +81,7 @@ def first_output(*arguments: str) -> float:
     with tempfile.TemporaryDirectory() as folder:
         given = [argument.format(run=_trained_run().name) for argument in arguments]
         start = time.perf_counter()
-        process = subprocess.Popen(  # noqa: S603  # our own commands
+        process = subprocess.Popen(  # our own commands
             [sys.executable, *given], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
@@ -106,7 +106,7 @@ def megabytes(*arguments: str) -> float:
     """Of memory, the most that a command held at once."""
     with tempfile.TemporaryDirectory() as folder:
         given = (argument.format(folder=folder) for argument in arguments)
-        process = subprocess.Popen(  # noqa: S603  # our own commands
+        process = subprocess.Popen(  # our own commands
             [sys.executable, *given], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         _, status, usage = os.wait4(process.pid, 0)
@@ -116,7 +116,7 @@ def megabytes(*arguments: str) -> float:
 
 
 def _python(*arguments: str, fails: bool = False, **environment: str) -> str:
-    done = subprocess.run(  # noqa: S603  # our own commands
+    done = subprocess.run(  # our own commands
         [sys.executable, *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
     )
     if bool(done.returncode) != fails:

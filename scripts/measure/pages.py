@@ -1,4 +1,4 @@
-"""How well pages are read: python -m tests.handwriting.benchmark [--pages 100] [--split test] [--checkpoint ...].
+"""How well pages are read: python -m scripts.measure.pages [--pages 100] [--split test] [--checkpoint ...].
 
 A page counts as exact when its whole text, with spaces and ends of lines, is what was written. Digits count as read
 when an alignment of the two texts with least changes keeps them; digits that were not there count as errors, too.
@@ -40,8 +40,8 @@ def measure(recognizer: Recognizer, effect: str, count: int, source: Source) -> 
         text = recognizer.read_page(made.picture).text
         seconds += perf_counter() - start
         exact += text == made.text
-        said, true = ("".join(filter(str.isdigit, words)) for words in (text, made.text))
-        wrong += changes(said, true)
+        read, true = ("".join(filter(str.isdigit, words)) for words in (text, made.text))
+        wrong += changes(read, true)
         written += len(true)
     return Row(effect, count, exact / count, 1 - wrong / written, seconds / count)
 
@@ -70,7 +70,7 @@ def lines(rows: Iterator[Row]) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.handwriting.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.measure.pages", description=__doc__)
     parser.add_argument("--pages", type=int, default=100, help="of each effect (default: %(default)s)")
     parser.add_argument("--split", choices=["test", "validation"], default="test", help="images that pages are made of")
     parser.add_argument("--effects", nargs="*", choices=EFFECTS, default=list(EFFECTS))

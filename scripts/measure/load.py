@@ -123,7 +123,7 @@ def report(times: list[float], arguments: argparse.Namespace) -> None:
         "longest_ms": round(1000 * max(times), 2),
         "network_alone_p50_ms": round(1000 * network_alone(), 2),
     }
-    print(json.dumps(figures) if arguments.json else "\n".join(f"{name:22}{value}" for name, value in figures.items()))  # noqa: T201
+    print(json.dumps(figures) if arguments.json else "\n".join(f"{name:22}{value}" for name, value in figures.items()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How strong the augmentation of the shipped weights should be: python -m tests.handwriting.study.
+"""How strong the augmentation of the shipped weights should be: python -m scripts.measure.study.
 
 Short trainings of experiment=handwriting, of forms of which a third is left out. Read are held-out images of MNIST,
 digits in the forms left out, pictures of such, the 1,797 digits of other people that come with scikit-learn, and
@@ -64,7 +64,7 @@ Figures = dict[str, float]
 
 def main() -> None:
     """Train with every strength and seed that has no line yet, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.handwriting.study", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m scripts.measure.study", description=__doc__)
     parser.add_argument("settings", nargs="*", help="for all trainings, such as data.non_digits=0")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--strengths", nargs="+", choices=strengths(), default=list(strengths()))
@@ -74,14 +74,14 @@ def main() -> None:
     done = results(given.results)
     todo = [key for key in wanted if key not in [found for found, _ in done]]
     for number, (name, seed, settings) in enumerate(todo, start=1):
-        _say(f"training {number} of {len(todo)}: augmentation {name}, seed {seed} {' '.join(settings)}")
+        _print(f"training {number} of {len(todo)}: augmentation {name}, seed {seed} {' '.join(settings)}")
         start = perf_counter()
         figures = measure(train([*strengths()[name], *settings, f"seed={seed}"]))
         line = {"strength": name, "seed": seed, "settings": settings, **figures, "seconds": perf_counter() - start}
         given.results.parent.mkdir(parents=True, exist_ok=True)
         with given.results.open("a") as file:
             file.write(json.dumps(line) + "\n")
-    _say("", *table([(key, figures) for key, figures in results(given.results) if key in wanted]))
+    _print("", *table([(key, figures) for key, figures in results(given.results) if key in wanted]))
 
 
 def strengths() -> dict[str, list[str]]:
@@ -123,9 +123,9 @@ def train(settings: Sequence[str]) -> DigitClassifier:
 
 def measure(model: DigitClassifier) -> Figures:
     """Shares read right; and at the threshold that 99 % of people's held-out digits reach, shares refused and taken."""
-    said = {name: predict([model], split) for name, split in {**held_out(), **strangers()}.items()}
-    figures = {name: float(found.correct.double().mean()) for name, found in said.items()}
-    sure = {name: certainties(found.probabilities.numpy()) for name, found in said.items()}
+    predictions = {name: predict([model], split) for name, split in {**held_out(), **strangers()}.items()}
+    figures = {name: float(found.correct.double().mean()) for name, found in predictions.items()}
+    sure = {name: certainties(found.probabilities.numpy()) for name, found in predictions.items()}
     threshold = threshold_for(np.concatenate([sure["validation"], sure["other people"]]))
     figures["pictures refused"] = float((sure["pictures"] < threshold).mean())
     figures["no digits taken"] = float((sure["no digits"] >= threshold).mean())
@@ -209,7 +209,7 @@ def _spread(shares: list[float]) -> str:
     return f"{mean(shares):.2%}" + (f" ± {100 * stdev(shares):.2f}" if len(shares) > 1 else "")
 
 
-def _say(*lines: str) -> None:
+def _print(*lines: str) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
 

@@ -1,4 +1,4 @@
-"""Keras' `fit` of the 32/64 network on MNIST in memory: KERAS_PYTHON -m digitrec.benchmark.keras_fit LAPS FOLDER.
+"""Keras' `fit` of the 32/64 network on MNIST in memory: python -m scripts.measure.benchmark.keras_fit LAPS FOLDER.
 
 Runs in an environment of its own with keras, tensorflow-cpu and numpy; FOLDER holds MNIST's extracted files.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from digitrec.benchmark.laps import Laps
+from scripts.measure.benchmark.laps import Laps
 
 BATCH = 128
 

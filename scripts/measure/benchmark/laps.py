@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import IO, Self
 
-import digitrec
+ROOT = Path(__file__).parents[3]
 
 
 class Laps:
@@ -39,7 +39,7 @@ class Laps:
         """End the lap before, if there was one, and wait until the next is asked for."""
         self.end()
         if not self._asks.readline():
-            raise SystemExit("nobody asks for another epoch")
+            raise SystemExit("no further epoch is asked for")
         self._start = time.perf_counter()
 
     def end(self) -> None:
@@ -53,21 +53,21 @@ class Contender:
     """The benchmark's side: a contender in a process of its own, which starts at once.
 
     Args:
-        name: one of `digitrec.benchmark.contenders.CONTENDERS`, or keras.
+        name: one of `scripts.measure.benchmark.contenders.CONTENDERS`, or keras.
         laps: epochs that it will be asked for, no more and no less.
     """
 
     def __init__(self, name: str, laps: int) -> None:
         self._name = name
         self._chatter = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115  # lives as long as the process
-        command = [sys.executable, "-m", "digitrec.benchmark.contenders", name, str(laps)]
+        command = [sys.executable, "-m", "scripts.measure.benchmark.contenders", name, str(laps)]
         if name == "keras":
             from digitrec.data.datasets import data_root
 
             files = str(data_root(None) / "MNIST" / "raw")
-            command = [os.environ["KERAS_PYTHON"], "-m", "digitrec.benchmark.keras_fit", str(laps), files]
-        self._process = subprocess.Popen(  # noqa: S603  # our own command
-            command, cwd=Path(digitrec.__file__).parents[1],
+            command = [os.environ["KERAS_PYTHON"], "-m", "scripts.measure.benchmark.keras_fit", str(laps), files]
+        self._process = subprocess.Popen(  # our own command
+            command, cwd=ROOT,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._chatter, text=True,
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""How well the network in the box tells digits from other pictures: python -m tests.handwriting.doubts."""
+"""How well the shipped weights reject pictures without a digit: python -m scripts.measure.rejection."""
 
 from typing import NamedTuple
 
@@ -18,12 +18,13 @@ Images = NDArray[np.uint8]
 EACH = 100
 
 
-class Doubt(NamedTuple):
+class Rejection(NamedTuple):
     """How a kind of picture compares with MNIST's test digits.
 
     Attributes:
-        auroc: chance that a digit is surer than one of these.
-        accepted_95, accepted: share that passes for a digit, where 95 % of MNIST's test digits do, and as shipped.
+        auroc: probability that a digit gets more confidence than one of these.
+        accepted_95: share accepted at the threshold that accepts 95 % of MNIST's test digits.
+        accepted: share accepted at the shipped threshold.
     """
 
     auroc: float
@@ -42,12 +43,12 @@ def trained(kind: str, count: int = EACH) -> Images:
     return make(count, torch.Generator().manual_seed(123_456)).numpy()[:, 0]
 
 
-def doubt(recognizer: Recognizer, images: Images, digits: NDArray[np.float32]) -> Doubt:
+def measure(recognizer: Recognizer, images: Images, digits: NDArray[np.float32]) -> Rejection:
     """Hold images against the certainties (N,) of digits."""
     sure = certainties(recognizer.probabilities(images))
     taken = [reading.label is not None for reading in recognizer._read(list(images))]
     is_digit = np.repeat([1, 0], [len(digits), len(sure)])
-    return Doubt(
+    return Rejection(
         float(roc_auc_score(is_digit, np.concatenate([digits, sure]))),
         float((sure >= threshold_for(digits, 0.95)).mean()),
         float(np.mean(taken)),
@@ -58,13 +59,13 @@ def main() -> None:
     """Print one row for each kind."""
     recognizer = Recognizer()
     digits = certainties(recognizer.probabilities(datasets.load("mnist", "test").images[:, 0].numpy()))
-    print("| kind | seen in training | AUROC | false positives at 95 % | as shipped |")  # noqa: T201
-    print("| --- | --- | --- | --- | --- |")  # noqa: T201
+    print("| kind | seen in training | AUROC | false positives at 95 % | as shipped |")
+    print("| --- | --- | --- | --- | --- |")
     for seen, kinds, images in (("no", STRANGE, found), ("yes", KINDS, trained)):
         for kind in kinds:
-            row = doubt(recognizer, images(kind), digits)
+            row = measure(recognizer, images(kind), digits)
             figures = f"{row.auroc:.4f} | {row.accepted_95:.1%} | {row.accepted:.1%}"
-            print(f"| {kind.replace('_', ' ')} | {seen} | {figures} |")  # noqa: T201
+            print(f"| {kind.replace('_', ' ')} | {seen} | {figures} |")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Examine classifiers on a data set: every number, every change of the images, a look inside."""
+"""Evaluate classifiers on a data set: metrics, robustness, comparison, a look inside."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,36 +8,37 @@ from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.errors import UsageError
-from digitrec.evaluation.examination import Comparison, Examination, Robustness
+from digitrec.evaluation.comparison import paired_test
+from digitrec.evaluation.evaluation import Evaluation, Robustness
 from digitrec.evaluation.insight import look_inside
-from digitrec.evaluation.metrics import difference_interval, mcnemar, summarise
+from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.perturbations import PERTURBATIONS
-from digitrec.evaluation.predictions import Predictions, evenly, predict
+from digitrec.evaluation.predictions import evenly, predict
 from digitrec.evaluation.progress import busy, steps
-from digitrec.evaluation.views import Views
+from digitrec.evaluation.views import TestTimeAugmentation
 from digitrec.models.classifier import DigitClassifier
 
 
-def examine(
+def evaluate(
     classifiers: Sequence[DigitClassifier],
     splits: Mapping[str, Split],
     *,
     stage: str = "test",
-    views: Views | None = None,
+    tta: TestTimeAugmentation | None = None,
     robustness_images: int = 2000,
     precision: str = "32-true",
     other: tuple[str, DigitClassifier] | None = None,
     history: Sequence[Mapping[str, float]] = (),
     title: str = "",
     facts: Mapping[str, str] = {},
-) -> Examination:
+) -> Evaluation:
     """Evaluate one classifier, or the mean of several, on one split.
 
     Args:
         classifiers: with the same classes.
         splits: of one data set, by name; all are counted, `stage` is evaluated.
         stage: name of a split.
-        views: test-time augmentation.
+        tta: test-time augmentation.
         robustness_images: how many images are changed in every way and strength; 0 leaves that out.
         precision: of the predictions, 32-true or bf16-mixed.
         other: name of another classifier to compare with on the same images, and the classifier.
@@ -52,13 +53,16 @@ def examine(
     split = splits[stage]
     if not len(split.labels):
         raise UsageError(f"there are no {stage} images: the data hold none out (data.val_size=0)")
-    predictions = predict(classifiers, split, views, precision=precision)
+    predictions = predict(classifiers, split, tta, precision=precision)
     num_classes = len(predictions.class_names)
-    robustness = measure_robustness(classifiers, split, robustness_images, views, precision)
-    comparison = compare(predictions, *other, split, views, precision) if other else None
+    robustness = measure_robustness(classifiers, split, robustness_images, tta, precision)
+    comparison = None
+    if other:
+        other_predictions = predict([other[1]], split, tta, precision=precision, task="Comparing")
+        comparison = paired_test(predictions.correct, other[0], other_predictions.correct)
     with busy("Looking inside the network"):
         insight = look_inside(classifiers[0], split.images.cpu(), predictions)
-    return Examination(
+    return Evaluation(
         title=title or f"{type(classifiers[0]).__name__}, {stage} images",
         facts=facts,
         images=split.images.cpu(),
@@ -77,12 +81,11 @@ def examine(
 
 
 def _check_classes(classifiers: Sequence[DigitClassifier]) -> None:
-    """Raise UsageError unless all classifiers tell the same classes apart."""
     first, *rest = classifiers
     for classifier in rest:
         if classifier.class_names != first.class_names:
             raise UsageError(
-                f"the checkpoints tell different classes apart: {', '.join(first.class_names)} and "
+                f"the checkpoints have different classes: {', '.join(first.class_names)} and "
                 f"{', '.join(classifier.class_names)}"
             )
 
@@ -91,7 +94,7 @@ def measure_robustness(
     classifiers: Sequence[DigitClassifier],
     split: Split,
     count: int,
-    views: Views | None = None,
+    tta: TestTimeAugmentation | None = None,
     precision: str = "32-true",
 ) -> list[Robustness]:
     """Accuracy on `count` images, spread evenly over the split, under every change at every strength."""
@@ -101,8 +104,8 @@ def measure_robustness(
     images, labels = split.images[chosen].float() / 255, split.labels[chosen]
 
     def accuracy(changed: Tensor) -> float:
-        seen = predict(classifiers, Split(changed, labels), views, precision=precision, task="")
-        return seen.correct.float().mean().item()
+        predictions = predict(classifiers, Split(changed, labels), tta, precision=precision, task="")
+        return predictions.correct.float().mean().item()
 
     unchanged, results = accuracy(images), []
     for name, change in steps(list(PERTURBATIONS.items()), "Changing images"):
@@ -112,44 +115,14 @@ def measure_robustness(
     return results
 
 
-def compare(
-    predictions: Predictions,
-    name: str,
-    other: DigitClassifier,
-    split: Split,
-    views: Views | None = None,
-    precision: str = "32-true",
-) -> Comparison:
-    """Whether the classifier called `name` does better or worse on the same views of the same images, or by chance."""
-    seen = predict([other], split, views, precision=precision, task="Comparing")
-    return contrast(predictions.correct, name, seen.correct)
-
-
-def contrast(correct: Tensor, name: str, other_correct: Tensor) -> Comparison:
-    """Whether a classifier does better or worse than the one called `name`, or by chance.
-
-    Args:
-        correct: (N,) bool, which images it reads right.
-        name: of the other.
-        other_correct: (N,) bool, which of the same images the other one reads right.
-    """
-    return Comparison(
-        other=name,
-        accuracy=other_correct.double().mean().item(),
-        test=mcnemar(correct, other_correct),
-        both_right=int((correct & other_correct).sum()),
-        both_wrong=int((~correct & ~other_correct).sum()),
-        difference=difference_interval(correct, other_correct),
-    )
-
-
 def describe(record: Mapping[str, Any]) -> dict[str, str]:
-    """What a report says of where its figures come from, out of what run.json holds."""
+    """Where the figures of a report come from, out of the content of run.json."""
+    tta = ", ".join(f"{name} {value:g}" for name, value in record.get("views", {}).items())
     facts = {
         "Checkpoint": "\n".join(record["checkpoints"]),
         "Network": f"{record['model']}, {record['parameters']:,} parameters",
         "Data": f"{record['data']}, {record['split']} images; checksum of the training files {record['data_checksum']}",
-        "Test-time augmentation": _views(record.get("views", {})),
+        "Test-time augmentation": tta or "none",
         "Device": f"{record['device']}, {record['precision']}",
         "Command": record["command"],
         "Code": record["git_revision"] or "no git checkout",
@@ -157,7 +130,3 @@ def describe(record: Mapping[str, Any]) -> dict[str, str]:
         "Date": record["start"],
     }
     return {name: str(value) for name, value in facts.items()}
-
-
-def _views(arguments: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {value:g}" for name, value in arguments.items()) or "none"

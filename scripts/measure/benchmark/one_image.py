@@ -1,4 +1,4 @@
-"""How long one image takes a network: python -m digitrec.benchmark.one_image FILE prints milliseconds, the median."""
+"""Median milliseconds of a network for one image: python -m scripts.measure.benchmark.one_image FILE."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ def main() -> None:
         start = time.perf_counter()
         network(image)
         seconds.append(time.perf_counter() - start)
-    print(1000 * median(seconds[WARM:]))  # noqa: T201  # for `digitrec.benchmark.measures`
+    print(1000 * median(seconds[WARM:]))  # for `scripts.measure.benchmark.measures`
 
 
 if __name__ == "__main__":

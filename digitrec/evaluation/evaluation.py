@@ -1,11 +1,11 @@
-"""Everything there is to see of classifiers on a data set: the numbers and tensors behind a report."""
+"""The numbers and tensors behind a report on classifiers and a data set."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from digitrec.evaluation.metrics import McNemar
+from digitrec.evaluation.comparison import Comparison
 from digitrec.evaluation.predictions import Predictions
 
 
@@ -29,27 +29,6 @@ class Robustness:
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """The same images, read by another model.
-
-    Attributes:
-        other: name of the model compared with.
-        accuracy: of the other, in [0, 1].
-        test: McNemar's test; `only_a` counts images that only the examined model reads right, `only_b` only the other.
-        both_right: images that both read right.
-        both_wrong: images that both read wrong.
-        difference: examined minus other accuracy, with its 95 % interval: (difference, low, high).
-    """
-
-    other: str
-    accuracy: float
-    test: McNemar
-    both_right: int
-    both_wrong: int
-    difference: tuple[float, float, float]
-
-
-@dataclass(frozen=True)
 class Insight:
     """A look inside the first classifier.
 
@@ -58,7 +37,7 @@ class Insight:
         filters: (F, C, h, w) float, the kernels of the first convolution (or, for a dense first layer, its weights
             as images); None where there are no such weights.
         attributed: (A,) int64, indices of images whose decision is explained.
-        attributions: (A, 1, H, W) float, how much each pixel speaks for (above 0) or against the predicted class.
+        attributions: (A, 1, H, W) float, contribution of each pixel to the predicted class, negative if against it.
         embedded: (M,) int64, indices of images that are embedded.
         features: (M, D) float, what the last layer gets of them.
         embedding: (M, 2) float, the features laid out in the plane.
@@ -74,12 +53,12 @@ class Insight:
 
 
 @dataclass(frozen=True)
-class Examination:
+class Evaluation:
     """What a report shows.
 
     Attributes:
         title: such as "CNN on mnist".
-        facts: what was examined, on what: checkpoint, data, checksum, parameters, versions; shown as a table.
+        facts: checkpoint, data, checksum, parameters, versions and so on; shown as a table.
         images: (N, 1, H, W) uint8, the split in its order.
         predictions: of these images.
         metrics: flat names as `metrics.summarise` gives them: accuracy, accuracy_low, f1_<class>, ...

@@ -1,1 +1,0 @@
-"""How fast digitrec is, and beside what: python -m digitrec.benchmark."""

@@ -1,0 +1,1 @@
+"""How fast digitrec is, and beside what: python -m scripts.measure.benchmark."""
