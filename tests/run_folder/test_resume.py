@@ -431,7 +431,7 @@ def test_a_run_of_an_earlier_version_is_understood(run_train: Command, tmp_path:
 
     Its checksum of the data is that of digits framed since by numpy, which differ in 33 pixels, by one in 255.
     """
-    shutil.copytree(Path(__file__).parent / "fixtures" / "run_0_1", tmp_path / "old")
+    shutil.copytree(Path(__file__).parents[1] / "fixtures" / "run_0_1", tmp_path / "old")
     network = load_classifier(tmp_path / "old")
     images, labels = load("digits", "test")
     right = (network(images).argmax(1) == labels).float().mean().item()
