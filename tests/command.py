@@ -18,8 +18,26 @@ class Outcome(NamedTuple):
     out: str
     err: str
 
+    def expect(self, code: int | None) -> "Outcome":
+        """This outcome, if it has this exit code."""
+        assert code in (None, self.code), self
+        return self
+
+    def assert_refused(self, *words: str, code: int = 2, lines: int = 1) -> None:
+        """Nothing but a message of so many lines at most, with all of these words."""
+        assert self.code == code, self
+        assert 1 <= len(self.err.splitlines()) <= lines, self.err
+        assert "Traceback" not in self.err
+        assert all(word in self.err for word in words), (words, self.err)
+
 
 Command = Callable[..., Outcome]
+
+
+def run_command(*command: str | Path, code: int | None = None, **options: Any) -> Outcome:
+    """Run a command to its end, which has to be with this exit code."""
+    done = subprocess.run(command, **{"capture_output": True, "text": True, "check": False} | options)
+    return Outcome(done.returncode, done.stdout, done.stderr).expect(code)
 
 
 def only_run(folder: Path) -> Path:

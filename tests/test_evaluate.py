@@ -37,8 +37,7 @@ def only_evaluation(folder: Path) -> Path:
 def test_it_finds_what_the_training_found_and_shows_everything(
     run_evaluate: Command, runs: Path, tmp_path: Path
 ) -> None:
-    outcome = run_evaluate(f"checkpoint={runs / 'cnn'}", "robustness=50", f"against={runs / 'mlp'}")
-    assert outcome.code == 0, outcome.err
+    outcome = run_evaluate(f"checkpoint={runs / 'cnn'}", "robustness=50", f"against={runs / 'mlp'}", code=0)
     folder = only_evaluation(tmp_path)
     found, trained = read_json(folder / "metrics.json"), read_json(runs / "cnn" / "metrics.json")
     for name in ("accuracy", "precision", "recall", "f1", "r2"):
@@ -72,8 +71,7 @@ def test_it_finds_what_the_training_found_and_shows_everything(
 def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     one = runs / "mlp" / "checkpoints" / "best.ckpt"
     for number, checkpoint in enumerate((f"{one}", f"[{one},{runs / 'mlp'}]")):
-        outcome = run_evaluate(f"checkpoint={checkpoint}", "robustness=0", f"hydra.run.dir={number}")
-        assert outcome.code == 0, outcome.err
+        run_evaluate(f"checkpoint={checkpoint}", "robustness=0", f"hydra.run.dir={number}", code=0)
     alone, together = (read_json(tmp_path / name / "metrics.json") for name in "01")
     assert alone == pytest.approx(together, abs=1e-6)
     assert not any(name.startswith("robustness") for name in alone)
@@ -84,10 +82,9 @@ def test_views_change_the_probabilities_and_other_splits_can_be_read(
     run_evaluate: Command, runs: Path, tmp_path: Path
 ) -> None:
     for name, arguments in {"plain": [], "views": ["tta=small"]}.items():
-        outcome = run_evaluate(
-            f"checkpoint={runs / 'mlp'}", "split=val", "robustness=0", f"hydra.run.dir={name}", *arguments
+        run_evaluate(
+            f"checkpoint={runs / 'mlp'}", "split=val", "robustness=0", f"hydra.run.dir={name}", *arguments, code=0
         )
-        assert outcome.code == 0, outcome.err
     plain, views = (read_json(tmp_path / name / "metrics.json") for name in ("plain", "views"))
     assert plain["val/accuracy"] == pytest.approx(read_json(runs / "mlp" / "metrics.json")["val/accuracy"])
     assert plain["val/loss"] != views["val/loss"]
@@ -96,7 +93,7 @@ def test_views_change_the_probabilities_and_other_splits_can_be_read(
 @pytest.mark.slow
 def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     same = (f"checkpoint={runs / 'mlp'}", f"against={runs / 'mlp'}", "tta=small", "tta.shift=3", "robustness=0")
-    assert run_evaluate(*same, "hydra.run.dir=run").code == 0
+    run_evaluate(*same, "hydra.run.dir=run", code=0)
     metrics = read_json(tmp_path / "run" / "metrics.json")
     assert metrics["comparison/only_this_right"] == metrics["comparison/only_other_right"] == 0
     assert read_json(tmp_path / "run" / "run.json")["views"] == {"shift": 3, "degrees": 5.0}
@@ -104,9 +101,8 @@ def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command
 
 @pytest.mark.slow
 def test_a_training_can_end_with_the_same_report(run_train: Command, run_evaluate: Command, tmp_path: Path) -> None:
-    outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=1", "report=true", "hydra.run.dir=run")
-    assert outcome.code == 0, outcome.err
-    assert run_evaluate("checkpoint=run", "hydra.run.dir=again").code == 0
+    run_train("data=digits", "model=mlp", "trainer.max_epochs=1", "report=true", "hydra.run.dir=run", code=0)
+    run_evaluate("checkpoint=run", "hydra.run.dir=again", code=0)
     reported, again = (read_json(tmp_path / name / "metrics.json") for name in ("run", "again"))
     assert set(again) <= set(reported)
     assert {name: reported[name] for name in again if name != "test/loss"} == pytest.approx(
@@ -119,8 +115,7 @@ def test_a_training_can_end_with_the_same_report(run_train: Command, run_evaluat
 
 def test_validation_pictures_are_drawn_at_their_interval_and_at_the_end(run_train: Command, tmp_path: Path) -> None:
     pictures = ["callbacks=[default,pictures]", "callbacks.pictures.every_n_epochs=2"]
-    outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=5", "hydra.run.dir=run", *pictures)
-    assert outcome.code == 0, outcome.err
+    run_train("data=digits", "model=mlp", "trainer.max_epochs=5", "hydra.run.dir=run", *pictures, code=0)
     events = EventAccumulator(str(tmp_path / "run")).Reload()
     ends = [event.step + 1 for event in events.Scalars("val/accuracy")]
     for name in ("val/confusion", "val/predictions"):
@@ -128,16 +123,14 @@ def test_validation_pictures_are_drawn_at_their_interval_and_at_the_end(run_trai
 
 
 def test_pictures_without_tensorboard_are_announced(run_train: Command) -> None:
-    outcome = run_train(*QUICK, "model=mlp", "callbacks=[default,pictures]", "logger=none")
-    assert outcome.code == 0
+    outcome = run_train(*QUICK, "model=mlp", "callbacks=[default,pictures]", "logger=none", code=0)
     assert "no pictures" in outcome.err
 
 
 @pytest.mark.slow
 def test_early_stopping_leaves_pictures_as_well(run_train: Command, tmp_path: Path) -> None:
     stopped = ["callbacks=[default,early_stopping,pictures]", "callbacks.early_stopping.min_delta=1.0"]
-    outcome = run_train("data=digits", "model=mlp", "trainer.max_epochs=9", "hydra.run.dir=run", *stopped)
-    assert outcome.code == 0, outcome.err
+    run_train("data=digits", "model=mlp", "trainer.max_epochs=9", "hydra.run.dir=run", *stopped, code=0)
     events = EventAccumulator(str(tmp_path / "run")).Reload()
     assert events.Images("val/confusion")[-1].step == events.Scalars("val/accuracy")[-1].step + 1
 
@@ -170,8 +163,7 @@ def test_a_bad_checkpoint_gets_one_line(
 def test_pictures_of_some_of_the_digits_are_enough(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     draw_pictures(tmp_path / "pictures", level="7", upright="1")
     mine = ("data=folder", "data.root=pictures", "robustness=0", "hydra.run.dir=run")
-    outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *mine)
-    assert outcome.code == 0, outcome.err
+    outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *mine, code=0)
     assert "tested on 2 pictures, a fifth of each class in pictures: " in outcome.err
     with (tmp_path / "run" / "predictions.csv").open(newline="", encoding="utf-8") as stream:
         assert {row["label"] for row in csv.DictReader(stream)} == {"1", "7"}
@@ -181,8 +173,7 @@ def test_weights_that_are_no_numbers_get_one_line(run_evaluate: Command, runs: P
     checkpoint = torch.load(runs / "mlp" / "checkpoints" / "best.ckpt", weights_only=True)
     checkpoint["state_dict"]["head.0.bias"].fill_(float("nan"))
     torch.save(checkpoint, tmp_path / "nan.ckpt")
-    outcome = run_evaluate("checkpoint=nan.ckpt")
-    assert outcome.code == 1
+    outcome = run_evaluate("checkpoint=nan.ckpt", code=1)
     assert outcome.err.splitlines()[-1].startswith("error: the network gives no numbers for some images")
 
 

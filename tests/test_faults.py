@@ -93,8 +93,7 @@ def test_a_picture_that_may_not_be_read_is_named(run_train: Command, tmp_path: P
 
 
 def test_more_processes_than_cores_are_refused(run_train: Command) -> None:
-    refused = run_train(*SETTINGS, "trainer=ddp", "trainer.devices=99")
-    assert refused.code == 2
+    refused = run_train(*SETTINGS, "trainer=ddp", "trainer.devices=99", code=2)
     assert f"trainer.devices: 99 processes, but this machine has {os.cpu_count()} cores" in refused.err
 
 

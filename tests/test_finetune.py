@@ -40,16 +40,14 @@ def same_weights(some: nn.Module, others: nn.Module) -> bool:
 
 @pytest.mark.parametrize("place", ["", "checkpoints/best.ckpt"])
 def test_a_run_starts_from_the_weights_of_another(run_train: Command, source: Path, tmp_path: Path, place: str) -> None:
-    outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", f"init_from={source / place}", "seed=7")
-    assert outcome.code == 0, outcome.err
+    run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", f"init_from={source / place}", "seed=7", code=0)
     assert same_weights(load_classifier(only_run(tmp_path)), load_classifier(source))
 
 
 def test_weights_that_come_with_digitrec_have_a_name_and_hand_on_their_doubt(
     run_train: Command, tmp_path: Path
 ) -> None:
-    outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", "model.dropout=0.4", "init_from=handwriting")
-    assert outcome.code == 0, outcome.err
+    run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", "model.dropout=0.4", "init_from=handwriting", code=0)
     run = only_run(tmp_path)
     assert same_weights(load_classifier(run), load_classifier(HANDWRITING))
     pictures = [sketch("written_letters", seed) for seed in range(8)]
@@ -60,8 +58,7 @@ def test_weights_that_come_with_digitrec_have_a_name_and_hand_on_their_doubt(
 
 def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tmp_path: Path) -> None:
     data = (f"data.root={draw_pictures(tmp_path / 'pictures')}", "data.val_size=0")
-    outcome = run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}")
-    assert outcome.code == 0, outcome.err
+    run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}", code=0)
     old, new = load_classifier(source), load_classifier(only_run(tmp_path))
     assert new.class_names == ("dash", "one")
     assert new.threshold is None
@@ -73,8 +70,7 @@ def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source
     recipe = ("experiment=finetune", "callbacks=[default,freeze,ema]", f"init_from={source}", "data.limit=100")
     for name, epochs in (("frozen", 2), ("released", 1)):
         settings = ("trainer.max_epochs=2", "trainer.accelerator=cpu", f"callbacks.freeze.until_epoch={epochs}")
-        outcome = run_train(*recipe, *NO_LOGS, *settings, "callbacks.ema.decay=0.5", f"hydra.run.dir={name}")
-        assert outcome.code == 0, outcome.err
+        run_train(*recipe, *NO_LOGS, *settings, "callbacks.ema.decay=0.5", f"hydra.run.dir={name}", code=0)
     features = load_classifier(source).get_submodule("features")
     frozen, released = (
         load_classifier(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("frozen", "released")
@@ -108,8 +104,7 @@ def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source
 def test_what_cannot_be_taken_is_said_in_a_line(
     arguments: tuple[str, ...], code: int, words: str, run_train: Command, source: Path
 ) -> None:
-    outcome = run_train(*QUICK, *(argument.format(source=source) for argument in arguments))
-    assert outcome.code == code
+    outcome = run_train(*QUICK, *(argument.format(source=source) for argument in arguments), code=code)
     assert words in outcome.err
     assert outcome.err.count("\n") == 1
 

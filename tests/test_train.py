@@ -25,8 +25,7 @@ from tests.command import QUICK, Command, only_run, read_json
 
 
 def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train("data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=6")
-    assert outcome.code == 0, outcome.err
+    outcome = run_train("data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=6", code=0)
     run = only_run(tmp_path)
     metrics, record = read_json(run / "metrics.json"), read_json(run / "run.json")
     for name in ("accuracy", "loss", "precision", "recall", "f1", "r2"):
@@ -66,7 +65,7 @@ def test_curves_are_promised_where_there_are_some(logger: str, curves: bool, run
 
 def test_files_for_tensorboard_are_numbered_run_by_run(run_train: Command, tmp_path: Path) -> None:
     for name in ("one", "two"):
-        assert run_train(*QUICK, "data.limit=300", "test=false", f"hydra.run.dir={name}").code == 0
+        run_train(*QUICK, "data.limit=300", "test=false", f"hydra.run.dir={name}", code=0)
         numbers = [file.name.rpartition(".")[2] for file in (tmp_path / name).glob("events*")]
         assert sorted(numbers) == [str(number) for number in range(len(numbers))]
 
@@ -82,7 +81,7 @@ def test_the_same_seed_gives_the_same_run_and_another_does_not(run_train: Comman
 
 
 def test_ema_early_stopping_and_lists_of_augmentations_work_together(run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train(
+    run_train(
         "data=digits",
         "trainer.accelerator=cpu",
         "trainer.max_epochs=9",
@@ -92,8 +91,8 @@ def test_ema_early_stopping_and_lists_of_augmentations_work_together(run_train: 
         "callbacks.early_stopping.min_delta=1.0",
         "augmentation=[affine,erasing]",
         "logger=[tensorboard,csv]",
+        code=0,
     )
-    assert outcome.code == 0, outcome.err
     assert read_json(only_run(tmp_path) / "metrics.json")["epoch"] <= 2
     assert (only_run(tmp_path) / "metrics.csv").is_file()
 
@@ -103,8 +102,7 @@ def test_ema_early_stopping_and_lists_of_augmentations_work_together(run_train: 
 def test_a_compiled_network_learns_the_same(run_train: Command, tmp_path: Path) -> None:
     for compiled in (False, True):
         arguments = ("model=cnn", "trainer.precision=32-true", "data.limit=300", "model.dropout=0")
-        outcome = run_train(*QUICK, *arguments, f"compile={compiled}", f"hydra.run.dir={compiled}")
-        assert outcome.code == 0, outcome.err
+        run_train(*QUICK, *arguments, f"compile={compiled}", f"hydra.run.dir={compiled}", code=0)
     weights, same = (load_classifier(tmp_path / str(compiled)).state_dict() for compiled in (False, True))
     assert weights.keys() == same.keys()
     for name, values in weights.items():
@@ -148,16 +146,14 @@ def test_what_is_tested_is_the_checkpoint_that_is_left(callbacks: str, run_train
 def test_unusual_settings_work_or_are_refused_in_a_line(
     argument: str, code: int, words: str, run_train: Command
 ) -> None:
-    outcome = run_train(*QUICK, "model=mlp", argument)
-    assert outcome.code == code, outcome.err
+    outcome = run_train(*QUICK, "model=mlp", argument, code=code)
     assert words in outcome.out + outcome.err
     assert "Traceback" not in outcome.err
     assert outcome.err.count("\n") <= 1
 
 
 def test_a_diverged_training_fails_and_says_so(run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train(*QUICK, "model=mlp", "optimizer=sgd", "optimizer.lr=1e30")
-    assert outcome.code == 1
+    outcome = run_train(*QUICK, "model=mlp", "optimizer=sgd", "optimizer.lr=1e30", code=1)
     assert "training has diverged" in outcome.err
     assert "Traceback" not in outcome.err
     assert read_json(only_run(tmp_path) / "run.json")["status"] == "failed"
@@ -173,8 +169,7 @@ def test_a_loss_that_is_no_number_ends_the_run_within_its_step(
         return normalise(self, images) * (float("nan") if wrong else 1.0)
 
     monkeypatch.setattr(DigitClassifier, "normalise", damaged)
-    outcome = run_train(*QUICK, "data.batch_size=360", "trainer.max_epochs=4", "hydra.run.dir=run")
-    assert outcome.code == 1
+    outcome = run_train(*QUICK, "data.batch_size=360", "trainer.max_epochs=4", "hydra.run.dir=run", code=1)
     assert "the loss is nan in step 10 (epoch 3, batch 2)" in outcome.err
     assert "last good checkpoint is run/checkpoints/last.ckpt" in outcome.err
     last = read_checkpoint(tmp_path / "run" / "checkpoints" / "last.ckpt")
@@ -184,10 +179,14 @@ def test_a_loss_that_is_no_number_ends_the_run_within_its_step(
 
 def test_the_figures_are_those_of_the_checkpoint_that_is_tested(run_train: Command, tmp_path: Path) -> None:
     best = "callbacks.best_checkpoint"
-    outcome = run_train(
-        *QUICK, "trainer.max_epochs=4", f"{best}.monitor=val/loss", f"{best}.mode=max", "logger=[tensorboard,csv]"
+    run_train(
+        *QUICK,
+        "trainer.max_epochs=4",
+        f"{best}.monitor=val/loss",
+        f"{best}.mode=max",
+        "logger=[tensorboard,csv]",
+        code=0,
     )
-    assert outcome.code == 0, outcome.err
     run = only_run(tmp_path)
     metrics = read_json(run / "metrics.json")
     assert metrics["epoch"] == 1  # mode=max keeps the highest loss, that of the first epoch
@@ -197,16 +196,15 @@ def test_the_figures_are_those_of_the_checkpoint_that_is_tested(run_train: Comma
 def test_a_wrong_command_deletes_nothing_of_a_persons(run_train: Command, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("words", encoding="utf-8")
-    assert run_train("hydra.run.dir=thesis", "+optimizer.lrr=1").code == 2
-    assert run_train("hydra.run.dir=.", "+optimizer.lrr=1").code == 2
+    run_train("hydra.run.dir=thesis", "+optimizer.lrr=1", code=2)
+    run_train("hydra.run.dir=.", "+optimizer.lrr=1", code=2)
     assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]
 
 
 def test_the_folder_of_a_run_is_not_used_again(run_train: Command, tmp_path: Path) -> None:
-    assert run_train(*QUICK, "model=mlp", "hydra.run.dir=run").code == 0
+    run_train(*QUICK, "model=mlp", "hydra.run.dir=run", code=0)
     before = {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()}
-    again = run_train(*QUICK, "model=cnn", "hydra.run.dir=run")
-    assert again.code == 2
+    again = run_train(*QUICK, "model=cnn", "hydra.run.dir=run", code=2)
     assert "holds a run already" in again.err
     assert {file: file.read_bytes() for file in (tmp_path / "run").rglob("*") if file.is_file()} == before
     assert {"config.yaml", "hydra.yaml", "overrides.yaml"} == {file.name for file in before if ".hydra" in file.parts}
@@ -216,7 +214,7 @@ def test_a_crash_in_a_sweep_leaves_its_traceback_in_the_jobs_log(
     run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("digitrec.models.mlp.MLP.forward", lambda *_: 1 / 0)
-    assert run_train("-m", *QUICK, "model=mlp,cnn").code == 1
+    run_train("-m", *QUICK, "model=mlp,cnn", code=1)
     (log,) = tmp_path.glob("outputs/multirun/*/model-mlp/run.log")
     assert "ZeroDivisionError" in log.read_text(encoding="utf-8")
 
@@ -228,25 +226,22 @@ def test_a_quick_look_overrides_a_recipe(run_train: Command) -> None:
 
 @pytest.mark.parametrize("debug", ["fast_dev_run", "limit", "profiler"])
 def test_debug_options_run(debug: str, run_train: Command) -> None:
-    outcome = run_train("data=digits", "trainer.accelerator=cpu", f"debug={debug}")
-    assert outcome.code == 0, outcome.err
+    run_train("data=digits", "trainer.accelerator=cpu", f"debug={debug}", code=0)
 
 
 @pytest.mark.parametrize("experiment", sorted(file.stem for file in CONF_DIR.glob("experiment/*.yaml")))
 def test_every_experiment_runs(experiment: str, run_train: Command) -> None:
     quick = ("data=digits", "data.val_size=100", "trainer.accelerator=cpu", "debug=fast_dev_run", "init_from=null")
-    outcome = run_train(f"experiment={experiment}", *quick)
-    assert outcome.code == 0, outcome.err
+    run_train(f"experiment={experiment}", *quick, code=0)
 
 
 def test_one_batch_can_be_learned_by_heart(run_train: Command, tmp_path: Path) -> None:
-    assert run_train("data=digits", "trainer.accelerator=cpu", "debug=overfit", "model.dropout=0").code == 0
+    run_train("data=digits", "trainer.accelerator=cpu", "debug=overfit", "model.dropout=0", code=0)
     assert read_json(only_run(tmp_path) / "metrics.json")["train/accuracy"] == 1.0
 
 
 def test_a_sweep_goes_on_after_a_failure_lists_it_and_exits_with_1(run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train("-m", *QUICK, "model=mlp", "optimizer=adam,sgd", "model.dropout=0.1,7", "seed=1")
-    assert outcome.code == 1
+    outcome = run_train("-m", *QUICK, "model=mlp", "optimizer=adam,sgd", "model.dropout=0.1,7", "seed=1", code=1)
     (sweep,) = (tmp_path / "outputs" / "multirun").iterdir()
     jobs = {job.name: read_json(job / "run.json")["status"] for job in sweep.iterdir() if job.is_dir()}
     assert jobs == {
@@ -263,12 +258,11 @@ def test_a_sweep_goes_on_after_a_failure_lists_it_and_exits_with_1(run_train: Co
 def test_every_metric_can_be_the_objective(run_train: Command) -> None:
     model = MLP(hidden=[])
     assert set(model.metric_names) == {f"{stage}/{metric}" for stage in STAGES for metric in METRICS}
-    assert run_train(*QUICK, "model=mlp", "objective=test/f1").code == 0
+    run_train(*QUICK, "model=mlp", "objective=test/f1", code=0)
 
 
 def test_processes_of_one_job_are_refused_in_a_sweep(run_train: Command) -> None:
-    outcome = run_train("-m", *QUICK, "trainer=ddp", "seed=1,2")
-    assert outcome.code == 1
+    outcome = run_train("-m", *QUICK, "trainer=ddp", "seed=1,2", code=1)
     assert outcome.out.count("use trainer.devices=1") == 2
 
 
@@ -309,19 +303,17 @@ class Linear(DigitClassifier):
     (tmp_path / "conf" / "model" / "linear.yaml").write_text(yaml, encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
     command = (f"--config-dir={tmp_path / 'conf'}", *QUICK, "model=linear")
-    refused = run_train(*command)
-    assert refused.code == 2
+    refused = run_train(*command, code=2)
     assert "DIGITREC_ALLOW=outside_networks" in refused.err
     monkeypatch.setenv("DIGITREC_ALLOW", "outside_networks")
-    assert run_train(*command).code == 0
+    run_train(*command, code=0)
     assert sum(weight.numel() for weight in load_classifier(only_run(tmp_path)).parameters()) == 7_840
     wrong = run_train(*command, "+model.bais=true")
     assert "did you mean model.bias?" in wrong.err
 
 
 def test_offline_without_data_is_two_lines(run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train("data=mnist", f"data.root={tmp_path}/empty", "data.mirrors=['http://127.0.0.1:9']")
-    assert outcome.code == 1
+    outcome = run_train("data=mnist", f"data.root={tmp_path}/empty", "data.mirrors=['http://127.0.0.1:9']", code=1)
     assert "train-images-idx3-ubyte is missing" in outcome.err
     assert "data=digits needs no network" in outcome.err
     assert "Traceback" not in outcome.err
@@ -329,8 +321,7 @@ def test_offline_without_data_is_two_lines(run_train: Command, tmp_path: Path) -
 
 @pytest.mark.mnist
 def test_real_mnist_trains_and_warns_at_most_once(run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train("model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1")
-    assert outcome.code == 0, outcome.err
+    outcome = run_train("model=mlp", "trainer.accelerator=cpu", "trainer.max_epochs=1", code=0)
     assert outcome.err.count("warning:") <= 1
     metrics = read_json(only_run(tmp_path) / "metrics.json")
     assert metrics["test/accuracy"] > 0.94  # 0.957 to 0.961 over seeds 1 to 3

@@ -73,8 +73,7 @@ WRONG = {
 def test_a_persons_error_is_one_or_two_lines_and_leaves_nothing(
     argument: str, run_train: Command, tmp_path: Path
 ) -> None:
-    outcome = run_train(argument)
-    assert outcome.code == 2
+    outcome = run_train(argument, code=2)
     assert all(word in outcome.err for word in WRONG[argument]), outcome.err
     assert outcome.err.count("\n") <= 2
     assert "Traceback" not in outcome.err
@@ -85,9 +84,8 @@ def test_a_persons_error_is_one_or_two_lines_and_leaves_nothing(
 def test_a_logging_configuration_starts_no_program(run_train: Command, tmp_path: Path) -> None:
     marker = tmp_path / "pwned"
     outcome = run_train(
-        "data=digits", f"+hydra.job_logging.handlers.x={{class:subprocess.Popen,args:[touch,{marker}]}}"
+        "data=digits", f"+hydra.job_logging.handlers.x={{class:subprocess.Popen,args:[touch,{marker}]}}", code=2
     )
-    assert outcome.code == 2
     assert "Unable to configure handler 'x'" in outcome.err
     assert not marker.exists()
 
@@ -109,21 +107,18 @@ def test_names_the_file_and_line_of_a_wrong_key(run_train: Command, tmp_path: Pa
     conf.mkdir(parents=True)
     text = "# @package _global_\noptimizer:\n  lr: 0.1\n  wieght_decay: 0.1\n"
     (conf / "mine.yaml").write_text(text, encoding="utf-8")
-    outcome = run_train("--config-dir", str(tmp_path / "conf"), "experiment=mine")
-    assert outcome.code == 2
+    outcome = run_train("--config-dir", str(tmp_path / "conf"), "experiment=mine", code=2)
     assert "optimizer.wieght_decay: unknown key, did you mean optimizer.weight_decay?" in outcome.err
     assert "experiment/mine.yaml:4" in outcome.err
 
 
 def test_interpolations_work(run_train: Command) -> None:
-    outcome = run_train("--cfg", "job", "--resolve", "data.eval_batch_size=${data.batch_size}", "run_dir=x")
-    assert outcome.code == 0
+    outcome = run_train("--cfg", "job", "--resolve", "data.eval_batch_size=${data.batch_size}", "run_dir=x", code=0)
     assert "eval_batch_size: 128" in outcome.out
 
 
 def test_help_lists_groups_options_and_examples(run_train: Command) -> None:
-    outcome = run_train("--help")
-    assert outcome.code == 0
+    outcome = run_train("--help", code=0)
     for words in (
         "model: cnn, densenet121",
         "optimizer: adam, adamw",
@@ -138,7 +133,6 @@ def test_gpu_on_a_machine_without_one_is_one_line(run_train: Command) -> None:
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    outcome = run_train("trainer=gpu", "data=digits")
-    assert outcome.code == 2
+    outcome = run_train("trainer=gpu", "data=digits", code=2)
     assert outcome.err.startswith("error: trainer.accelerator=gpu: ")
     assert outcome.err.count("\n") == 1

@@ -69,7 +69,7 @@ TWO = ("trainer=ddp", "data.batch_size=17", "trainer.max_epochs=1", "hydra.run.d
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 def test_two_processes_learn_what_one_does_and_count_every_image_once(run_train: Command, tmp_path: Path) -> None:
     """Started from outside, as torchrun does."""
-    assert run_train(*SETTINGS, *ONE).code == 0
+    run_train(*SETTINGS, *ONE, code=0)
     place = {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = [{"WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2"} for rank in "01"]
     two = [
@@ -82,15 +82,14 @@ def test_two_processes_learn_what_one_does_and_count_every_image_once(run_train:
 @pytest.mark.slow
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 def test_a_training_starts_its_second_process_itself(run_train: Command, spawn_train: Command, tmp_path: Path) -> None:
-    assert run_train(*SETTINGS, *ONE).code == 0
-    two = spawn_train(*SETTINGS, *TWO)
-    assert two.code == 0, two.err
+    run_train(*SETTINGS, *ONE, code=0)
+    spawn_train(*SETTINGS, *TWO, code=0)
     assert_learned_the_same(tmp_path)
 
 
 @pytest.mark.slow
 def test_two_nodes_learn_what_one_process_does_and_leave_one_folder(run_train: Command, tmp_path: Path) -> None:
-    assert run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=2", "hydra.run.dir=one").code == 0
+    run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=2", "hydra.run.dir=one", code=0)
     with two_nodes(tmp_path, "trainer.max_epochs=2", "hydra.run.dir=two") as nodes:
         codes = [node.wait(timeout=200) for node in nodes]
     assert codes == [0, 0], said(tmp_path)

@@ -45,8 +45,7 @@ def test_jobs_that_fail_or_are_killed_are_listed_and_the_others_finish(spawn_tra
     (tmp_path / "faults.py").write_text(FAULTS)
     path = f"{tmp_path}{os.pathsep}{Path.cwd()}"
     environment = {**os.environ, "PYTHONPATH": path, "DIGITREC_ALLOW": "faults"}
-    sweep = spawn_train(*SWEEP, "seed=1,2,3", env=environment)
-    assert sweep.code == 1
+    sweep = spawn_train(*SWEEP, "seed=1,2,3", env=environment, code=1)
     assert "3 jobs in sweep" in sweep.out
     assert read_json(tmp_path / "sweep" / "seed-1" / "run.json")["status"] == "finished"
     assert "seed-2  killed" in sweep.out
@@ -142,8 +141,7 @@ def test_without_its_extra_a_launcher_says_how_to_get_it(
     absent.parent.mkdir()
     absent.write_text(f"import sys\nsys.modules['hydra_plugins.hydra_{package}_launcher'] = None\n")
     environment = {**os.environ, "PYTHONPATH": f"{absent.parent}{os.pathsep}{Path.cwd()}"}
-    refused = spawn_train("-m", f"hydra/launcher={launcher}", "seed=1,2", env=environment)
-    assert refused.code == 2
+    refused = spawn_train("-m", f"hydra/launcher={launcher}", "seed=1,2", env=environment, code=2)
     assert refused.err == f"error: this launcher needs the extra {extra}: pip install 'digitrec[{extra}]'\n"
 
 
@@ -162,8 +160,7 @@ def test_slurm_is_asked_for_what_the_option_says(spawn_train: Command, tmp_path:
         (tmp_path / name).chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
     asked_for = ("hydra.launcher.partition=long", "hydra.launcher.gpus_per_node=1", "hydra.launcher.mem_gb=3")
-    sweep = spawn_train("-m", "hydra/launcher=slurm", *asked_for, *QUICK, "seed=1,2", env=environment)
-    assert sweep.code == 1
+    sweep = spawn_train("-m", "hydra/launcher=slurm", *asked_for, *QUICK, "seed=1,2", env=environment, code=1)
     asked = {line.partition(" ")[2] for line in (tmp_path / "asked.sh").read_text().splitlines() if "#SBATCH" in line}
     assert {
         "--partition=long", "--gpus-per-node=1", "--mem=3GB", "--cpus-per-task=4", "--time=240", "--array=0-1%2",
@@ -176,6 +173,5 @@ def test_slurm_is_asked_for_what_the_option_says(spawn_train: Command, tmp_path:
 
 
 def test_what_slurm_does_not_know_is_not_asked_for(run_train: Command) -> None:
-    refused = run_train("-m", "hydra/launcher=slurm", "hydra.launcher.mem=8", "seed=1,2")
-    assert refused.code == 2
+    refused = run_train("-m", "hydra/launcher=slurm", "hydra.launcher.mem=8", "seed=1,2", code=2)
     assert "hydra.launcher.mem" in refused.err

@@ -33,7 +33,7 @@ def run_runs(run_main: Callable[..., Outcome]) -> Command:
 def test_tags_and_a_note_are_kept_listed_filtered_and_drawn(
     run_train: Command, run_runs: Command, tmp_path: Path
 ) -> None:
-    assert run_train(*TINY, "tags=[baseline,x-1]", f"note={NOTE}").code == 0
+    run_train(*TINY, "tags=[baseline,x-1]", f"note={NOTE}", code=0)
     run = only_run(tmp_path)
     record = read_json(run / "run.json")
     assert (record["tags"], record["note"]) == (["baseline", "x-1"], NOTE)
@@ -65,26 +65,25 @@ def test_tags_and_notes_are_no_differences(tmp_path: Path) -> None:
 def test_a_run_is_taken_up_whatever_is_said_about_it_and_what_is_new_replaces_what_was(
     run_train: Command, tmp_path: Path
 ) -> None:
-    assert run_train(*TINY, "tags=[first]", "note=one").code == 0
+    run_train(*TINY, "tags=[first]", "note=one", code=0)
     run = only_run(tmp_path)
     record = read_json(run / "run.json") | {"status": "interrupted"}
     (run / "run.json").write_text(json.dumps(record))
-    again = run_train(*TINY, "tags=[second]", "resume=auto")
-    assert again.code == 0, again.err
+    run_train(*TINY, "tags=[second]", "resume=auto", code=0)
     record = read_json(only_run(tmp_path) / "run.json")
     assert (record["status"], record["tags"], record["note"]) == ("finished", ["second"], "one")
 
 
 def test_runs_from_before_there_were_tags_can_be_taken_up(run_train: Command, tmp_path: Path) -> None:
-    assert run_train(*TINY, "hydra.run.dir=run").code == 0
+    run_train(*TINY, "hydra.run.dir=run", code=0)
     file = tmp_path / "run" / ".hydra" / "config.yaml"
     old: Any = OmegaConf.load(file)
     for name in ("tags", "note", "rerun"):
         del old[name]
     OmegaConf.save(old, file)
     (tmp_path / "run" / "run.json").write_text('{"status": "interrupted"}')
-    assert run_train("resume=run").code == 0
-    assert run_train("rerun=run").code == 0
+    run_train("resume=run", code=0)
+    run_train("rerun=run", code=0)
 
 
 @pytest.mark.parametrize("tags", ["[2026]", "[' ']", "base", "['a b']", "[a/b]", f"[{'a' * 31}]", "[null]"])

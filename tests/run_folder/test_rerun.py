@@ -36,7 +36,7 @@ def old(run_train: Command, kept: Path, tmp_path: Path) -> Path:
     """A run with settings that are not the usual ones."""
     told = ("optimizer=sgd", "seed=7", "augmentation=strong", "callbacks=[default,ema]", "tags=[mine]")
     if not kept.exists():
-        assert run_train(*TINY, *told).code == 0
+        run_train(*TINY, *told, code=0)
         shutil.copytree(tmp_path / "old", kept)
     else:
         shutil.copytree(kept, tmp_path / "old")
@@ -49,8 +49,7 @@ def edited(file: Path, **changes: object) -> None:
 
 def test_a_rerun_is_identical_and_says_so(old: Path, run_train: Command, tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
-    again = run_train("rerun=old")
-    assert again.code == 0, again.err
+    again = run_train("rerun=old", code=0)
     assert again.out.splitlines()[-1].startswith("rerun: identical with old: every metric, every weight")
     run = only_run(tmp_path)
     record = read_json(run / "run.json")
@@ -70,8 +69,7 @@ def test_what_came_out_otherwise_is_told_by_how_much(old: Path, run_train: Comma
     content["state_dict"]["head.0.bias"][3] += 0.25
     write_checkpoint(content, last)
     edited(old / "run.json", git_revision="abc", threads=64, data_checksum="c0")
-    again = run_train("rerun=old", "note=on the new machine", "hydra.run.dir=new")
-    assert again.code == 0, again.err
+    again = run_train("rerun=old", "note=on the new machine", "hydra.run.dir=new", code=0)
     said = again.out[again.out.index("rerun: NOT identical with old") :].splitlines()
     assert len(said) == 3
     assert said[1].startswith("  test/loss: ")

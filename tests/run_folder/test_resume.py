@@ -109,7 +109,7 @@ def uninterrupted(
 
     def train(*overrides: str) -> dict[str, Any]:
         if overrides not in known:
-            assert run_train(*SETTINGS, *overrides, "hydra.run.dir=whole").code == 0
+            run_train(*SETTINGS, *overrides, "hydra.run.dir=whole", code=0)
             known[overrides] = state(tmp_path / "whole")
         return known[overrides]
 
@@ -127,7 +127,7 @@ def cut_off(run_train: Command, signal_at: Callable[[int, int], None], kept: Pat
     """Folder of a run that was stopped in the middle of its second epoch."""
     if not kept.exists():
         signal_at(signal.SIGINT, STEPS + 2)
-        assert run_train(*SETTINGS, *FULL, "hydra.run.dir=run").code == 130
+        run_train(*SETTINGS, *FULL, "hydra.run.dir=run", code=130)
         shutil.copytree(tmp_path / "run", kept)
     else:
         shutil.copytree(kept, tmp_path / "run")
@@ -171,12 +171,10 @@ def test_a_run_that_was_stopped_by_a_signal_ends_as_one_that_was_not(
 ) -> None:
     expected = uninterrupted(*overrides)
     signal_at(signal.SIGTERM, step)
-    stopped = run_train(*SETTINGS, *overrides, "hydra.run.dir=run")
-    assert stopped.code == 143
+    stopped = run_train(*SETTINGS, *overrides, "hydra.run.dir=run", code=143)
     assert "resume=run" in stopped.err
     assert read_json(tmp_path / "run" / "run.json")["status"] == "interrupted"
-    resumed = run_train("resume=run")
-    assert resumed.code == 0, resumed.err
+    resumed = run_train("resume=run", code=0)
     assert "goes on after step" in resumed.out
     assert read_json(tmp_path / "run" / "metrics.json").get(CLOCK, 100) > 1
     assert_equal(state(tmp_path / "run"), expected)
@@ -187,11 +185,11 @@ def test_auto_finds_the_run_of_the_same_command_wherever_it_was_cut_off(
 ) -> None:
     command = (*SETTINGS, "model=mlp", "augmentation=[affine,erasing]", "resume=auto")
     signal_at(signal.SIGHUP, STEPS + 1)
-    assert run_train(*command).code == 129
+    run_train(*command, code=129)
     assert "goes on after step 5" in run_train(*command).out
     again = run_train(*command)
     assert (again.code, "is finished" in again.out) == (0, True)
-    assert run_train(*command, "seed=43").code == 0
+    run_train(*command, "seed=43", code=0)
     assert len(list((tmp_path / "outputs" / "train").iterdir())) == 2
 
 
@@ -199,10 +197,10 @@ def test_what_is_said_of_a_run_when_it_goes_on_stays_said(
     run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
     signal_at(signal.SIGTERM, 2)
-    assert run_train(*SETTINGS, "model=mlp", "tags=[first]", "note=one", "hydra.run.dir=run").code == 143
+    run_train(*SETTINGS, "model=mlp", "tags=[first]", "note=one", "hydra.run.dir=run", code=143)
     signal_at(signal.SIGTERM, 2)
-    assert run_train("resume=run", "tags=[second]").code == 143
-    assert run_train("resume=run").code == 0
+    run_train("resume=run", "tags=[second]", code=143)
+    run_train("resume=run", code=0)
     record = read_json(tmp_path / "run" / "run.json")
     assert (record["tags"], record["note"], len(record["resumed"])) == (["second"], "one", 2)
 
@@ -211,8 +209,7 @@ def test_a_run_that_goes_on_with_other_code_says_so(run_train: Command, cut_off:
     record = read_json(cut_off / "run.json")
     versions = {**record["versions"], "torch": "1.0"}
     (cut_off / "run.json").write_text(json.dumps({**record, "git_revision": "abc", "versions": versions}))
-    resumed = run_train("resume=run")
-    assert resumed.code == 0
+    resumed = run_train("resume=run", code=0)
     assert "resume: code: abc then" in resumed.err
     assert "resume: versions: torch 1.0 then" in resumed.err
     after = read_json(cut_off / "run.json")
@@ -226,8 +223,7 @@ def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
     name: str, code: int, run_train: Command, signal_at: Callable[[int, int], None], tmp_path: Path
 ) -> None:
     signal_at(getattr(signal, name), STEPS + 2)
-    stopped = run_train(*SETTINGS, "model=mlp", "hydra.run.dir=run")
-    assert stopped.code == code
+    stopped = run_train(*SETTINGS, "model=mlp", "hydra.run.dir=run", code=code)
     assert stopped.err.endswith("go on with: python -m digitrec.train resume=run\nended before its time limit\n")
     assert read_json(tmp_path / "run" / "run.json")["status"] == "interrupted"
     assert f"goes on after step {STEPS + 2}" in run_train("resume=run").out
@@ -238,12 +234,11 @@ def test_a_job_of_a_sweep_that_slurm_starts_again_goes_on(
 ) -> None:
     signal_at(signal.SIGTERM, STEPS + 2)
     sweep = ("-m", *SETTINGS, "model=mlp", "hydra.sweep.dir=sweep", "seed=1")
-    assert run_train(*sweep).code == 143
+    run_train(*sweep, code=143)
     assert "holds a run already" in run_train(*sweep).err
     monkeypatch.setenv("SUBMITIT_EXECUTOR", "slurm")
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
-    again = run_train(*sweep)
-    assert again.code == 0, again.err
+    again = run_train(*sweep, code=0)
     assert f"goes on after step {STEPS + 2}" in again.out
 
 
@@ -254,8 +249,7 @@ def test_a_run_that_was_moved_to_an_odd_place_goes_on(
     place = tmp_path / "naïve, \u96ea = 1" / "my run"
     place.parent.mkdir()
     cut_off.rename(place)
-    resumed = run_train(f"resume='{place}'")
-    assert resumed.code == 0, resumed.err
+    run_train(f"resume='{place}'", code=0)
     assert not cut_off.exists()
     assert_equal(state(place), expected)
 
@@ -266,8 +260,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
     expected = uninterrupted(*FULL)
     last = cut_off / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:-1000])
-    resumed = run_train("resume=run")
-    assert resumed.code == 0, resumed.err
+    resumed = run_train("resume=run", code=0)
     assert "last.ckpt: damaged" in resumed.err
     assert "goes on after step 4, from best.ckpt" in resumed.out
     assert_equal(state(cut_off), expected)
@@ -279,13 +272,12 @@ def test_a_kill_between_the_best_checkpoint_and_the_last_loses_neither(
 ) -> None:
     settings = (*FULL, f"trainer.max_epochs={epochs}", "optimizer.lr=1e-3")
     expected = uninterrupted(*settings)
-    assert run_train(*SETTINGS, *settings, "hydra.run.dir=run").code == 0
+    run_train(*SETTINGS, *settings, "hydra.run.dir=run", code=0)
     run = tmp_path / "run"
     assert read_checkpoint(run / "checkpoints" / "best.ckpt")["global_step"] == epochs * STEPS
     (run / "checkpoints" / "last.ckpt").unlink()
     (run / "run.json").write_text(json.dumps(read_json(run / "run.json") | {"status": "running"}))
-    resumed = run_train("resume=run")
-    assert resumed.code == 0, resumed.err
+    run_train("resume=run", code=0)
     assert_equal(state(run), expected)
 
 
@@ -293,8 +285,7 @@ def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off:
     for file in cut_off.glob("checkpoints/*"):
         file.write_bytes(b"PK")
     before = (cut_off / "metrics.csv").read_bytes()
-    refused = run_train("resume=run")
-    assert refused.code == 1
+    refused = run_train("resume=run", code=1)
     assert "none of its 2 checkpoints can be used" in refused.err
     assert (cut_off / "metrics.csv").read_bytes() == before
 
@@ -314,7 +305,7 @@ def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off:
 def test_what_cannot_go_on_is_refused_in_a_line_and_left_as_it_is(
     arguments: tuple[str, ...], said: str, run_train: Command, tmp_path: Path
 ) -> None:
-    assert run_train(*UNTRAINED).code == 0
+    run_train(*UNTRAINED, code=0)
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
     refused = run_train(*arguments)
     assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
@@ -337,7 +328,7 @@ def test_a_damaged_description_is_named_and_hinders_no_other_run(
     assert refused.code in (1, 2)
     assert file in refused.err
     assert "Traceback" not in refused.err
-    assert run_train(*UNTRAINED[:-1], "resume=auto").code == 0
+    run_train(*UNTRAINED[:-1], "resume=auto", code=0)
 
 
 def test_a_sweep_with_auto_runs_only_what_is_not_done(
@@ -345,10 +336,9 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(
 ) -> None:
     sweep = ("-m", *SETTINGS, "model=mlp", "seed=1,2,3", "hydra.sweep.dir=sweep", "resume=auto")
     signal_at(signal.SIGTERM, 3 * STEPS + 2)
-    assert run_train(*sweep).code == 143
+    run_train(*sweep, code=143)
     first = (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns
-    again = run_train(*sweep)
-    assert again.code == 0, again.err
+    again = run_train(*sweep, code=0)
     assert again.out.count("is finished; nothing") == 1
     assert again.out.count("goes on after step") == 1
     assert (tmp_path / "sweep" / "seed-1" / "metrics.json").stat().st_mtime_ns == first
@@ -402,8 +392,7 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
         os.kill(job.pid if killed == "first" else second, signal.SIGKILL)
         job.communicate(timeout=30)
     assert not is_alive(second)
-    resumed = spawn_train("resume=run")
-    assert resumed.code == 0, resumed.err
+    resumed = spawn_train("resume=run", code=0)
     assert "goes on after step" in resumed.out
 
 
@@ -412,7 +401,7 @@ def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
 @pytest.mark.parametrize("gathered", [1, 2])
 def test_two_processes_go_on_as_one_would(gathered: int, spawn_train: Command, tmp_path: Path) -> None:
     settings = (*SETTINGS, *FULL, "trainer=ddp", "trainer.max_epochs=20", f"trainer.accumulate_grad_batches={gathered}")
-    assert spawn_train(*settings, "hydra.run.dir=whole").code == 0
+    spawn_train(*settings, "hydra.run.dir=whole", code=0)
     command = [sys.executable, "-u", "-m", "digitrec.train", *settings, "hydra.run.dir=run"]
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as job:
         assert job.stdout is not None
@@ -420,8 +409,7 @@ def test_two_processes_go_on_as_one_would(gathered: int, spawn_train: Command, t
         job.terminate()
         job.communicate()
     assert job.returncode == 143
-    resumed = spawn_train("resume=run")
-    assert resumed.code == 0, resumed.err
+    resumed = spawn_train("resume=run", code=0)
     assert "goes on after step" in resumed.out
     assert_equal(state(tmp_path / "run"), state(tmp_path / "whole"))
 
@@ -436,7 +424,6 @@ def test_a_run_of_an_earlier_version_is_understood(run_train: Command, tmp_path:
     images, labels = load("digits", "test")
     right = (network(images).argmax(1) == labels).float().mean().item()
     assert right == pytest.approx(0.4234, abs=0.01)  # other processors round differently
-    resumed = run_train("resume=old")
-    assert resumed.code == 0, resumed.err
+    resumed = run_train("resume=old", code=0)
     assert "goes on after step" in resumed.out
     assert read_json(tmp_path / "old" / "metrics.json")["val/accuracy"] > right
