@@ -1,15 +1,22 @@
 """Running our own commands, and reading what they leave."""
 
 import json
+import logging
+import os
 import shutil
 import subprocess
+import sys
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 NAMESPACE = ["unshare", "--user"]  # where root has no more rights than anybody
 MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]  # where anybody may mount file systems
+THREADS = "OMP_NUM_THREADS"
 QUICK = ("data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=1")
 
 
@@ -34,6 +41,22 @@ class Outcome(NamedTuple):
 Command = Callable[..., Outcome]
 
 
+def run_in(folder: Path, main: Callable[[], None], *arguments: str) -> int:
+    """The exit code of an entry point's main with `folder` as working folder, in this process: imports cost once."""
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
+            patch.setenv(name, "")
+            patch.delenv(name)
+        patch.setenv(THREADS, os.environ[THREADS])  # what an entry point sets ends with it
+        patch.setattr(sys, "argv", ["digitrec", *arguments])
+        patch.chdir(folder)
+        with pytest.raises(SystemExit) as stop:
+            main()
+    logging.getLogger().handlers.clear()  # Hydra's log file is that of a run which is over
+    assert isinstance(stop.value.code, int)
+    return stop.value.code
+
+
 def run_command(*command: str | Path, code: int | None = None, **options: Any) -> Outcome:
     """Run a command to its end, which has to be with this exit code."""
     done = subprocess.run(command, **{"capture_output": True, "text": True, "check": False} | options)
@@ -49,6 +72,11 @@ def only_run(folder: Path) -> Path:
 def read_json(file: Path) -> dict[str, Any]:
     content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return content
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """What each file below a folder holds."""
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def works(command: list[str]) -> bool:

@@ -1,11 +1,9 @@
 """Our own commands, in this process or in one of their own."""
 
-import logging
 import os
 import re
 import signal
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -14,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from digitrec import evaluate, train
-from tests.command import Command, Outcome, run_command
+from tests.command import THREADS, Command, Outcome, run_command, run_in
 
-THREADS = "OMP_NUM_THREADS"
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", ""), "MNIST", "raw", "t10k-images-idx3-ubyte")
 # What a person, a job of a cluster or a git hook may have set, and what would change what commands do or print.
 FOREIGN = re.compile(
@@ -52,27 +49,15 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture
-def run_main(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Outcome]:
+def run_main(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """An entry point's main with `tmp_path` as working folder, in this process: imports cost once.
 
     With `code`, the exit code that it has to have.
     """
 
     def run(main: Callable[[], None], *arguments: str, code: int | None = None) -> Outcome:
-        with monkeypatch.context() as patch, warnings.catch_warnings():
-            for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
-                patch.setenv(name, "")
-                patch.delenv(name)
-            patch.setenv(THREADS, os.environ[THREADS])  # what an entry point sets ends with it
-            patch.setattr(sys, "argv", ["digitrec", *arguments])
-            patch.chdir(tmp_path)
-            with pytest.raises(SystemExit) as stop:
-                main()
-        logging.getLogger().handlers.clear()  # Hydra's log file is that of a run which is over
-        assert isinstance(stop.value.code, int)
-        return Outcome(stop.value.code, *capsys.readouterr()).expect(code)
+        capsys.readouterr()  # what was printed before
+        return Outcome(run_in(tmp_path, main, *arguments), *capsys.readouterr()).expect(code)
 
     return run
 

@@ -12,7 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from digitrec import train
 from digitrec.models.mlp import MLP
-from tests.command import QUICK, Command, Outcome, read_json
+from tests.command import QUICK, Command, Outcome, read_json, run_in
 from tests.pictures import draw_pictures
 
 
@@ -21,11 +21,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two short trainings on the embedded digits, `cnn` and `mlp`."""
     folder = tmp_path_factory.mktemp("runs")
     for model in ("cnn", "mlp"):
-        arguments = [f"model={model}", "data=digits", "trainer.accelerator=cpu", "trainer.max_epochs=4", "seed=1"]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.argv", ["digitrec", *arguments, f"hydra.run.dir={folder / model}"])
-            with pytest.raises(SystemExit, match="0"):
-                train.main()
+        settings = (f"model={model}", "trainer.max_epochs=4", "seed=1", f"hydra.run.dir={folder / model}")
+        assert run_in(folder, train.main, *QUICK, *settings) == 0
     return folder
 
 
