@@ -105,7 +105,7 @@ def test_a_terminal_that_is_closed_ends_nothing_where_nobody_hangs_up(tmp_path: 
         os.read(ours, 100)
         os.close(theirs)
         os.close(ours)
-    assert training.returncode == 0, training.said()
+    assert training.returncode == 0, training.printed()
     assert read_json(tmp_path / "run" / "run.json")["status"] == "finished"
 
 
