@@ -74,6 +74,12 @@ def read_json(file: Path) -> dict[str, Any]:
     return content
 
 
+def with_module(folder: Path, code: str) -> dict[str, str]:
+    """An environment in which the module `faults` of this code can be imported and named by settings."""
+    (folder / "faults.py").write_text(code)
+    return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path.cwd()}", "DIGITREC_ALLOW": "faults"}
+
+
 def contents(folder: Path) -> dict[Path, bytes]:
     """What each file below a folder holds."""
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}

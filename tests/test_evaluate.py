@@ -13,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from digitrec import train
 from digitrec.models.mlp import MLP
 from tests.command import QUICK, Command, Outcome, read_json, run_in
+from tests.networks import saved
 from tests.pictures import draw_pictures
 
 
@@ -202,9 +203,7 @@ def test_a_checkpoint_that_says_nonsense_of_its_data_gets_one_line(
 ) -> None:
     model = MLP(hidden=[4])
     model.settings = {"data": data}
-    saved: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "odd.ckpt")
+    saved(model, tmp_path / "odd.ckpt")
     assert answer in refusal(run_evaluate("checkpoint=odd.ckpt"), tmp_path)
 
 

@@ -16,6 +16,7 @@ from digitrec.errors import DigitrecError
 from digitrec.models.backbones import Backbone, DenseNet121, MobileNetV3Small, ResNet18, small_grey_kernels
 from digitrec.models.checkpoint import load_classifier
 from tests.command import QUICK, Command, only_run
+from tests.networks import saved
 
 NETWORKS = [ResNet18, DenseNet121, MobileNetV3Small]
 STEMS = {"resnet18": "conv1", "densenet121": "features.conv0", "mobilenet_v3_small": "features.0.0"}
@@ -178,9 +179,7 @@ def test_a_checkpoint_restores_a_pretrained_network_without_fetching(
 ) -> None:
     published(network, hub)
     model = settled(network, images, pretrained=True, dropout=0.1)
-    saved: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "network.ckpt")
+    saved(model, tmp_path / "network.ckpt")
     (hub / file_name(network)).unlink()
     restored = load_classifier(tmp_path / "network.ckpt")
     assert dict(restored.hparams)["dropout"] == 0.1

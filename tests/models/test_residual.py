@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.residual import ResidualBlock, ResidualCNN
+from tests.networks import saved
 
 SMALL: dict[str, Any] = {"stem": [4], "filters": [6, 8], "blocks": [1, 2]}
 
@@ -151,9 +152,7 @@ def test_bfloat16_gives_about_the_same_logits(network: ResidualCNN, images: Tens
 
 
 def test_a_checkpoint_restores_it_bit_by_bit(network: ResidualCNN, images: Tensor, tmp_path: Path) -> None:
-    saved: dict[str, Any] = {"state_dict": network.state_dict()}
-    network.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "residual.ckpt")
+    saved(network, tmp_path / "residual.ckpt")
     assert torch.equal(load_classifier(tmp_path / "residual.ckpt")(images), network(images))
 
 
