@@ -30,12 +30,12 @@ class Outcome(NamedTuple):
         assert code in (None, self.code), self
         return self
 
-    def assert_refused(self, *words: str, code: int = 2, lines: int = 1) -> None:
-        """Nothing but a message of so many lines at most, with all of these words."""
+    def assert_refused(self, *parts: str, code: int = 2, lines: int = 1) -> None:
+        """Nothing but a message of so many lines at most, with all of these parts."""
         assert self.code == code, self
         assert 1 <= len(self.err.splitlines()) <= lines, self.err
         assert "Traceback" not in self.err
-        assert all(word in self.err for word in words), (words, self.err)
+        assert all(part in self.err for part in parts), (parts, self.err)
 
 
 Command = Callable[..., Outcome]
@@ -91,7 +91,7 @@ def works(command: list[str]) -> bool:
 
 
 def processes_of(session: int) -> list[int]:
-    """All that still run in a session, as Linux's /proc tells them."""
+    """All that still run in a session, as Linux lists them in /proc."""
     found = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # ended meanwhile

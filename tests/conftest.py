@@ -15,7 +15,7 @@ from digitrec import evaluate, train
 from tests.command import THREADS, Command, Outcome, run_command, run_in
 
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", ""), "MNIST", "raw", "t10k-images-idx3-ubyte")
-# What a person, a job of a cluster or a git hook may have set, and what would change what commands do or print.
+# Variables of a shell, a cluster's job or a git hook that would change what commands do or print.
 FOREIGN = re.compile(
     "(DIGITREC|HYDRA|SLURM|TORCHELASTIC|GIT|OMP|GOMP|MKL|MPL)_?.*|.*_proxy|PYTHON(IOENCODING|WARNINGS|UNBUFFERED|DONTWRITEBYTECODE)"
     "|COLUMNS|LINES|TERM|.*COLOR|(LOCAL_)?RANK|WORLD_SIZE|MASTER_(ADDR|PORT)",

@@ -18,15 +18,15 @@ SETTINGS = (*QUICK, "model=mlp")
 NOHUP = (signal.SIGHUP,)
 
 
-def assert_refused(outcome: Outcome, *words: str) -> None:
+def assert_refused(outcome: Outcome, *parts: str) -> None:
     assert outcome.code in (1, 2)
-    outcome.assert_refused(*words, code=outcome.code, lines=2)
+    outcome.assert_refused(*parts, code=outcome.code, lines=2)
     assert "epoch" not in outcome.out
 
 
 @pytest.mark.skipif(not works(MOUNTS), reason="users cannot mount file systems here")
 @pytest.mark.parametrize(
-    ("mount", "words"),
+    ("mount", "message"),
     [
         ("mount -t tmpfs -o size=4k none run && : > run/full && dd if=/dev/zero of=run/full bs=4k", "No space left"),
         ("mount -t tmpfs -o size=256k none run", "of room"),
@@ -34,11 +34,11 @@ def assert_refused(outcome: Outcome, *words: str) -> None:
     ],
     ids=["full", "nearly full", "read-only"],
 )
-def test_a_disk_without_room_is_named_before_the_first_step(mount: str, words: str, tmp_path: Path) -> None:
+def test_a_disk_without_room_is_named_before_the_first_step(mount: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     mounted = (*MOUNTS, "sh", "-c", f'{mount} 2>/dev/null; exec "$@"', "sh")
     train = (sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run")
-    assert_refused(run_command(*mounted, *train, cwd=tmp_path, timeout=240), "run", words)
+    assert_refused(run_command(*mounted, *train, cwd=tmp_path, timeout=240), "run", message)
 
 
 @pytest.fixture

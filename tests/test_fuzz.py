@@ -1,4 +1,4 @@
-"""Whatever a person types, writes into a file or sends as a picture: an answer in a line or two, never a traceback."""
+"""Whatever is typed, written into a file or given as a picture: a message of a line or two, never a traceback."""
 
 import io
 import string

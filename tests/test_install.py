@@ -46,7 +46,7 @@ def test_the_wheel_works_in_an_empty_environment(wheel: Path, tmp_path: Path) ->
 
 
 def test_bash_completes_groups_and_options(tmp_path: Path) -> None:
-    """The shell asks the program itself, so the answer is what a person sees on Tab."""
+    """The shell asks the program itself, so the output is what Tab shows."""
     line = "digitrec-train model="
     environment = {**os.environ, "COMP_LINE": line, "COMP_POINT": str(len(line)), "_ARGCOMPLETE": "1"}
     query = ("-m", "digitrec.train", "--shell-completion", "query=bash")

@@ -48,10 +48,10 @@ def limited() -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 @pytest.mark.parametrize("case", FILES)
 def test_a_hostile_file_is_refused_by_name_in_bounded_memory(case: str, spawn_train: Command, tmp_path: Path) -> None:
-    text, words = HOSTILE[case]
+    text, message = HOSTILE[case]
     write_experiment(tmp_path, text)
     outcome = spawn_train("--config-dir=conf", "experiment=mine", preexec_fn=limited, code=2)
-    assert words in outcome.err
+    assert message in outcome.err
     assert len(outcome.err) < 1000
     assert not list(tmp_path.glob("outputs/train/*"))
     assert not (tmp_path / "pwned").exists()

@@ -144,7 +144,7 @@ def transparent_blue(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def opaque_rgba(digit: Digit, rng: Generator) -> Image.Image:
-    """An alpha channel that says nothing."""
+    """An alpha channel that is opaque everywhere."""
     return mouse(digit, rng).convert("RGBA")
 
 
@@ -287,7 +287,7 @@ def blackboard(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def turned_phone(digit: Digit, rng: Generator) -> Image.Image:
-    """A photo whose EXIF data say how the phone was held."""
+    """A photo whose EXIF data record how the phone was held."""
     orientation = int(rng.choice(list(TURNS)))
     image = ballpoint_photo(digit, rng).transpose(TURNS[orientation])
     image.getexif()[EXIF_ORIENTATION] = orientation

@@ -143,7 +143,7 @@ SLURM = {**NTASKS, "SLURM_NTASKS_PER_NODE": "2"}
 
 @pytest.fixture(autouse=True)
 def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What torchrun or SLURM sets, where a test says so."""
+    """What torchrun or SLURM sets, where a test asks for it."""
     for name, value in getattr(request, "param", {}).items():
         monkeypatch.setenv(name, value)
 
