@@ -1,26 +1,21 @@
 """Our own commands, in this process or in one of their own."""
 
-import logging
 import os
 import re
 import signal
-import subprocess
 import sys
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from digitrec import evaluate, train
-from tests.command import Command, Outcome
+from tests.command import THREADS, Command, Outcome, run_command, run_in
 
-THREADS = "OMP_NUM_THREADS"
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", ""), "MNIST", "raw", "t10k-images-idx3-ubyte")
-# What a person, a job of a cluster or a git hook may have set, and what would change what commands do or print.
+# Variables of a shell, a cluster's job or a git hook that would change what commands do or print.
 FOREIGN = re.compile(
     "(DIGITREC|HYDRA|SLURM|TORCHELASTIC|GIT|OMP|GOMP|MKL|MPL)_?.*|.*_proxy|PYTHON(IOENCODING|WARNINGS|UNBUFFERED|DONTWRITEBYTECODE)"
     "|COLUMNS|LINES|TERM|.*COLOR|(LOCAL_)?RANK|WORLD_SIZE|MASTER_(ADDR|PORT)",
@@ -49,29 +44,20 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was skipped, and why."""
     reasons = Counter(report.longrepr[2] for report in terminalreporter.stats.get("skipped", ()))
-    said = (f"{count} {reason.removeprefix('Skipped: ')}" for reason, count in reasons.most_common())
-    terminalreporter.write_line(f"skipped: {', '.join(said) or 'none'}")
+    counts = (f"{count} {reason.removeprefix('Skipped: ')}" for reason, count in reasons.most_common())
+    terminalreporter.write_line(f"skipped: {', '.join(counts) or 'none'}")
 
 
 @pytest.fixture
-def run_main(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., Outcome]:
-    """An entry point's main with `tmp_path` as working folder, in this process: imports cost once."""
+def run_main(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """An entry point's main with `tmp_path` as working folder, in this process: imports cost once.
 
-    def run(main: Callable[[], None], *arguments: str) -> Outcome:
-        with monkeypatch.context() as patch, warnings.catch_warnings():
-            for name in ("HYDRA_FULL_ERROR", "DIGITREC_TRACEBACK"):
-                patch.setenv(name, "")
-                patch.delenv(name)
-            patch.setenv(THREADS, os.environ[THREADS])  # what an entry point sets ends with it
-            patch.setattr(sys, "argv", ["digitrec", *arguments])
-            patch.chdir(tmp_path)
-            with pytest.raises(SystemExit) as stop:
-                main()
-        logging.getLogger().handlers.clear()  # Hydra's log file is that of a run which is over
-        assert isinstance(stop.value.code, int)
-        return Outcome(stop.value.code, *capsys.readouterr())
+    With `code`, the exit code that it has to have.
+    """
+
+    def run(main: Callable[[], None], *arguments: str, code: int | None = None) -> Outcome:
+        capsys.readouterr()  # what was printed before
+        return Outcome(run_in(tmp_path, main, *arguments), *capsys.readouterr()).expect(code)
 
     return run
 
@@ -92,9 +78,4 @@ def run_evaluate(run_main: Callable[..., Outcome]) -> Command:
 def spawn_train(tmp_path: Path) -> Command:
     """The same in a process of its own."""
 
-    def run(*arguments: str, **options: Any) -> Outcome:
-        command = [sys.executable, "-m", "digitrec.train", *arguments]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, **options)
-        return Outcome(done.returncode, done.stdout, done.stderr)
-
-    return run
+    return partial(run_command, sys.executable, "-m", "digitrec.train", cwd=tmp_path)

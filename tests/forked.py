@@ -14,7 +14,7 @@ from tests.command import Outcome
 
 
 class Forked:
-    """`python -m module arguments`, as a leader of a session, with the words of `subprocess.Popen`.
+    """`python -m module arguments`, as a leader of a session, with the names of `subprocess.Popen`.
 
     Args:
         module: as in digitrec.train.
@@ -33,7 +33,7 @@ class Forked:
         stdout: Path | None = None,
         ignored: Sequence[int] = (),
     ) -> None:
-        beside = Path(tempfile.mkdtemp(prefix="said-", dir=cwd.parent))
+        beside = Path(tempfile.mkdtemp(prefix="printed-", dir=cwd.parent))
         self.stdout, self.stderr = stdout or beside / "out", beside / "err"
         variables = dict(os.environ if env is None else env)
         CONTEXT.set_forkserver_preload(PRELOADED)
@@ -63,10 +63,10 @@ class Forked:
     def wait(self, timeout: float | None = None) -> Outcome:
         """Wait until it has ended; a test fails where it goes on for longer."""
         self._process.join(timeout)
-        assert self.returncode is not None, f"still running after {timeout} s: {self.said()}"
-        return Outcome(self.returncode, *self.said())
+        assert self.returncode is not None, f"still running after {timeout} s: {self.printed()}"
+        return Outcome(self.returncode, *self.printed())
 
-    def said(self) -> tuple[str, str]:
+    def printed(self) -> tuple[str, str]:
         """What it has printed by now."""
         out, err = (file.read_text() if file.is_file() else "" for file in (self.stdout, self.stderr))
         return out, err

@@ -1,4 +1,4 @@
-"""A person's own pictures, drawn for a test."""
+"""Pictures of users' own, drawn for a test."""
 
 from pathlib import Path
 

@@ -1,7 +1,6 @@
 """Going on from a checkpoint with the real command."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -13,9 +12,11 @@ from digitrec.models.cnn import CNN
 from digitrec.weights import HANDWRITING
 from tests.command import QUICK, Command, only_run
 from tests.handwriting.strange import sketch
+from tests.networks import saved
 from tests.pictures import draw_pictures
 
 NO_LOGS = ("logger=none", "test=false")
+MISSING = "no such file or folder; name yours, as in init_from=outputs/train/..."
 STILL = "optimizer.lr=1e-12"  # too little to change a weight
 
 
@@ -25,11 +26,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(12345)
     model = CNN()
     model.threshold = 0.7
-    saved: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(saved)
     folder = tmp_path_factory.mktemp("source")
     (folder / "checkpoints").mkdir()
-    torch.save(saved, folder / "checkpoints" / "best.ckpt")
+    saved(model, folder / "checkpoints" / "best.ckpt")
     return folder
 
 
@@ -40,16 +39,12 @@ def same_weights(some: nn.Module, others: nn.Module) -> bool:
 
 @pytest.mark.parametrize("place", ["", "checkpoints/best.ckpt"])
 def test_a_run_starts_from_the_weights_of_another(run_train: Command, source: Path, tmp_path: Path, place: str) -> None:
-    outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", f"init_from={source / place}", "seed=7")
-    assert outcome.code == 0, outcome.err
+    run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", f"init_from={source / place}", "seed=7", code=0)
     assert same_weights(load_classifier(only_run(tmp_path)), load_classifier(source))
 
 
-def test_weights_that_come_with_digitrec_have_a_name_and_hand_on_their_doubt(
-    run_train: Command, tmp_path: Path
-) -> None:
-    outcome = run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", "model.dropout=0.4", "init_from=handwriting")
-    assert outcome.code == 0, outcome.err
+def test_shipped_weights_have_a_name_and_pass_on_their_rejection(run_train: Command, tmp_path: Path) -> None:
+    run_train(*QUICK, *NO_LOGS, STILL, "data.limit=100", "model.dropout=0.4", "init_from=handwriting", code=0)
     run = only_run(tmp_path)
     assert same_weights(load_classifier(run), load_classifier(HANDWRITING))
     pictures = [sketch("written_letters", seed) for seed in range(8)]
@@ -60,8 +55,7 @@ def test_weights_that_come_with_digitrec_have_a_name_and_hand_on_their_doubt(
 
 def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tmp_path: Path) -> None:
     data = (f"data.root={draw_pictures(tmp_path / 'pictures')}", "data.val_size=0")
-    outcome = run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}")
-    assert outcome.code == 0, outcome.err
+    run_train(*QUICK, "data=folder", *data, *NO_LOGS, STILL, f"init_from={source}", code=0)
     old, new = load_classifier(source), load_classifier(only_run(tmp_path))
     assert new.class_names == ("dash", "one")
     assert new.threshold is None
@@ -69,12 +63,11 @@ def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tm
     assert same_weights(old.get_submodule("head.1"), new.get_submodule("head.1"))
 
 
-def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source: Path, tmp_path: Path) -> None:
+def test_the_recipe_freezes_for_as_many_epochs_as_it_names(run_train: Command, source: Path, tmp_path: Path) -> None:
     recipe = ("experiment=finetune", "callbacks=[default,freeze,ema]", f"init_from={source}", "data.limit=100")
     for name, epochs in (("frozen", 2), ("released", 1)):
         settings = ("trainer.max_epochs=2", "trainer.accelerator=cpu", f"callbacks.freeze.until_epoch={epochs}")
-        outcome = run_train(*recipe, *NO_LOGS, *settings, "callbacks.ema.decay=0.5", f"hydra.run.dir={name}")
-        assert outcome.code == 0, outcome.err
+        run_train(*recipe, *NO_LOGS, *settings, "callbacks.ema.decay=0.5", f"hydra.run.dir={name}", code=0)
     features = load_classifier(source).get_submodule("features")
     frozen, released = (
         load_classifier(tmp_path / name / "checkpoints" / "last.ckpt") for name in ("frozen", "released")
@@ -84,34 +77,23 @@ def test_the_recipe_freezes_for_as_long_as_it_is_told(run_train: Command, source
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "words"),
+    ("arguments", "message"),
     [
-        (
-            ("experiment=finetune",),
-            2,
-            "init_from: RUN_FOLDER: no such file or folder; name yours, as in init_from=outputs/train/...",
-        ),
-        (("init_from={source}", "model=mlp"), 2, "init_from: the checkpoint holds a CNN, model is MLP; use model=cnn"),
+        (("experiment=finetune",), f"RUN_FOLDER: {MISSING}"),
+        (("init_from=nowhere",), f"nowhere: {MISSING}"),
+        (("init_from={source}", "model=mlp"), "the checkpoint holds a CNN, model is MLP; use model=cnn"),
         (
             ("init_from={source}", "model.hidden=64"),
-            2,
-            "init_from: the checkpoint has hidden=128, model has 64; use model.hidden=128",
+            "the checkpoint has hidden=128, model has 64; use model.hidden=128",
         ),
-        (
-            ("init_from=nowhere",),
-            2,
-            "init_from: nowhere: no such file or folder; name yours, as in init_from=outputs/train/...",
-        ),
-        (("init_from=3",), 2, "init_from=3: it should be a valid string"),
+        (("init_from=3",), "init_from=3: it should be a valid string"),
     ],
 )
-def test_what_cannot_be_taken_is_said_in_a_line(
-    arguments: tuple[str, ...], code: int, words: str, run_train: Command, source: Path
+def test_weights_that_cannot_be_used_are_refused_in_a_line(
+    arguments: tuple[str, ...], message: str, run_train: Command, source: Path
 ) -> None:
-    outcome = run_train(*QUICK, *(argument.format(source=source) for argument in arguments))
-    assert outcome.code == code
-    assert words in outcome.err
-    assert outcome.err.count("\n") == 1
+    refused = run_train(*QUICK, *(argument.format(source=source) for argument in arguments))
+    refused.assert_refused("init_from", message)
 
 
 def test_features_that_will_never_learn_are_announced(run_train: Command, source: Path) -> None:

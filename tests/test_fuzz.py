@@ -1,4 +1,4 @@
-"""Whatever a person types, writes into a file or sends as a picture: an answer in a line or two, never a traceback."""
+"""Whatever is typed, written into a file or given as a picture: a message of a line or two, never a traceback."""
 
 import io
 import string
@@ -57,8 +57,7 @@ overrides = st.one_of(
 
 
 def assert_answered(run_train: Command, *arguments: str) -> None:
-    outcome = run_train(*arguments, STOP)
-    assert outcome.code == 2, outcome
+    outcome = run_train(*arguments, STOP, code=2)
     assert "Traceback" not in outcome.err
     assert 1 <= len(outcome.err.strip().split("\n")) <= 4, outcome.err
 

@@ -44,8 +44,7 @@ def scans(tmp_path: Path) -> Path:
 
 
 def test_a_line_for_each_picture(run_predict: Command, scans: Path) -> None:
-    outcome = run_predict("scans")
-    assert outcome.code == 0, outcome.err
+    outcome = run_predict("scans", code=0)
     assert [line.split()[:2] for line in outcome.out.splitlines()] == [
         ["3", "scans/a.png"], ["5", "scans/b.png"], ["8", "scans/more/c.png"]
     ]  # fmt: skip
@@ -64,8 +63,7 @@ def test_a_bad_file_is_reported_on_its_line_and_the_rest_goes_on(run_predict: Co
     (scans / "empty.jpg").touch()
     (scans / "words.png").write_text("no picture")
     Image.new("1", (20_000, 20_000)).save(scans / "huge.tif", compression="group4")
-    outcome = run_predict("scans", "nowhere.png")
-    assert outcome.code == 1
+    outcome = run_predict("scans", "nowhere.png", code=1)
     lines = {Path(line.split()[1]).name: line for line in outcome.out.splitlines()}
     assert [lines[name][0] for name in ("a.png", "b.png", "c.png")] == ["3", "5", "8"]
     assert "cannot be read" in lines["broken.png"]
@@ -169,7 +167,7 @@ def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: P
     Image.new("RGB", (90, 60), "white").save(scans / "empty.png")
     (scans / "broken.png").touch()
     (scans / "more" / "a.png").write_bytes(file(7, "mouse", 7))
-    assert run_predict("scans", "--explain", "new/seen").code == 1
+    run_predict("scans", "--explain", "new/seen", code=1)
     seen = sorted((tmp_path / "new" / "seen").iterdir())
     assert [path.name for path in seen] == ["a.png (2).png", "a.png.png", "b.png.png", "c.png.png", "empty.png.png"]
     assert {Image.open(path).size for path in seen} == {(920, 378)}
@@ -277,8 +275,7 @@ def test_several_digits_in_lines_with_boxes(run_predict: Command, postcode: Page
 
 
 def test_of_many_too_a_bad_file_is_reported_and_the_rest_goes_on(run_predict: Command, postcode: Page) -> None:
-    outcome = run_predict("nowhere.png", "page.png", "--many")
-    assert outcome.code == 1
+    outcome = run_predict("nowhere.png", "page.png", "--many", code=1)
     first, *others = outcome.out.splitlines()
     assert first.startswith("nowhere.png  -  cannot be read")
     assert len(others) == len(postcode.text.splitlines())
@@ -295,8 +292,7 @@ def test_one_of_several_digits_says_that_there_are_more(run_predict: Command, tm
         top, left = (150, 100 + apart * place) if apart < 300 else (20 + 125 * place, 400)
         ink[top : top + number.shape[0], left : left + number.shape[1]] = number
     Image.fromarray((255 * (1 - ink)).astype(np.uint8)).save(tmp_path / "sheet.png")
-    outcome = run_predict("sheet.png")
-    assert outcome.code == 0
+    outcome = run_predict("sheet.png", code=0)
     assert outcome.out.endswith("(3 marks of a digit's size: --many, or read_page, reads them all)\n")
 
 
@@ -307,8 +303,7 @@ def test_a_file_of_several_images_says_that_only_the_first_was_read(
 ) -> None:
     first, *others = (picture(digit, "mouse", 7).convert("L").resize((300, 300)) for digit in DIGITS)
     first.save(tmp_path / name, save_all=True, append_images=others)
-    outcome = run_predict(name, *how)
-    assert outcome.code == 0
+    outcome = run_predict(name, *how, code=0)
     assert "3" in outcome.out
     assert outcome.out.endswith("(only the first of the images in its file was read)\n")
 
@@ -316,7 +311,7 @@ def test_a_file_of_several_images_says_that_only_the_first_was_read(
 def test_boxes_and_what_was_seen_in_them_are_drawn_on_demand(
     run_predict: Command, postcode: Page, tmp_path: Path
 ) -> None:
-    assert run_predict("page.png", "--many", "--explain", "seen").code == 0
+    run_predict("page.png", "--many", "--explain", "seen", code=0)
     (seen,) = (tmp_path / "seen").iterdir()
     assert seen.name == "page.png.png"
     drawn, width, height = Image.open(seen), *postcode.picture.size

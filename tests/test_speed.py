@@ -1,4 +1,4 @@
-"""What makes training fast; how fast it is, scripts/benchmark tells."""
+"""What makes training fast; scripts/benchmark measures how fast it is."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -22,8 +22,8 @@ from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import Bytes, ink_of
 from tests.app.serving import BODY, Answer, Served, serve, size_of
 from tests.command import Outcome
-from tests.export.networks import saved
 from tests.handwriting.situations import file
+from tests.networks import saved
 
 ZERO = np.zeros((40, 30), np.uint8)
 

@@ -18,8 +18,9 @@ from digitrec.recognition.page import Page
 from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import ink_of
 from tests.app.serving import size_of
-from tests.export.networks import made, saved
+from tests.export.networks import made
 from tests.handwriting.situations import file
+from tests.networks import saved
 
 INK = ink_of(3)
 FIVE = file(5, "mouse", 3)

@@ -235,7 +235,7 @@ def test_documented_scripts_train(cluster: Cluster) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
         (
             ("srun", "--ntasks=2"),
@@ -244,9 +244,9 @@ def test_documented_scripts_train(cluster: Cluster) -> None:
         (("srun", "--ntasks-per-node=1"), "error: trainer.devices=2 trainer.num_nodes=1 need 2 processes, but srun"),
     ],
 )
-def test_tasks_that_do_not_fit_are_refused_in_a_line(command: tuple[str, ...], said: str, cluster: Cluster) -> None:
+def test_tasks_that_do_not_fit_are_refused_in_a_line(command: tuple[str, ...], message: str, cluster: Cluster) -> None:
     train = (sys.executable, "-m", "digitrec.train", *SMALL, "trainer=ddp", "hydra.run.dir=run")
     printed = cluster.run(*command, "--mem=4G", *train, check=False)
     lines = {line for line in printed.splitlines() if not line.startswith("srun: ")}
     assert len(lines) == 1, printed
-    assert lines.pop().startswith(said)
+    assert lines.pop().startswith(message)

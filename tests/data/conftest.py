@@ -11,7 +11,7 @@ import pytest
 
 
 class Mirror:
-    """A web server on 127.0.0.1 that serves ``files`` and answers its next requests as ``faults`` say."""
+    """A web server on 127.0.0.1 that serves ``files`` and answers its next requests with ``faults``."""
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}

@@ -22,10 +22,7 @@ from digitrec.data.datamodule import DigitDataModule, statistics, stratified_spl
 from digitrec.data.datasets import Split
 from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import DataError, UsageError
-from digitrec.models.classifier import Recipe
-from digitrec.models.mlp import MLP
-from digitrec.training.optimizers import sgd
-from digitrec.training.schedules import constant
+from tests.networks import quiet_trainer, tiny_mlp
 
 MNIST_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
@@ -76,29 +73,16 @@ def made(seed: int = 0, augmentations: tuple[Augmentation, ...] = (), **settings
 
 
 def trainer_of(max_epochs: int = 2, *callbacks: Callback, **settings: Any) -> Trainer:
-    return Trainer(
-        accelerator="cpu",
-        max_epochs=max_epochs,
-        callbacks=list(callbacks),
-        logger=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{"enable_checkpointing": False, **settings},
-    )
+    return quiet_trainer(max_epochs=max_epochs, callbacks=list(callbacks), **settings)
 
 
-def network(dropout: float = 0.0) -> MLP:
-    torch.manual_seed(0)
-    model = MLP(hidden=[8], dropout=dropout, num_classes=3, image_size=6)
-    model.recipe = Recipe(partial(sgd, lr=0.01), constant)
-    return model
+network = partial(tiny_mlp, lr=0.01)
 
 
 def recorded(data: DigitDataModule, dropout: float = 0.0, **settings: Any) -> Recorder:
     """Two epochs of a real training."""
     seen = Recorder()
-    trainer_of(2, seen, **settings).fit(network(dropout), data)
+    trainer_of(2, seen, **settings).fit(network(dropout=dropout), data)
     return seen
 
 

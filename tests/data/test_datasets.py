@@ -21,7 +21,7 @@ REAL = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"))
 PUBLISHED = {name: sheet.reader for name, sheet in DATASETS.items() if isinstance(sheet.reader, Torchvision)}
 NOWHERE = "http://127.0.0.1:9/"  # the discard port: nothing listens there
 
-Arrays = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) or (N, 16, 16) and labels (N,), as a person sees them
+Arrays = tuple[np.ndarray, np.ndarray]  # images (N, 28, 28) or (N, 16, 16) and labels (N,), upright
 
 
 def md5(content: bytes) -> str:
@@ -188,16 +188,16 @@ def test_loading_never_downloads(publish: Any, mirror: Any, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("labels", "words"),
+    ("labels", "message"),
     [(np.arange(19) % 10, "20 images and 19 labels"), (np.arange(20), "labels from 0 to 19, expected 0 to 9")],
 )
 def test_labels_that_do_not_fit_are_refused(
-    labels: np.ndarray, words: str, publish: Any, mirror: Any, idx: Any, tmp_path: Path
+    labels: np.ndarray, message: str, publish: Any, mirror: Any, idx: Any, tmp_path: Path
 ) -> None:
     publish("kmnist")
     prepare("kmnist", tmp_path, mirrors=[mirror.url])
     (tmp_path / "KMNIST" / "raw" / "train-labels-idx1-ubyte").write_bytes(idx(labels.astype(np.uint8)))
-    with pytest.raises(DataError, match=words):
+    with pytest.raises(DataError, match=message):
         load("kmnist", "train", tmp_path)
 
 
@@ -266,7 +266,7 @@ def test_the_sheet_of_mnist_holds_what_is_measured_and_nothing_is_written() -> N
 @pytest.mark.mnist
 @pytest.mark.filterwarnings("ignore:.*re-assembled copy")
 @pytest.mark.parametrize(
-    ("damage", "words"),
+    ("damage", "message"),
     [
         (lambda content: content[:5000], "10,008"),
         (lambda content: content[:8] + bytes(10_000), "has MD5"),
@@ -275,7 +275,7 @@ def test_the_sheet_of_mnist_holds_what_is_measured_and_nothing_is_written() -> N
     ids=["cut off", "zeroed labels", "another format"],
 )
 def test_real_files_broken_in_real_ways_are_named(
-    damage: Callable[[bytes], bytes], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    damage: Callable[[bytes], bytes], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "PAUSE", 0.0)
     raw, bad = tmp_path / "MNIST" / "raw", "t10k-labels-idx1-ubyte"
@@ -285,7 +285,7 @@ def test_real_files_broken_in_real_ways_are_named(
     content = (raw / bad).read_bytes()
     (raw / bad).unlink()
     (raw / bad).write_bytes(damage(content))
-    with pytest.raises(DataError, match=words) as error:
+    with pytest.raises(DataError, match=message) as error:
         prepare("mnist", tmp_path, mirrors=[NOWHERE])
     assert str(raw / bad) in str(error.value)
 

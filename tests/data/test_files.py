@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import warnings
 import zipfile
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from filelock import FileLock
 from digitrec.data import files
 from digitrec.data.files import Archive, ensure, verify
 from digitrec.errors import DataError
+from tests.waiting import wait_for
 
 NAME = "train-images-idx3-ubyte"
 LABELS = "train-labels-idx1-ubyte"
@@ -59,6 +59,10 @@ def archive(mirror: Any, gz: Any, content: bytes) -> Archive:
     return Archive(f"{NAME}.gz", md5(packed), [mirror.url], {NAME: None})
 
 
+def fetch(folder: Path, archive: Archive, mirrors: list[str] | None = None) -> None:
+    ensure(folder, [archive], [NAME], mirrors=mirrors)
+
+
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
@@ -67,63 +71,58 @@ def test_a_file_is_fetched_once_and_then_left_alone(
     tmp_path: Path, mirror: Any, archive: Archive, content: bytes
 ) -> None:
     folder = tmp_path / "new" / "raw"
-    ensure(folder, [archive], [NAME])
+    fetch(folder, archive)
     assert (folder / NAME).read_bytes() == content
     before = listing(folder)
     assert set(before) <= {NAME, files.SUMS, ".lock"}
-    ensure(folder, [archive], [NAME])
+    fetch(folder, archive)
     assert mirror.requests == [f"{NAME}.gz"]
     assert listing(folder) == before
 
 
 def test_the_noted_digests_are_what_md5sum_reads(tmp_path: Path, archive: Archive, content: bytes) -> None:
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert (tmp_path / files.SUMS).read_text() == f"{md5(content)}  {NAME}\n"
 
 
-@pytest.mark.parametrize("fault", ["404", "503", "dropped", "truncated", "wrong"])
+FAULTS = {
+    "404": "HTTP 404", "503": "HTTP 503", "dropped": "ChunkedEncodingError", "truncated": "expected",
+    "wrong": "expected",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_passing_fault_is_tried_again(
     fault: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
 ) -> None:
     mirror.faults = [fault, fault]
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert (tmp_path / NAME).read_bytes() == content
     assert len(mirror.requests) == 3
 
 
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ("404", "HTTP 404"),
-        ("503", "HTTP 503"),
-        ("dropped", "ChunkedEncodingError"),
-        ("truncated", "expected"),
-        ("wrong", "expected"),
-    ],
-)
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.items())
 def test_a_lasting_fault_names_file_address_and_reason_and_leaves_nothing(
     fault: str, reason: str, tmp_path: Path, mirror: Any, archive: Archive
 ) -> None:
     mirror.faults = [fault] * files.ROUNDS
     with pytest.raises(DataError) as error:
-        ensure(tmp_path, [archive], [NAME])
+        fetch(tmp_path, archive)
     message = str(error.value)
-    assert f"{tmp_path / NAME} is missing" in message
-    assert f"{mirror.url}{NAME}.gz" in message
-    assert reason in message
-    assert "data=digits needs no network" in message
+    parts = (f"{tmp_path / NAME} is missing", f"{mirror.url}{NAME}.gz", reason, "data=digits needs no network")
+    assert all(part in message for part in parts), message
     assert message.count("\n") <= 1
     assert set(listing(tmp_path)) <= {".lock"}
 
 
 def test_mirrors_are_tried_in_turn(tmp_path: Path, mirror: Any, archive: Archive) -> None:
-    ensure(tmp_path, [archive], [NAME], mirrors=[NOWHERE, mirror.url + "elsewhere", mirror.url])
+    fetch(tmp_path, archive, mirrors=[NOWHERE, mirror.url + "elsewhere", mirror.url])
     assert mirror.requests == [f"elsewhere/{NAME}.gz", f"{NAME}.gz"]
 
 
 def test_given_mirrors_replace_the_published_ones(tmp_path: Path, mirror: Any, archive: Archive) -> None:
     with pytest.raises(DataError, match=NOWHERE):
-        ensure(tmp_path, [archive], [NAME], mirrors=[NOWHERE])
+        fetch(tmp_path, archive, mirrors=[NOWHERE])
     assert mirror.requests == []
 
 
@@ -132,7 +131,7 @@ def test_a_silent_server_is_given_up(
 ) -> None:
     monkeypatch.setattr(files, "TIMEOUT", (5.0, 0.2))
     mirror.faults = ["stalled"]
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert len(mirror.requests) == 2
 
 
@@ -150,9 +149,9 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 def test_a_damaged_file_is_fetched_again(
     damage: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
 ) -> None:
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     (tmp_path / NAME).write_bytes(DAMAGES[damage][0](content))
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert (tmp_path / NAME).read_bytes() == content
     assert len(mirror.requests) == 2
 
@@ -161,13 +160,13 @@ def test_a_damaged_file_is_fetched_again(
 def test_a_damaged_file_that_cannot_be_replaced_is_named_and_kept(
     damage: str, tmp_path: Path, archive: Archive, content: bytes
 ) -> None:
-    ensure(tmp_path, [archive], [NAME])
-    spoil, words = DAMAGES[damage]
+    fetch(tmp_path, archive)
+    spoil, reason = DAMAGES[damage]
     (tmp_path / NAME).write_bytes(spoil(content))
     with pytest.raises(DataError) as error:
-        ensure(tmp_path, [archive], [NAME], mirrors=[NOWHERE])
+        fetch(tmp_path, archive, mirrors=[NOWHERE])
     assert str(error.value).startswith(str(tmp_path / NAME))
-    assert words in str(error.value)
+    assert reason in str(error.value)
     assert (tmp_path / NAME).read_bytes() == spoil(content)
 
 
@@ -175,10 +174,10 @@ def test_files_of_unknown_digest_are_checked_by_their_structure(
     tmp_path: Path, mirror: Any, archive: Archive, content: bytes
 ) -> None:
     (tmp_path / NAME).write_bytes(content)
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert mirror.requests == []
     (tmp_path / NAME).write_bytes(content[:-1])
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert mirror.requests == [f"{NAME}.gz"]
 
 
@@ -187,7 +186,7 @@ def test_a_published_digest_counts_from_the_first_run(
 ) -> None:
     published = Archive(archive.name, archive.md5, archive.mirrors, {NAME: md5(content)})
     (tmp_path / NAME).write_bytes(content[:-1] + b"?")
-    ensure(tmp_path, [published], [NAME])
+    fetch(tmp_path, published)
     assert (tmp_path / NAME).read_bytes() == content
     assert not (tmp_path / files.SUMS).exists()
 
@@ -209,7 +208,7 @@ def test_the_known_variant_is_accepted_with_one_warning(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(3):
-            ensure(tmp_path, [published], [NAME])
+            fetch(tmp_path, published)
     assert [str(warning.message) for warning in caught if NAME in str(warning.message)] == [
         f"{tmp_path / NAME} is a re-assembled copy: its pixels of value 1 read 0, everything else is as published."
     ]
@@ -226,7 +225,7 @@ def test_a_zip_gives_the_files_it_is_asked_for(tmp_path: Path, mirror: Any, gz: 
         packed.writestr("gzip/mapping.txt", "0 48\n")
     mirror.files["gzip.zip"] = buffer.getvalue()
     archive = Archive("gzip.zip", md5(buffer.getvalue()), [mirror.url], {NAME: None, LABELS: None})
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert (tmp_path / NAME).read_bytes() == content
     assert (tmp_path / LABELS).read_bytes() == labels
     assert set(listing(tmp_path)) <= {NAME, LABELS, files.SUMS, ".lock"}
@@ -236,14 +235,14 @@ def test_a_sound_read_only_folder_is_only_read(tmp_path: Path, archive: Archive,
     (tmp_path / NAME).write_bytes(content)
     tmp_path.chmod(0o555)
     before = listing(tmp_path)
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert listing(tmp_path) == before
 
 
 def test_a_read_only_folder_with_a_file_missing_is_named_and_not_written(tmp_path: Path, archive: Archive) -> None:
     tmp_path.chmod(0o555)
     with pytest.raises(DataError, match=f"{NAME} is missing, and {tmp_path} cannot be written"):
-        ensure(tmp_path, [archive], [NAME])
+        fetch(tmp_path, archive)
     assert listing(tmp_path) == {}
 
 
@@ -261,36 +260,30 @@ def test_verify_names_a_missing_file_and_a_folder_in_its_place(tmp_path: Path) -
         verify(tmp_path / NAME)
 
 
-def start(folder: Path, archive: Archive) -> subprocess.Popen[str]:
-    arguments = [str(folder), archive.mirrors[0], NAME, archive.md5]
-    process = subprocess.Popen(
-        [sys.executable, "-c", ENSURE, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "ready\n"
-    return process
+def start(count: int, folder: Path, archive: Archive) -> list[subprocess.Popen[str]]:
+    """Processes that begin to fetch at the same time, once each has imported what it needs."""
+    command = [sys.executable, "-c", ENSURE, str(folder), archive.mirrors[0], NAME, archive.md5]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    processes = [subprocess.Popen(command, text=True, **pipes) for _ in range(count)]  # type: ignore[call-overload]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return processes
 
 
-def go(process: subprocess.Popen[str]) -> None:
-    assert process.stdin
-    process.stdin.write("go\n")
-    process.stdin.flush()
+def assert_all_succeed(processes: list[subprocess.Popen[str]]) -> None:
+    for process in processes:
+        _, errors = process.communicate(timeout=240)
+        assert process.returncode == 0, errors
 
 
 def test_processes_that_start_together_share_one_download(
     tmp_path: Path, mirror: Any, archive: Archive, content: bytes
 ) -> None:
     mirror.delay = 0.3
-    processes = [start(tmp_path / "raw", archive) for _ in range(5)]
-    for process in processes:
-        go(process)
-    for process in processes:
-        _, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
+    assert_all_succeed(start(5, tmp_path / "raw", archive))
     assert (tmp_path / "raw" / NAME).read_bytes() == content
     assert mirror.requests == [f"{NAME}.gz"]
 
@@ -305,19 +298,14 @@ def test_eight_processes_and_a_bad_server_end_with_sound_files(
 
     def fault() -> str | None:
         nonlocal in_a_row
-        drawn = draw.choice([None] * 5 + ["404", "503", "dropped", "truncated", "wrong"])
+        drawn = draw.choice([None] * 5 + list(FAULTS))
         in_a_row = in_a_row + 1 if drawn and in_a_row < files.ROUNDS - 1 else 0
         return drawn if in_a_row else None
 
     mirror.draw = fault
     for turn in range(rounds):
         folder = tmp_path / f"{turn}"
-        processes = [start(folder, archive) for _ in range(8)]
-        for process in processes:
-            go(process)
-        for process in processes:
-            _, errors = process.communicate(timeout=240)
-            assert process.returncode == 0, errors
+        assert_all_succeed(start(8, folder, archive))
         assert (folder / NAME).read_bytes() == content
         assert set(listing(folder)) <= {NAME, files.SUMS, ".lock"}
 
@@ -326,26 +314,25 @@ def test_a_process_killed_while_it_downloads_leaves_no_trace(
     tmp_path: Path, mirror: Any, archive: Archive, content: bytes
 ) -> None:
     mirror.faults = ["stalled"]
-    process = start(tmp_path, archive)
-    go(process)
+    (process,) = start(1, tmp_path, archive)
     assert mirror.stalled.wait(60)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate(timeout=60)
     assert (tmp_path / files.PARTIAL).exists()
     assert not (tmp_path / NAME).exists()
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert (tmp_path / NAME).read_bytes() == content
     assert set(listing(tmp_path)) <= {NAME, files.SUMS, ".lock"}
 
 
-def test_a_process_that_waits_says_so(tmp_path: Path, archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
+def test_waiting_for_another_process_is_logged(
+    tmp_path: Path, archive: Archive, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.WARNING)
     waiting = threading.Thread(target=ensure, args=(tmp_path, [archive], [NAME]))
     with FileLock(tmp_path / ".lock"):
         waiting.start()
-        deadline = time.monotonic() + 30
-        while "Waiting" not in caplog.text and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_for(lambda: "Waiting" in caplog.text, 30)
     waiting.join(60)
     assert f"Waiting for another process that is fetching files into {tmp_path}" in caplog.text
     assert (tmp_path / NAME).exists()
@@ -363,7 +350,7 @@ def test_an_archive_that_stays_packed_is_checked_like_any_file(tmp_path: Path, m
 
 
 def test_a_garbled_note_of_digests_does_no_harm(tmp_path: Path, archive: Archive, content: bytes) -> None:
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     (tmp_path / files.SUMS).write_bytes(b"\xff\xfe\0 no digests\n\n")
-    ensure(tmp_path, [archive], [NAME])
+    fetch(tmp_path, archive)
     assert (tmp_path / NAME).read_bytes() == content

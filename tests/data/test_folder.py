@@ -89,19 +89,9 @@ def test_given_splits_are_kept(tmp_path: Path) -> None:
 
 
 def test_numbers_in_class_names_are_sorted_by_value(tmp_path: Path) -> None:
-    assert folder.class_names(fill(tmp_path, dict.fromkeys(["10", "2", "0", "1", "11"], 2))) == (
-        "0",
-        "1",
-        "2",
-        "10",
-        "11",
-    )
-    assert folder.class_names(fill(tmp_path / "x", dict.fromkeys(["b10", "a", "b9", "7"], 2))) == (
-        "7",
-        "a",
-        "b9",
-        "b10",
-    )
+    for names in (("0", "1", "2", "10", "11"), ("7", "a", "b9", "b10")):
+        root = fill(tmp_path / names[0], dict.fromkeys(reversed(names), 2))
+        assert folder.class_names(root) == names
 
 
 @pytest.mark.parametrize(
@@ -165,7 +155,7 @@ def test_of_classes_that_are_no_single_digits_all_ink_is_learnt(tmp_path: Path) 
     assert widths[1] == 20
 
 
-def test_further_digits_that_are_left_out_are_told_with_an_example(tmp_path: Path) -> None:
+def test_further_digits_that_are_left_out_are_reported_with_an_example(tmp_path: Path) -> None:
     fill(tmp_path, {"1": 3, "7": 3})
     for file in (tmp_path / "1").iterdir():
         strokes((30, 20, 30, 80), (110, 20, 110, 80), (150, 15, 150, 80)).save(file)
@@ -205,15 +195,19 @@ def test_damaged_pictures_are_left_out_where_asked_for(root: Path) -> None:
 
 def test_what_file_managers_leave_behind_is_ignored(root: Path) -> None:
     before = folder.pictures(root, "train")
-    (root / ".DS_Store").write_bytes(b"\0")
-    (root / "one" / ".DS_Store").write_bytes(b"\0")
-    (root / "one" / "Thumbs.db").write_bytes(b"\0")
-    (root / "one" / "Icon\r").touch()
-    (root / "Icon\r").touch()
     (root / "__MACOSX" / "one").mkdir(parents=True)
-    (root / "__MACOSX" / "one" / "._000.png").write_bytes(b"\0")
     (root / ".git").mkdir()
-    (root / "README.txt").write_text("mine")
+    names = (
+        ".DS_Store",
+        "one/.DS_Store",
+        "one/Thumbs.db",
+        "one/Icon\r",
+        "Icon\r",
+        "__MACOSX/one/._000.png",
+        "README.txt",
+    )
+    for name in names:
+        (root / name).write_bytes(b"\0")
     assert folder.pictures(root, "train") == before
     folder.check(root)
 
@@ -267,14 +261,14 @@ def png(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [(b"", "no known image format"), (b"my notes", "no known image format"), (png(12_000, 12_000), "bomb")],
     ids=["empty", "text", "decompression bomb"],
 )
-def test_a_file_that_is_no_picture_is_named_before_training(content: bytes, words: str, root: Path) -> None:
+def test_a_file_that_is_no_picture_is_named_before_training(content: bytes, message: str, root: Path) -> None:
     bad = root / "two" / "notes.png"
     bad.write_bytes(content)
-    with pytest.raises(DataError, match=words) as error:
+    with pytest.raises(DataError, match=message) as error:
         folder.check(root)
     assert str(bad) in str(error.value)
     assert str(error.value).count("\n") == 1
@@ -290,21 +284,19 @@ def test_a_picture_cut_off_half_way_is_named(kind: str, root: Path) -> None:
         folder.load(root, split)
 
 
-def test_a_folder_inside_a_class_is_named(root: Path) -> None:
-    (root / "one" / "more").mkdir()
-    with pytest.raises(DataError, match=r"more is a folder"):
-        folder.pictures(root, "train")
+ENTRIES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a folder": (lambda path: path.mkdir(), r"strange\.png is a folder"),
+    "a pipe": (lambda path: os.mkfifo(path), r"strange\.png is no file"),
+    "a link to nowhere": (lambda path: path.symlink_to("gone.png"), r"strange\.png is no file"),
+}
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no such pipes")
-def test_a_pipe_and_a_link_that_leads_nowhere_are_no_pictures_and_not_waited_for(root: Path) -> None:
-    strange = root / "one" / "strange.png"
-    os.mkfifo(strange)
-    with pytest.raises(DataError, match=r"strange\.png is no file"):
-        folder.check(root)
-    strange.unlink()
-    strange.symlink_to(root / "gone.png")
-    with pytest.raises(DataError, match=r"strange\.png is no file"):
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_what_is_no_file_in_a_class_is_named_and_not_waited_for(entry: str, root: Path) -> None:
+    make, message = ENTRIES[entry]
+    make(root / "one" / "strange.png")
+    with pytest.raises(DataError, match=message):
         folder.check(root)
 
 
@@ -322,7 +314,7 @@ def test_an_empty_class_of_a_given_split_is_named(tmp_path: Path) -> None:
         folder.check(tmp_path)
 
 
-def test_splits_with_unlike_classes_are_refused(tmp_path: Path) -> None:
+def test_splits_with_different_classes_are_refused(tmp_path: Path) -> None:
     fill(tmp_path / "train", {"0": 1, "1": 1})
     fill(tmp_path / "test", {"0": 1})
     with pytest.raises(UsageError, match="class '1' in only one"):

@@ -1,13 +1,11 @@
 """Networks of all our kinds with made weights, as checkpoints."""
 
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
 from digitrec.models.backbones import ResNet18
-from digitrec.models.checkpoint_file import write_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
@@ -40,11 +38,3 @@ def made(kind: str, class_names: tuple[str, ...] = tuple("0123456789")) -> Digit
         *_, last = [module for module in model.modules() if isinstance(module, nn.Linear)]
         last.weight *= 10
     return model
-
-
-def saved(model: DigitClassifier, file: Path) -> Path:
-    """The network's checkpoint, as its training would have left it."""
-    content: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(content)
-    write_checkpoint(content, file)
-    return file

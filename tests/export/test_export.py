@@ -25,8 +25,9 @@ from digitrec.recognition.networks.onnx import OnnxNetwork
 from digitrec.recognition.networks.opening import open_network
 from digitrec.weights import HANDWRITING
 from tests.command import Command
-from tests.export.networks import made, saved
+from tests.export.networks import made
 from tests.handwriting.situations import file
+from tests.networks import saved
 
 Read = Callable[[Tensor], Tensor]
 ROOT = Path(check.__file__).parents[2]

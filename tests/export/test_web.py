@@ -27,8 +27,9 @@ from digitrec.weights import HANDWRITING
 from tests.app.drawn import strokes_of
 from tests.app.hands import visit
 from tests.export.hosting import hosted
-from tests.export.networks import NETWORKS, made, saved
+from tests.export.networks import NETWORKS, made
 from tests.handwriting.digits import Digit
+from tests.networks import saved
 
 Ink = NDArray[np.uint8]
 IMPORTED, IN_ONE = 'await import("./reader.js")', 'modules["reader.js"]'

@@ -7,7 +7,8 @@ from digitrec.export import web_network
 from digitrec.export.trained import open_trained
 from digitrec.weights import HANDWRITING
 from tests.command import Command
-from tests.export.networks import NETWORKS, made, saved
+from tests.export.networks import NETWORKS, made
+from tests.networks import saved
 
 OURS = [kind for kind in NETWORKS if kind != "resnet18"]
 IMAGES = torch.randint(256, (9, 1, 28, 28), generator=torch.Generator().manual_seed(2)).byte()

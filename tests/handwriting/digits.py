@@ -1,7 +1,7 @@
 """Digits as ink of any size: written by a hand that training never saw, or other people's, enlarged."""
 
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,28 +18,20 @@ Source = Literal["strokes", "mnist", "digits"]
 
 # Other people than those of training, and more careless ones; seeds that no training uses.
 STRANGER = Hand(
-    slant=3.0,
-    slant_spread=11.0,
-    rotation=5.0,
-    aspect=0.2,
-    form=0.055,
-    stroke=0.024,
-    ends=0.045,
-    tremor=0.004,
+    slant=3.0, slant_spread=11.0, rotation=5.0, aspect=0.2, form=0.055, stroke=0.024, ends=0.045, tremor=0.004,
     pressure=0.1,
-)
+)  # fmt: skip
 FIRST_SEED = 7_000_000_000
 SHARPEST = {"mnist": 8.0, "digits": 2.0}  # counters of 8x8 images are grey and would close
 
 
-class Digit:
-    """One digit: `label`, the `seed` of its shape, the `source` of it and, for strokes, its `style`."""
+class Digit(NamedTuple):
+    """One digit: the `seed` of its shape, the `source` of it and, for strokes, its `style`."""
 
-    def __init__(self, label: int, seed: int, source: Source = "strokes", style: str | None = None) -> None:
-        self.label = label
-        self.seed = seed
-        self.source = source
-        self.style = style
+    label: int
+    seed: int
+    source: Source = "strokes"
+    style: str | None = None
 
     def ink(self, height: int, pen: float, jagged: bool = False) -> Array:
         """Ink (h, w) in [0, 1] on a close-fitting sheet, `height` pixels high.

@@ -101,7 +101,7 @@ def paper(size: tuple[int, int], colour: Colour, rng: Generator, grain: float = 
 def ruled(
     sheet: Array, spacing: float, colour: Colour, rng: Generator, upright: bool = False, thickness: float | None = None
 ) -> Array:
-    """Print lines on a sheet, level or upright, `spacing` pixels apart; a 45th of that `thickness`, unless told."""
+    """Print lines on a sheet, level or upright, `spacing` pixels apart; a 45th of that `thickness` by default."""
     length = sheet.shape[1] if upright else sheet.shape[0]
     place = np.arange(length, dtype=np.float32) - rng.uniform(0, spacing)
     away = np.abs((place + spacing / 2) % spacing - spacing / 2)
@@ -160,24 +160,27 @@ def smudged(sheet: Array, rng: Generator, depth: float) -> Array:
     return sheet + depth * clouds[..., None]
 
 
+def _across(sheet: Array, angle: float) -> Array:
+    """How far each pixel lies from the middle in the direction of an angle, in sides of the sheet."""
+    height, width = sheet.shape[:2]
+    x, y = np.linspace(-0.5, 0.5, width, dtype=np.float32), np.linspace(-0.5, 0.5, height, dtype=np.float32)
+    across: Array = np.cos(angle) * x + np.sin(angle) * y[:, None]
+    return across
+
+
 def lit(sheet: Array, rng: Generator, depth: float) -> Array:
     """A lamp on one side: darker by up to `depth` on the other, and warmer or colder."""
-    height, width = sheet.shape[:2]
-    angle = rng.uniform(0, 2 * np.pi)
-    x, y = np.linspace(-0.5, 0.5, width, dtype=np.float32), np.linspace(-0.5, 0.5, height, dtype=np.float32)
-    slope: Array = np.cos(angle) * x + np.sin(angle) * y[:, None]
-    brightness = 1 - depth * (0.5 + 0.6 * slope + 0.12 * (field((width, height), 2, rng) - 0.5))
+    slope = _across(sheet, rng.uniform(0, 2 * np.pi))
+    brightness = 1 - depth * (0.5 + 0.6 * slope + 0.12 * (field(size_of(sheet), 2, rng) - 0.5))
     warmth = rng.uniform(-0.05, 0.05)
     return sheet * brightness[..., None] * np.array([1 + warmth, 1, 1 - warmth], np.float32)
 
 
 def shaded(sheet: Array, rng: Generator, depth: float) -> Array:
     """The soft-edged shadow of a hand or a phone over part of the sheet."""
-    height, width = sheet.shape[:2]
     angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.2, 0.2)
-    x, y = np.linspace(-0.5, 0.5, width, dtype=np.float32), np.linspace(-0.5, 0.5, height, dtype=np.float32)
-    bent = 0.15 * (field((width, height), 2, rng) - 0.5)
-    side: Array = (np.cos(angle) * x + np.sin(angle) * y[:, None] - offset + bent) / rng.uniform(0.04, 0.2)
+    bent = 0.15 * (field(size_of(sheet), 2, rng) - 0.5)
+    side: Array = (_across(sheet, angle) - offset + bent) / rng.uniform(0.04, 0.2)
     return sheet * (1 - depth / (1 + np.exp(-4 * side)))[..., None]
 
 

@@ -104,7 +104,7 @@ def _leaning(stroke: Array, slant: float, width: float, turn: float, broad: bool
 
 
 def hurried(strokes: Strokes, rng: Generator) -> Strokes:
-    """What a fast mouse tells of them: few points."""
+    """As a fast mouse reports them: few points."""
     few = int(rng.integers(4, 9))
     return [np.concatenate([stroke[:-1:few], stroke[-1:]]) for stroke in strokes]
 

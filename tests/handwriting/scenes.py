@@ -68,13 +68,8 @@ def seen(plane: Array, size: tuple[int, int], pitch: float, turn: float, zoom: f
     tilt, angle = np.deg2rad(pitch), np.deg2rad(turn)
     middle = np.array([[1, 0, -size[0] / 2], [0, 1, -size[1] / 2], [0, 0, 1]])
     ray = np.array([[zoom * np.cos(tilt), 0, 0], [0, zoom, 0], [0, np.sin(tilt) / max(size), np.cos(tilt)]])
-    onto = np.array(
-        [
-            [np.cos(angle), -np.sin(angle), plane.shape[1] / 2],
-            [np.sin(angle), np.cos(angle), plane.shape[0] / 2],
-            [0, 0, 1],
-        ]
-    )
+    turned, height, width = (np.cos(angle), np.sin(angle)), *plane.shape[:2]
+    onto = np.array([[turned[0], -turned[1], width / 2], [turned[1], turned[0], height / 2], [0, 0, 1]])
     through = onto @ ray @ middle
     taken = Image.fromarray(to_bytes(plane)).transform(
         size, Image.Transform.PERSPECTIVE, (through / through[2, 2]).ravel()[:8].tolist(), BICUBIC

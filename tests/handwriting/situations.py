@@ -29,8 +29,8 @@ class Situation(NamedTuple):
     """How a picture is made, and the kind of file and the mode it comes in."""
 
     make: Maker
-    format: str = "PNG"
-    mode: str = "RGB"
+    format: str
+    mode: str
 
 
 def picture(label: int, situation: str, seed: int, source: Source = "strokes", style: str | None = None) -> Image.Image:
@@ -144,7 +144,7 @@ def transparent_blue(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def opaque_rgba(digit: Digit, rng: Generator) -> Image.Image:
-    """An alpha channel that says nothing."""
+    """An alpha channel that is opaque everywhere."""
     return mouse(digit, rng).convert("RGBA")
 
 
@@ -287,7 +287,7 @@ def blackboard(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def turned_phone(digit: Digit, rng: Generator) -> Image.Image:
-    """A photo whose EXIF data say how the phone was held."""
+    """A photo whose EXIF data record how the phone was held."""
     orientation = int(rng.choice(list(TURNS)))
     image = ballpoint_photo(digit, rng).transpose(TURNS[orientation])
     image.getexif()[EXIF_ORIENTATION] = orientation
@@ -458,55 +458,26 @@ def hard_shadow(digit: Digit, rng: Generator) -> Image.Image:
     return _rgb(e.noisy(e.blurred(shaded, rng.uniform(0.5, 1.2)), rng, 0.015))
 
 
-SITUATIONS = {
-    "mouse": Situation(mouse),
-    "mouse_thin": Situation(mouse_thin),
-    "mouse_unsmoothed": Situation(mouse_unsmoothed),
-    "finger": Situation(finger),
-    "white_on_black": Situation(white_on_black),
-    "dark_mode": Situation(dark_mode),
-    "transparent": Situation(transparent, mode="RGBA"),
-    "transparent_blue": Situation(transparent_blue, mode="RGBA"),
-    "opaque_rgba": Situation(opaque_rgba, mode="RGBA"),
-    "grey_alpha": Situation(grey_alpha, mode="LA"),
-    "tiny": Situation(tiny),
-    "huge": Situation(huge, mode="L"),
-    "small_in_corner": Situation(small_in_corner),
-    "near_border": Situation(near_border),
-    "touching_border": Situation(touching_border),
-    "ballpoint_photo": Situation(ballpoint_photo, "JPEG"),
-    "shadow_photo": Situation(shadow_photo, "JPEG"),
-    "dim_photo": Situation(dim_photo, "JPEG"),
-    "turned_phone": Situation(turned_phone, "JPEG"),
-    "ruled_scan": Situation(ruled_scan),
-    "squared_photo": Situation(squared_photo, "JPEG"),
-    "legal_pad": Situation(legal_pad, "JPEG"),
-    "blue_pen": Situation(blue_pen, "JPEG"),
-    "red_pen": Situation(red_pen, "JPEG"),
-    "green_pen": Situation(green_pen, "WEBP"),
-    "pencil": Situation(pencil, "JPEG"),
-    "marker": Situation(marker, "JPEG"),
-    "sticky_note": Situation(sticky_note, "JPEG"),
-    "whiteboard": Situation(whiteboard, "JPEG"),
-    "blackboard": Situation(blackboard, "JPEG"),
-    "desk_photo": Situation(desk_photo, "JPEG"),
-    "crumpled_photo": Situation(crumpled_photo, "JPEG"),
-    "form_box": Situation(form_box),
-    "framed_canvas": Situation(framed_canvas),
-    "highlighter": Situation(highlighter, "JPEG"),
-    "faint_pen": Situation(faint_pen, "JPEG"),
-    "specks": Situation(specks),
-    "intruder": Situation(intruder),
-    "palette": Situation(palette, mode="P"),
-    "gif": Situation(gif, "GIF", "P"),
-    "one_bit": Situation(one_bit, "TIFF", "1"),
-    "sixteen_bit": Situation(sixteen_bit, mode="I;16"),
-    "cmyk": Situation(cmyk, "JPEG", "CMYK"),
-    "grey_scan": Situation(grey_scan, "TIFF", "L"),
-    "dark_screenshot": Situation(dark_screenshot),
-    "note_on_desk": Situation(note_on_desk, "JPEG"),
-    "steep_photo": Situation(steep_photo, "JPEG"),
-    "tight_crop": Situation(tight_crop, "JPEG"),
-    "dark_rules": Situation(dark_rules),
-    "hard_shadow": Situation(hard_shadow, "JPEG"),
-}
+MAKERS: dict[tuple[str, str], tuple[Maker, ...]] = {  # by the format of their file and the mode of its image
+    ("PNG", "RGB"): (
+        mouse, mouse_thin, mouse_unsmoothed, finger, white_on_black, dark_mode, tiny, small_in_corner,
+        near_border, touching_border, ruled_scan, form_box, framed_canvas, specks, intruder, dark_screenshot,
+        dark_rules,
+    ),
+    ("PNG", "RGBA"): (transparent, transparent_blue, opaque_rgba),
+    ("PNG", "LA"): (grey_alpha,),
+    ("PNG", "L"): (huge,),
+    ("JPEG", "RGB"): (
+        ballpoint_photo, shadow_photo, dim_photo, turned_phone, squared_photo, legal_pad, blue_pen, red_pen,
+        pencil, marker, sticky_note, whiteboard, blackboard, desk_photo, crumpled_photo, highlighter, faint_pen,
+        note_on_desk, steep_photo, tight_crop, hard_shadow,
+    ),
+    ("WEBP", "RGB"): (green_pen,),
+    ("PNG", "P"): (palette,),
+    ("GIF", "P"): (gif,),
+    ("TIFF", "1"): (one_bit,),
+    ("PNG", "I;16"): (sixteen_bit,),
+    ("JPEG", "CMYK"): (cmyk,),
+    ("TIFF", "L"): (grey_scan,),
+}  # fmt: skip
+SITUATIONS = {make.__name__: Situation(make, *kind) for kind, makers in MAKERS.items() for make in makers}

@@ -58,7 +58,7 @@ def written_letters(rng: Generator) -> Image.Image:
     margin = float(rng.uniform(0.1, 0.6)) * tall + pen
     size = ((high - low) * scale + 2 * margin).ceil().int().tolist()
     width = strokes.pressure[0] * pen
-    return _black_on_white(np.asarray(paint((points - low) * scale + margin, width, (size[0], size[1]))))
+    return Image.fromarray(255 - np.asarray(paint((points - low) * scale + margin, width, (size[0], size[1]))))
 
 
 def printed_letters(rng: Generator) -> Image.Image:
@@ -263,20 +263,8 @@ def _grey(levels: Array) -> Image.Image:
     return Image.fromarray((255 * levels).clip(0, 255).astype(np.uint8))
 
 
-def _black_on_white(ink: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Image.Image:
-    return Image.fromarray(255 - ink)
-
-
-STRANGE: dict[str, Maker] = {
-    "written_letters": written_letters,
-    "printed_letters": printed_letters,
-    "words": words,
-    "loops": loops,
-    "spiral": spiral,
-    "crossed_out": crossed_out,
-    "drawings": drawings,
-    "clothes": clothes,
-    "textures": textures,
-    "grain": grain,
-    "photos": photos,
-}
+MAKERS = (
+    written_letters, printed_letters, words, loops, spiral, crossed_out, drawings, clothes, textures, grain,
+    photos,
+)  # fmt: skip
+STRANGE: dict[str, Maker] = {maker.__name__: maker for maker in MAKERS}

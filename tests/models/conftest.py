@@ -1,5 +1,4 @@
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import pytest
@@ -8,10 +7,8 @@ from lightning import LightningModule, Trainer
 from torch import Tensor
 
 from digitrec.data.loader import BatchLoader
-from digitrec.models.classifier import Recipe
 from digitrec.models.mlp import MLP
-from digitrec.training.optimizers import sgd
-from digitrec.training.schedules import constant
+from tests.networks import quiet_trainer, tiny_mlp
 
 Data = tuple[Tensor, Tensor]
 
@@ -25,15 +22,8 @@ def data() -> Data:
 
 @pytest.fixture(scope="session")
 def mlp() -> Callable[..., MLP]:
-    """Make a tiny network, ready to be trained; its weights stay as they are with lr=0."""
-
-    def make(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = False, **settings: Any) -> MLP:
-        torch.manual_seed(0)
-        model = MLP(**{"hidden": [8], "dropout": 0.0, "num_classes": 3, "image_size": 6, **settings})
-        model.recipe = Recipe(partial(sgd, lr=lr), constant, label_smoothing, outliers)
-        return model
-
-    return make
+    """Make a tiny network, ready to be trained."""
+    return tiny_mlp
 
 
 @pytest.fixture(scope="session")
@@ -41,15 +31,9 @@ def fit(data: Data) -> Callable[..., Trainer]:
     """Train on the data in batches of 16, the last of which holds two images, and validate on them."""
 
     def run(model: LightningModule, labels: Tensor | None = None, **settings: Any) -> Trainer:
-        quiet = {"logger": False, "enable_checkpointing": False, "num_sanity_val_steps": 0}
-        trainer = Trainer(
-            accelerator="cpu",
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            **{"max_epochs": 1, **quiet, **settings},
-        )
-        told = data[1] if labels is None else labels
-        trainer.fit(model, BatchLoader(data[0], told, 16, lambda: torch.arange(50)), BatchLoader(*data, 16))
+        trainer = quiet_trainer(**{"max_epochs": 1, **settings})
+        given = data[1] if labels is None else labels
+        trainer.fit(model, BatchLoader(data[0], given, 16, lambda: torch.arange(50)), BatchLoader(*data, 16))
         return trainer
 
     return run

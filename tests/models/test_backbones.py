@@ -16,6 +16,7 @@ from digitrec.errors import DigitrecError
 from digitrec.models.backbones import Backbone, DenseNet121, MobileNetV3Small, ResNet18, small_grey_kernels
 from digitrec.models.checkpoint import load_classifier
 from tests.command import QUICK, Command, only_run
+from tests.networks import saved
 
 NETWORKS = [ResNet18, DenseNet121, MobileNetV3Small]
 STEMS = {"resnet18": "conv1", "densenet121": "features.conv0", "mobilenet_v3_small": "features.0.0"}
@@ -118,42 +119,6 @@ def test_smaller_images_are_an_error_that_says_so(network: type[Backbone]) -> No
         network(image_size=7)
 
 
-@every_network
-def test_gradients_reach_every_parameter(network: type[Backbone], images: Tensor) -> None:
-    torch.manual_seed(0)
-    model = network()
-    F.cross_entropy(model(images), torch.arange(4)).backward()
-    for name, parameter in model.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
-
-
-@every_network
-def test_bytes_and_their_share_of_255_give_the_same_logits(network: type[Backbone], images: Tensor) -> None:
-    model = settled(network, images)
-    torch.testing.assert_close(model(images), model(images.float() / 255), rtol=1e-3, atol=1e-4)
-
-
-@every_network
-def test_bfloat16_gives_about_the_same_logits(network: type[Backbone], images: Tensor) -> None:
-    torch.manual_seed(0)
-    model = network().eval()  # untrained batch statistics of single pixels would blow rounding up
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        half = model(images)
-    with torch.no_grad():
-        logits = model(images)
-    assert half.dtype == torch.bfloat16
-    torch.testing.assert_close(half.float(), logits, rtol=0.1, atol=0.05 * logits.abs().max().item())
-
-
-@every_network
-def test_dropout_acts_in_training_only(network: type[Backbone], images: Tensor) -> None:
-    model = settled(network, images, dropout=0.5)
-    assert torch.equal(model(images), model(images))
-    model.head.train()
-    assert not torch.equal(model(images), model(images))
-
-
 # ---- ImageNet's weights
 
 
@@ -178,9 +143,7 @@ def test_a_checkpoint_restores_a_pretrained_network_without_fetching(
 ) -> None:
     published(network, hub)
     model = settled(network, images, pretrained=True, dropout=0.1)
-    saved: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "network.ckpt")
+    saved(model, tmp_path / "network.ckpt")
     (hub / file_name(network)).unlink()
     restored = load_classifier(tmp_path / "network.ckpt")
     assert dict(restored.hparams)["dropout"] == 0.1
@@ -196,11 +159,11 @@ def test_weights_that_cannot_be_had_are_an_error_with_the_next_step(hub: Path, c
         file.write_bytes(content)
     with pytest.raises(DigitrecError) as caught:
         ResNet18(pretrained=True)
-    said = str(caught.value)
-    assert said.startswith("resnet18: no ImageNet weights (")
-    assert f"use model.pretrained=false, or put {file.name} into {hub}" in said
-    assert "\n" not in said
-    assert "pytorch.org" not in said
+    message = str(caught.value)
+    assert message.startswith("resnet18: no ImageNet weights (")
+    assert f"use model.pretrained=false, or put {file.name} into {hub}" in message
+    assert "\n" not in message
+    assert "pytorch.org" not in message
 
 
 @pytest.mark.parametrize("in_channels", [1, 2, 3])
@@ -228,14 +191,10 @@ def test_large_kernels_keep_their_pattern_and_their_answer_to_an_even_picture() 
 @pytest.mark.slow
 @every_network
 def test_it_trains_and_its_run_loads(network: type[Backbone], run_train: Command, tmp_path: Path) -> None:
-    outcome = run_train(*QUICK, f"model={network.architecture}", "data.limit=10", "logger=none")
-    assert outcome.code == 0, outcome.err
+    run_train(*QUICK, f"model={network.architecture}", "data.limit=10", "logger=none", code=0)
     assert type(load_classifier(only_run(tmp_path))) is network
 
 
 def test_offline_pretrained_is_one_line(run_train: Command, hub: Path) -> None:
-    outcome = run_train(*QUICK, "model=resnet18", "model.pretrained=true")
-    assert outcome.code == 1
-    assert "resnet18: no ImageNet weights" in outcome.err
-    assert f"into {hub}" in outcome.err
-    assert "Traceback" not in outcome.err
+    refused = run_train(*QUICK, "model=resnet18", "model.pretrained=true")
+    refused.assert_refused("resnet18: no ImageNet weights", f"into {hub}", code=1)

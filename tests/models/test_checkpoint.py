@@ -18,6 +18,7 @@ from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
+from tests.networks import saved
 
 Data = tuple[Tensor, Tensor]
 NAMES = ("un", "deux", "trois")
@@ -59,8 +60,8 @@ class Payload:
         return os.mkdir, (str(self.marker),)
 
 
-def refused(file: Path, said: str | None = None) -> None:
-    with pytest.raises(CheckpointError, match=said) as caught:
+def refused(file: Path, message: str | None = None) -> None:
+    with pytest.raises(CheckpointError, match=message) as caught:
         load_classifier(file)
     assert str(caught.value).startswith(f"{file}: ")
 
@@ -90,9 +91,7 @@ def test_the_restored_classifier_is_the_trained_one(trained: MLP, best: Path, da
 
 def test_networks_restore_with_all_their_settings(tmp_path: Path) -> None:
     model = CNN([4, 8], kernel_size=5, hidden=6, dropout=0.1, num_classes=4, in_channels=3, image_size=20).eval()
-    saved: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "cnn.ckpt")
+    saved(model, tmp_path / "cnn.ckpt")
     restored, images = load_classifier(tmp_path / "cnn.ckpt"), torch.rand(2, 3, 20, 20)
     assert dict(restored.hparams) == dict(model.hparams)
     assert torch.equal(restored(images), model(images))

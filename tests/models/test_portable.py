@@ -10,6 +10,7 @@ from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_portable, write_portable
 from digitrec.models.mlp import MLP
+from tests.networks import checkpoint_of
 
 CARD = {"command": "python -m digitrec.train", "seed": 1}
 
@@ -18,9 +19,7 @@ CARD = {"command": "python -m digitrec.train", "seed": 1}
 def saved() -> tuple[MLP, dict[str, Any]]:
     """A network and what a checkpoint says of it."""
     model = MLP(hidden=[8], num_classes=3, image_size=6).eval()
-    content: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(content)
-    return model, content
+    return model, checkpoint_of(model)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.0, 0.62, 1.0])

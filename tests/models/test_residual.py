@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.residual import ResidualBlock, ResidualCNN
+from tests.networks import saved
 
 SMALL: dict[str, Any] = {"stem": [4], "filters": [6, 8], "blocks": [1, 2]}
 
@@ -110,50 +111,19 @@ def test_sizes_follow_the_settings(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"blocks": [1]}, r"2 stages need 2 numbers of blocks, got \[1\]"),
         ({"image_size": 3}, "2 stages need images of at least 4 pixels"),
     ],
 )
-def test_impossible_settings_are_an_error_that_names_the_numbers(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_impossible_settings_are_an_error_that_names_the_numbers(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         ResidualCNN(**{**SMALL, **wrong})
 
 
-def test_bytes_and_their_share_of_255_give_the_same_logits(network: ResidualCNN, images: Tensor) -> None:
-    torch.testing.assert_close(network(images), network(images.float() / 255), rtol=1e-4, atol=1e-5)
-
-
-def test_an_image_gets_the_same_logits_in_any_batch(network: ResidualCNN, images: Tensor) -> None:
-    torch.testing.assert_close(network(images)[2:3], network(images[2:3]), rtol=1e-4, atol=1e-5)
-
-
-def test_gradients_reach_every_parameter(network: ResidualCNN, images: Tensor) -> None:
-    F.cross_entropy(network.train()(images), torch.arange(6)).backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
-
-
-def test_dropout_acts_in_training_only(images: Tensor) -> None:
-    model = ResidualCNN(**SMALL, dropout=0.5)
-    assert not torch.equal(model(images), model(images))
-    model.eval()
-    assert torch.equal(model(images), model(images))
-
-
-def test_bfloat16_gives_about_the_same_logits(network: ResidualCNN, images: Tensor) -> None:
-    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
-        half = network(images)
-    assert half.dtype == torch.bfloat16
-    torch.testing.assert_close(half.float(), network(images).detach(), rtol=0.05, atol=0.05)
-
-
 def test_a_checkpoint_restores_it_bit_by_bit(network: ResidualCNN, images: Tensor, tmp_path: Path) -> None:
-    saved: dict[str, Any] = {"state_dict": network.state_dict()}
-    network.on_save_checkpoint(saved)
-    torch.save(saved, tmp_path / "residual.ckpt")
+    saved(network, tmp_path / "residual.ckpt")
     assert torch.equal(load_classifier(tmp_path / "residual.ckpt")(images), network(images))
 
 

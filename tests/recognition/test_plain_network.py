@@ -20,15 +20,14 @@ from digitrec.recognition.networks.torch import TorchNetwork
 from digitrec.weights import HANDWRITING
 from tests.export.networks import NETWORKS, made
 from tests.handwriting.situations import file
+from tests.networks import checkpoint_of
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 28, 28), dtype=np.uint8)
 
 
 def written(model: DigitClassifier, path: Path) -> Path:
     """The network as weights that list their layers, where it has such."""
-    content: dict[str, Any] = {"state_dict": model.state_dict()}
-    model.on_save_checkpoint(content)
-    write_portable(content, {}, path, 0.7, plain_layers(model))
+    write_portable(checkpoint_of(model), {}, path, 0.7, plain_layers(model))
     return path
 
 

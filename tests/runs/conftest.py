@@ -12,7 +12,7 @@ from digitrec.evaluation.predictions import predict, write_csv
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.precision import native_precision
 from digitrec.runs.__main__ import main
-from tests.command import QUICK, Command, Outcome
+from tests.command import QUICK, Command, Outcome, run_in
 
 TRAININGS = {
     "one": ("model.hidden=[16]", "seed=1"),
@@ -32,11 +32,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of three small trainings: `one` with its predictions, `two` that took longer, `lost` that failed."""
     folder = tmp_path_factory.mktemp("trained")
     for name, settings in TRAININGS.items():
-        arguments = [*QUICK, "model=mlp", f"hydra.run.dir={folder / name}", *settings]
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("sys.argv", ["digitrec", *arguments])
-            with pytest.raises(SystemExit, match="1" if name == "lost" else "0"):
-                train.main()
+        code = run_in(folder, train.main, *QUICK, "model=mlp", f"hydra.run.dir={folder / name}", *settings)
+        assert code == (name == "lost")
     one = load_classifier(folder / "one")
     digits = trained_on(one, "one")
     digits.setup("test")

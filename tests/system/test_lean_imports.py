@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 
 from digitrec.models.checkpoint import load_classifier
 from digitrec.system import lean_imports
-from tests.command import QUICK
+from tests.command import QUICK, run_command
 
 HEAVY = (
     *("matplotlib", "scipy.ndimage", "scipy.optimize", "scipy.signal", "scipy.stats", "sklearn"),
@@ -105,12 +104,7 @@ class Own(DigitClassifier):
 
 
 def run(program: str, folder: Path, *arguments: str, **environment: str) -> str:
-    command = [sys.executable, "-c", program, *arguments]
-    done = subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | environment
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    return run_command(sys.executable, "-c", program, *arguments, cwd=folder, env=os.environ | environment, code=0).out
 
 
 def test_nothing_heavy_is_imported_before_the_first_step(tmp_path: Path) -> None:
@@ -194,7 +188,7 @@ def test_an_import_that_fails_with_stand_ins_is_repeated_without(packages: Path,
     assert type(sys.modules["package.rest"]) is ModuleType
 
 
-def test_a_name_that_nobody_foresaw_is_the_real_one(packages: Path) -> None:
+def test_an_unforeseen_name_is_the_real_one(packages: Path) -> None:
     (packages / "package" / "rest.py").write_text("answer = 42")
     assert import_package(packages, "from package.rest import answer").answer == 42
 

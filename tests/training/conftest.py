@@ -1,6 +1,5 @@
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 import torch
@@ -8,23 +7,14 @@ from lightning import Trainer
 
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.data.datasets import Split
-from digitrec.models.classifier import Recipe
 from digitrec.models.mlp import MLP
-from digitrec.training.optimizers import sgd
-from digitrec.training.schedules import constant
+from tests.networks import quiet_trainer, tiny_mlp
 
 
 @pytest.fixture(scope="session")
 def mlp() -> Callable[..., MLP]:
-    """Make a tiny network, ready to be trained."""
-
-    def make(**settings: Any) -> MLP:
-        torch.manual_seed(0)
-        model = MLP(**{"hidden": [8], "num_classes": 3, "image_size": 6, **settings})
-        model.recipe = Recipe(partial(sgd, lr=0.05), constant)
-        return model
-
-    return make
+    """Make a tiny network with dropout, ready to be trained."""
+    return partial(tiny_mlp, lr=0.05, dropout=0.2)
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +34,5 @@ def digits() -> Callable[[], DigitDataModule]:
 
 @pytest.fixture(scope="session")
 def trainer() -> Callable[..., Trainer]:
-    """Make a trainer of three epochs on the CPU that writes nothing by itself."""
-
-    def make(**settings: Any) -> Trainer:
-        quiet = {"logger": False, "enable_checkpointing": False, "num_sanity_val_steps": 0}
-        quiet |= {"enable_model_summary": False, "enable_progress_bar": False}
-        return Trainer(**{"accelerator": "cpu", "max_epochs": 3, **quiet, **settings})
-
-    return make
+    """Make a quiet trainer of three epochs."""
+    return partial(quiet_trainer, max_epochs=3)

@@ -1,11 +1,11 @@
 import os
 import platform
-import subprocess
 import sys
 
 import pytest
 
 from digitrec.system.process import OWN_MEMORY, OWN_WAITING
+from tests.command import run_command
 
 TRAINING = """
 import resource
@@ -31,22 +31,20 @@ print((pages_mapped_after(20) - warm) / 20)
 
 def in_a_process(code: str, **environment: str) -> str:
     inherited = {name: value for name, value in os.environ.items() if name not in OWN_MEMORY | OWN_WAITING}
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, env=inherited | environment, capture_output=True, check=True, text=True).stdout
+    return run_command(sys.executable, "-c", code, env=inherited | environment, code=0).out
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked to keep memory")
 def test_a_training_step_uses_the_memory_of_the_step_before() -> None:
-    assert (
-        float(in_a_process(TRAINING)) < 200
-    )  # 0.05 on a quiet machine, 58 on a busy one; 980 to 2,400 without prepare_process
+    # 0.05 on a quiet machine, 58 on a busy one; 980 to 2,400 without prepare_process
+    assert float(in_a_process(TRAINING)) < 200
 
 
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [({}, "1000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "active"}, "None")],
 )
-def test_threads_wait_as_the_person_says_and_else_without_spinning_long(
+def test_threads_wait_as_the_environment_says_and_else_without_spinning_long(
     environment: dict[str, str], expected: str
 ) -> None:
     code = "import os, digitrec.system.process as p; p.prepare_process(); print(os.environ.get('GOMP_SPINCOUNT'))"

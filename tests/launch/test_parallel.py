@@ -1,4 +1,4 @@
-"""A sweep outlives its jobs, whatever becomes of them."""
+"""A sweep goes on, however its jobs end."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Outcome, processes_of, read_json
+from tests.command import Outcome, processes_of, read_json, with_module
 from tests.forked import Forked
 from tests.waiting import wait_for
 
@@ -55,8 +55,7 @@ def train(*arguments: str, cwd: Path, env: Mapping[str, str]) -> Outcome:
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    (tmp_path / "faults.py").write_text(FAULTS)
-    return {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path.cwd()}", "DIGITREC_ALLOW": "faults"}
+    return with_module(tmp_path, FAULTS)
 
 
 REASONS = {2: "ZeroDivisionError", 4: "sys.exit(0)", 5: "exit code 7", 7: "SIGKILL", 9: "memory"}
@@ -96,7 +95,7 @@ def metrics(folder: Path) -> dict[str, Path]:
     return {file.parent.name: file for file in folder.glob("sweep/*/metrics.json")}
 
 
-def test_a_job_that_leaves_no_record_is_told_all_the_same(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_job_that_leaves_no_record_is_reported(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "sweep" / "seed-0").mkdir(parents=True)
     (tmp_path / "sweep" / "seed-0" / "run.json").write_text('{"status": "finished"}')
     outcome = train(*SWEEP, "seed=0,1", "trainer.max_epochs=1", "data.limit=300", cwd=tmp_path, env=environment)
@@ -113,9 +112,9 @@ def to_all(session: int, number: int) -> None:
 
 ENDS = {
     "Ctrl-C": (os.killpg, signal.SIGINT),  # as a terminal does
-    "each process told": (to_all, signal.SIGTERM),  # as a service manager does
+    "each process terminated": (to_all, signal.SIGTERM),  # as a service manager does
     "terminal closed": (os.killpg, signal.SIGHUP),
-    "told": (os.kill, signal.SIGTERM),
+    "terminated": (os.kill, signal.SIGTERM),
     "killed": (os.kill, signal.SIGKILL),
 }
 QUICK = ("Ctrl-C",)
@@ -130,10 +129,10 @@ def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
     with Forked("digitrec.train", *command, cwd=tmp_path, env=environment) as sweep:
         wait_for(lambda: len(list(tmp_path.glob("sweep/*/checkpoints/last.ckpt"))) == 2)
         send(sweep.pid, number)
-        said = "".join(sweep.wait(timeout=60)[1:])
-    assert sweep.returncode == (-9 if end == "killed" else 128 + number), said
+        printed = "".join(sweep.wait(timeout=60)[1:])
+    assert sweep.returncode == (-9 if end == "killed" else 128 + number), printed
     wait_for(lambda: not processes_of(sweep.pid), 10)
-    assert "Traceback" not in said
+    assert "Traceback" not in printed
     assert {read_json(file)["status"] for file in tmp_path.glob("sweep/*/run.json")} == {"interrupted"}
     resumed = train(*command, cwd=tmp_path, env=environment)
     assert resumed.code == 0, resumed.err

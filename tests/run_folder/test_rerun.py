@@ -1,4 +1,4 @@
-"""A run is repeated to the last bit, and where it is not, one is told."""
+"""A run is repeated to the last bit, and every difference is reported."""
 
 import json
 import shutil
@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from digitrec import train
 from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
 from digitrec.run_folder.repetition import circumstances, differing_metrics, differing_weights
-from tests.command import QUICK, Command, only_run, read_json
+from tests.command import QUICK, Command, contents, only_run, read_json, run_in
 
 TINY = (*QUICK, "model=mlp", "model.hidden=[8]", "data.limit=200", "hydra.run.dir=old")
 RECORD = {
@@ -26,21 +27,18 @@ RECORD = {
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the run that is repeated is kept for all tests here; it is trained once."""
-    return tmp_path_factory.mktemp("kept") / "old"
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with settings that are not the usual ones, trained once for all tests here."""
+    folder = tmp_path_factory.mktemp("trained")
+    settings = ("optimizer=sgd", "seed=7", "augmentation=strong", "callbacks=[default,ema]", "tags=[mine]")
+    assert run_in(folder, train.main, *TINY, *settings) == 0
+    return folder / "old"
 
 
 @pytest.fixture
-def old(run_train: Command, kept: Path, tmp_path: Path) -> Path:
-    """A run with settings that are not the usual ones."""
-    told = ("optimizer=sgd", "seed=7", "augmentation=strong", "callbacks=[default,ema]", "tags=[mine]")
-    if not kept.exists():
-        assert run_train(*TINY, *told).code == 0
-        shutil.copytree(tmp_path / "old", kept)
-    else:
-        shutil.copytree(kept, tmp_path / "old")
-    return tmp_path / "old"
+def old(trained: Path, tmp_path: Path) -> Path:
+    """A copy of the run, to be repeated."""
+    return Path(shutil.copytree(trained, tmp_path / "old"))
 
 
 def edited(file: Path, **changes: object) -> None:
@@ -48,36 +46,34 @@ def edited(file: Path, **changes: object) -> None:
 
 
 def test_a_rerun_is_identical_and_says_so(old: Path, run_train: Command, tmp_path: Path) -> None:
-    before = {path: path.read_bytes() for path in old.rglob("*") if path.is_file()}
-    again = run_train("rerun=old")
-    assert again.code == 0, again.err
+    before = contents(old)
+    again = run_train("rerun=old", code=0)
     assert again.out.splitlines()[-1].startswith("rerun: identical with old: every metric, every weight")
     run = only_run(tmp_path)
     record = read_json(run / "run.json")
     assert (record["rerun_of"], record["rerun_identical"], record["rerun_differences"]) == ("old", True, [])
     assert (record["seed"], record["tags"]) == (7, ["mine"])
     assert read_json(run / "metrics.json")["test/loss"] == read_json(old / "metrics.json")["test/loss"]
-    assert {path: path.read_bytes() for path in old.rglob("*") if path.is_file()} == before
+    assert contents(old) == before
     assert "sgd" in (run / ".hydra" / "overrides.yaml").read_text()
     assert "optimizer: sgd" in (run / ".hydra" / "hydra.yaml").read_text()
     assert "_rerun-old-" in run.name
 
 
-def test_what_came_out_otherwise_is_told_by_how_much(old: Path, run_train: Command, tmp_path: Path) -> None:
+def test_differences_are_reported_with_their_size(old: Path, run_train: Command, tmp_path: Path) -> None:
     edited(old / "metrics.json", **{"test/loss": read_json(old / "metrics.json")["test/loss"] + 0.5})
     last = old / "checkpoints" / "last.ckpt"
     content = read_checkpoint(last)
     content["state_dict"]["head.0.bias"][3] += 0.25
     write_checkpoint(content, last)
     edited(old / "run.json", git_revision="abc", threads=64, data_checksum="c0")
-    again = run_train("rerun=old", "note=on the new machine", "hydra.run.dir=new")
-    assert again.code == 0, again.err
-    said = again.out[again.out.index("rerun: NOT identical with old") :].splitlines()
-    assert len(said) == 3
-    assert said[1].startswith("  test/loss: ")
-    assert said[1].endswith("(-0.5)")
-    assert "1 of" in said[2]
-    assert said[2].endswith("values differ, by 0.25 at most")
+    again = run_train("rerun=old", "note=on the new machine", "hydra.run.dir=new", code=0)
+    report = again.out[again.out.index("rerun: NOT identical with old") :].splitlines()
+    assert len(report) == 3
+    assert report[1].startswith("  test/loss: ")
+    assert report[1].endswith("(-0.5)")
+    assert "1 of" in report[2]
+    assert report[2].endswith("values differ, by 0.25 at most")
     for circumstance in ("code: abc then", "threads: 64 then", "data checksum: c0 then"):
         assert [circumstance in line for line in again.err.splitlines()].count(True) == 1
     record = read_json(tmp_path / "new" / "run.json")
@@ -90,7 +86,7 @@ def test_without_the_old_weights_the_metrics_decide(old: Path, run_train: Comman
     assert "rerun: identical with old: every metric; no weights were left" in run_train("rerun=old").out
 
 
-def test_of_a_run_that_did_not_finish_nothing_can_be_told(old: Path, run_train: Command, tmp_path: Path) -> None:
+def test_an_unfinished_run_cannot_be_compared(old: Path, run_train: Command, tmp_path: Path) -> None:
     edited(old / "run.json", status="failed")
     again = run_train("rerun=old")
     assert (again.code, "can't be told: old is failed" in again.out) == (0, True)
@@ -98,7 +94,7 @@ def test_of_a_run_that_did_not_finish_nothing_can_be_told(old: Path, run_train: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("rerun=nowhere",), "rerun=nowhere: no run in this folder"),
         (("rerun=run/checkpoints/last.ckpt",), "did you mean run?"),
@@ -111,16 +107,14 @@ def test_of_a_run_that_did_not_finish_nothing_can_be_told(old: Path, run_train: 
     ],
 )
 def test_what_cannot_be_repeated_is_refused_in_a_line(
-    arguments: tuple[str, ...], said: str, run_train: Command, tmp_path: Path
+    arguments: tuple[str, ...], message: str, run_train: Command, tmp_path: Path
 ) -> None:
     for name in ("run", "damaged"):
         (tmp_path / name / ".hydra").mkdir(parents=True)
         (tmp_path / name / "run.json").write_text('{"status": "finished"}')
     (tmp_path / "run" / ".hydra" / "config.yaml").write_text("run_dir: x\nresume: null\n")
     (tmp_path / "damaged" / ".hydra" / "config.yaml").write_text("a: [b")
-    refused = run_train(*arguments)
-    assert (refused.code, len(refused.err.splitlines())) == (2, 1), refused.err
-    assert said in refused.err
+    run_train(*arguments).assert_refused(message)
     assert not list(tmp_path.glob("outputs/train/*"))
 
 
@@ -155,7 +149,7 @@ def test_speed_is_no_result_and_numbers_that_are_none_are_equal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "end"),
     [
         (lambda weights: weights, ""),
         (lambda weights: weights + torch.tensor([0.0, 1.0, 0.0]), "1 of 4 values differ, by 1 at most"),
@@ -165,11 +159,11 @@ def test_speed_is_no_result_and_numbers_that_are_none_are_equal() -> None:
     ],
 )
 def test_weights_are_compared_to_the_last_bit(
-    change: Callable[[torch.Tensor], torch.Tensor], said: str, tmp_path: Path
+    change: Callable[[torch.Tensor], torch.Tensor], end: str, tmp_path: Path
 ) -> None:
     weights = torch.tensor([0.0, 0.0, float("nan")])
     for name, values in (("then", weights), ("now", change(weights))):
         write_checkpoint({"state_dict": {"a": values, "b": torch.tensor(3)}}, tmp_path / name)
     (line,) = differing_weights(tmp_path / "then", tmp_path / "now") or ("",)
-    assert line.endswith(said)
-    assert bool(line) == bool(said)
+    assert line.endswith(end)
+    assert bool(line) == bool(end)

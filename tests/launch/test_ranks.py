@@ -57,7 +57,7 @@ def two_nodes(folder: Path, *arguments: str) -> Iterator[Sequence[subprocess.Pop
             node.wait()
 
 
-def said(node: Path) -> str:
+def printed(node: Path) -> str:
     """What the training of a node printed, without torchrun, which complains when the other torchrun leaves first."""
     return "".join(file.read_text() for file in sorted(node.rglob("std*.log")))
 
@@ -69,7 +69,7 @@ TWO = ("trainer=ddp", "data.batch_size=17", "trainer.max_epochs=1", "hydra.run.d
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 def test_two_processes_learn_what_one_does_and_count_every_image_once(run_train: Command, tmp_path: Path) -> None:
     """Started from outside, as torchrun does."""
-    assert run_train(*SETTINGS, *ONE).code == 0
+    run_train(*SETTINGS, *ONE, code=0)
     place = {"TORCHELASTIC_RUN_ID": "none", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     ranks = [{"WORLD_SIZE": "2", "RANK": rank, "LOCAL_RANK": rank, "LOCAL_WORLD_SIZE": "2"} for rank in "01"]
     two = [
@@ -82,20 +82,19 @@ def test_two_processes_learn_what_one_does_and_count_every_image_once(run_train:
 @pytest.mark.slow
 @pytest.mark.skipif(os.cpu_count() == 1, reason="needs two cores")
 def test_a_training_starts_its_second_process_itself(run_train: Command, spawn_train: Command, tmp_path: Path) -> None:
-    assert run_train(*SETTINGS, *ONE).code == 0
-    two = spawn_train(*SETTINGS, *TWO)
-    assert two.code == 0, two.err
+    run_train(*SETTINGS, *ONE, code=0)
+    spawn_train(*SETTINGS, *TWO, code=0)
     assert_learned_the_same(tmp_path)
 
 
 @pytest.mark.slow
 def test_two_nodes_learn_what_one_process_does_and_leave_one_folder(run_train: Command, tmp_path: Path) -> None:
-    assert run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=2", "hydra.run.dir=one").code == 0
+    run_train(*SETTINGS, "data.batch_size=34", "trainer.max_epochs=2", "hydra.run.dir=one", code=0)
     with two_nodes(tmp_path, "trainer.max_epochs=2", "hydra.run.dir=two") as nodes:
         codes = [node.wait(timeout=200) for node in nodes]
-    assert codes == [0, 0], said(tmp_path)
-    assert "all figures:" in said(tmp_path / "node0")
-    assert said(tmp_path / "node1") == ""
+    assert codes == [0, 0], printed(tmp_path)
+    assert "all figures:" in printed(tmp_path / "node0")
+    assert printed(tmp_path / "node1") == ""
     assert_learned_the_same(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"one", "two", "node0", "node1"}
     left = [{path.name for path in (tmp_path / name).rglob("*")} for name in ("one", "two")]
@@ -128,7 +127,7 @@ def test_a_process_that_dies_ends_the_other_within_half_a_minute(dead: int, tmp_
         assert [node.wait(timeout=30) for node in nodes] == [1, 1]
     record = read_json(tmp_path / "run" / "run.json")
     assert record["status"] == ("running" if dead == 0 else "failed")
-    assert "another process of this training has ended" in said(tmp_path / f"node{1 - dead}")
+    assert "another process of this training has ended" in printed(tmp_path / f"node{1 - dead}")
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").is_file()
 
 
@@ -142,8 +141,15 @@ NTASKS = {**SBATCH, "SLURM_PROCID": "1", "SLURM_STEP_ID": "0"}
 SLURM = {**NTASKS, "SLURM_NTASKS_PER_NODE": "2"}
 
 
+@pytest.fixture(autouse=True)
+def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What torchrun or SLURM sets, where a test asks for it."""
+    for name, value in getattr(request, "param", {}).items():
+        monkeypatch.setenv(name, value)
+
+
 @pytest.mark.parametrize(
-    ("environment", "arguments", "said"),
+    ("environment", "arguments", "message"),
     [
         (TORCHRUN, (), "2 processes were started, and each would choose a run folder of its own"),
         (SLURM, (), "name one for all: hydra.run.dir=outputs/train/my-run"),
@@ -155,42 +161,31 @@ SLURM = {**NTASKS, "SLURM_NTASKS_PER_NODE": "2"}
         ),
         (TORCHRUN, ("-m", "seed=1,2", "hydra.sweep.dir=sweep"), "each would run the whole sweep; start one"),
     ],
+    indirect=["environment"],
 )
 def test_processes_that_could_not_agree_on_a_folder_are_refused_in_a_line(
-    environment: dict[str, str],
-    arguments: tuple[str, ...],
-    said: str,
-    run_train: Command,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
+    arguments: tuple[str, ...], message: str, run_train: Command, tmp_path: Path
 ) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    refused = run_train(*SETTINGS, *arguments)
-    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
-    assert said in refused.err
+    run_train(*SETTINGS, *arguments).assert_refused(message)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("environment", [TORCHRUN, SLURM, {**SLURM, "SLURM_NTASKS": "1"}])
-def test_processes_beside_those_that_the_trainer_needs_are_refused_in_a_line(
-    environment: dict[str, str], run_train: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in {**environment, **dict.fromkeys(("RANK", "SLURM_PROCID"), "0")}.items():
-        monkeypatch.setenv(name, value)
+FIRST = dict.fromkeys(("RANK", "SLURM_PROCID"), "0")
+
+
+@pytest.mark.parametrize(
+    "environment", [TORCHRUN | FIRST, SLURM | FIRST, SLURM | FIRST | {"SLURM_NTASKS": "1"}], indirect=True
+)
+def test_more_or_fewer_processes_than_the_trainer_needs_are_refused_in_a_line(run_train: Command) -> None:
     devices = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=3", "trainer.num_nodes=2")
     refused = run_train("data=digits", "model=mlp", *devices, "hydra.run.dir=run")
-    assert (refused.code, len(refused.err.splitlines())) == (2, 1)
-    assert "trainer.devices=3 trainer.num_nodes=2 need 6 processes, but srun or torchrun started" in refused.err
+    refused.assert_refused("trainer.devices=3 trainer.num_nodes=2 need 6 processes, but srun or torchrun started")
 
 
 @pytest.mark.parametrize(
     "environment",
-    [{**SLURM, "SLURM_PROCID": "0", "SLURM_JOB_NAME": "interactive"}, {**SLURM, "SLURM_NTASKS": "1"}, SBATCH],
+    [SLURM | {"SLURM_PROCID": "0", "SLURM_JOB_NAME": "interactive"}, SLURM | {"SLURM_NTASKS": "1"}, SBATCH],
+    indirect=True,
 )
-def test_a_single_process_in_a_job_of_slurm_needs_no_folder(
-    environment: dict[str, str], run_train: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
+def test_a_single_process_in_a_job_of_slurm_needs_no_folder(run_train: Command) -> None:
     assert "it should be less" in run_train(*SETTINGS, "label_smoothing=7").err

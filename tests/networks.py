@@ -1,0 +1,42 @@
+"""Tiny networks, quiet trainers, and the checkpoints that they would leave."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import Trainer
+
+from digitrec.models.checkpoint_file import write_checkpoint
+from digitrec.models.classifier import DigitClassifier, Recipe
+from digitrec.models.mlp import MLP
+from digitrec.training.optimizers import sgd
+from digitrec.training.schedules import constant
+
+
+def tiny_mlp(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = False, **settings: Any) -> MLP:
+    """For images of 6x6 pixels in three classes, ready to be trained; its weights stay as they are with lr=0."""
+    torch.manual_seed(0)
+    model = MLP(**{"hidden": [8], "dropout": 0.0, "num_classes": 3, "image_size": 6, **settings})
+    model.recipe = Recipe(partial(sgd, lr=lr), constant, label_smoothing, outliers)
+    return model
+
+
+def quiet_trainer(**settings: Any) -> Trainer:
+    """A trainer on the CPU that shows and writes nothing by itself."""
+    quiet = {"logger": False, "enable_checkpointing": False, "num_sanity_val_steps": 0}
+    quiet |= {"enable_model_summary": False, "enable_progress_bar": False}
+    return Trainer(**{"accelerator": "cpu", **quiet, **settings})
+
+
+def checkpoint_of(model: DigitClassifier) -> dict[str, Any]:
+    """What a training saves of a network."""
+    content: dict[str, Any] = {"state_dict": model.state_dict()}
+    model.on_save_checkpoint(content)
+    return content
+
+
+def saved(model: DigitClassifier, file: Path) -> Path:
+    """The file of the network's checkpoint."""
+    write_checkpoint(checkpoint_of(model), file)
+    return file
