@@ -44,11 +44,11 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     same: dict[object, list[Run]] = {}
     for run in runs:
         same.setdefault(recipe(run) or run.folder, []).append(run)
-    groups = [Group(tuple(members), _spreads(_one_per_seed(members))) for members in same.values()]
+    groups = [Group(tuple(members), _spreads(one_per_seed(members))) for members in same.values()]
     return sorted(groups, key=lambda group: order(group.means, metric))
 
 
-def _one_per_seed(runs: Sequence[Run]) -> list[Run]:
+def one_per_seed(runs: Sequence[Run]) -> list[Run]:
     """The run that counts of each seed; a run of an unknown seed counts by itself."""
     last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
     return list({run.folder if run.seed is None else run.seed: run for run in last}.values())

@@ -91,7 +91,7 @@ def _block(text: str) -> Mapping[str, Any]:
     for name, value in (_parse(text) or {}).items():
         if isinstance(value, dict):
             settings[name] = _option(value)
-            settings |= _flat(name, value)
+            settings |= flatten(value, f"{name}.")
         else:
             settings[name] = value
     return settings
@@ -112,12 +112,13 @@ def _option(node: Mapping[str, Any]) -> str:
     return "+".join(node) or "none"
 
 
-def _flat(prefix: str, node: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings of a nested mapping by their dotted names."""
     for key, value in node.items():
         if isinstance(value, dict) and value:
-            yield from _flat(f"{prefix}.{key}", value)
+            yield from flatten(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}.{key}", value
+            yield f"{prefix}{key}", value
 
 
 @contextmanager

@@ -2,9 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import takewhile
-from typing import Any
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -12,16 +9,21 @@ from rich.console import Console
 from rich.style import Style
 
 from digitrec.run_folder.differences import differing
-from digitrec.run_folder.groups import Group, Spread
+from digitrec.run_folder.formatting import (
+    apart,
+    format_duration,
+    format_metric,
+    format_spread,
+    format_time,
+    short_names,
+)
+from digitrec.run_folder.groups import Group
 from digitrec.run_folder.run import Run
-from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.words import duration, figure, is_share, short
 
 COLOURS = {"finished": "green", "running": "yellow", "failed": "red", "killed": "red", "interrupted": "magenta"}
 COLOURED = {status: Style(color=colour) for status, colour in COLOURS.items()}
 GAP = 2  # columns of the terminal between two of a table
 WIDE = 10_000  # columns where nobody watches: nothing is cut that a program may read
-SHARED = 3  # names at the beginning of all lists that are not repeated
 GLANCE = 40  # letters of a note in a list
 REASONS = 12  # failures explained below a table
 HEADS = {"train/images_per_second": "images/s"}  # of metrics whose names are long
@@ -57,9 +59,9 @@ def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress
         Column("status", [_status(run, progress) for run in runs]),
         *_settings(runs),
         Column("seed", ["" if run.seed is None else str(run.seed) for run in runs], right=True, spare=3),
-        *(_metric(name, [figure(name, run.metrics.get(name)) for run in runs]) for name in metrics),
-        Column("time", [duration(run.seconds) for run in runs], right=True, spare=98),
-        Column("started", [when(run.start) for run in runs], spare=99),
+        *(_metric(name, [format_metric(name, run.metrics.get(name)) for run in runs]) for name in metrics),
+        Column("time", [format_duration(run.seconds) for run in runs], right=True, spare=98),
+        Column("started", [format_time(run.start) for run in runs], spare=99),
         Column("tags", [" ".join(run.tags) for run in runs], spare=2),
         Column("note", [_glance(run.note) for run in runs], spare=100),
     ]
@@ -77,46 +79,9 @@ def print_groups(groups: Sequence[Group], metrics: Sequence[str], title: str) ->
         *_settings([group.runs[0] for group in groups]),
         Column("seeds", [_seeds(group) for group in groups]),
         Column("status", [_statuses(group) for group in groups], spare=1),
-        *(_metric(name, [spread(name, group.metrics.get(name)) for group in groups]) for name in metrics),
+        *(_metric(name, [format_spread(name, group.metrics.get(name)) for group in groups]) for name in metrics),
     ]
     _print(columns, title)
-
-
-def apart(values: Sequence[Any]) -> list[str]:
-    """Settings of the same name as they would be written; what long lists of names have in common becomes dots."""
-    texts = ["" if value is None else spelled(value) for value in values]
-    lists = [text.split("+") for text in texts if text]
-    shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*lists, strict=False)))
-    if shared < SHARED:
-        return texts
-    return ["+".join(["…", *text.split("+")[shared:]]) if text else "" for text in texts]
-
-
-def spread(name: str, found: Spread | None) -> str:
-    """Mean ± standard deviation (number of runs)."""
-    if found is None:
-        return ""
-    if found.std is None:
-        return f"{figure(name, found.mean)} ({found.n})"
-    deviation = f"{100 * found.std:.2f}" if is_share(name) else figure(name, found.std)
-    return f"{figure(name, found.mean)} ± {deviation} ({found.n})"
-
-
-def when(start: str) -> str:
-    """Day and minute of a start, on the clock of this place."""
-    try:
-        return f"{datetime.fromisoformat(start).astimezone():%Y-%m-%d %H:%M}"
-    except ValueError:
-        return ""
-
-
-def size(count: int) -> str:
-    """A number of bytes as people read it."""
-    amount, units = float(count), ["B", "kB", "MB", "GB", "TB"]
-    while amount >= 1000 and len(units) > 1:
-        amount /= 1000
-        units.pop(0)
-    return f"{amount:.0f} {units[0]}" if units[0] in ("B", "kB") or amount >= 100 else f"{amount:.1f} {units[0]}"
 
 
 def _print(columns: Sequence[Column], title: str) -> None:
@@ -165,7 +130,7 @@ def _width(column: Column) -> int:
 def _settings(runs: Sequence[Run]) -> list[Column]:
     """The settings that tell runs apart; the last ones go first where there is no room."""
     names = differing(runs)
-    heads = short(names)
+    heads = short_names(names)
     return [
         Column(heads[name], apart([run.settings.get(name) for run in runs]), spare=10 + place)
         for place, name in enumerate(names)

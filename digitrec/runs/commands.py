@@ -122,7 +122,7 @@ def compare_command(arguments: Namespace) -> int:
 
 def prune_command(arguments: Namespace) -> int:
     """Which runs would be deleted; with --delete, delete them, which fails if one of them stays."""
-    from digitrec.run_folder.tables import size
+    from digitrec.run_folder.formatting import format_size
     from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
 
     runs = find_runs(arguments.folders, note)
@@ -143,7 +143,7 @@ def prune_command(arguments: Namespace) -> int:
         _print_entries([run_entry(run) | {"bytes": count, "deleted": run in gone} for run, count in sizes], arguments)
     elif sizes:
         print_doomed(sizes)
-        total = size(sum(count for run, count in sizes if run in gone or not arguments.delete))
+        total = format_size(sum(count for run, count in sizes if run in gone or not arguments.delete))
         told = f"deleted {_counted(len(gone), 'run')}, {total}" if arguments.delete else (
             f"would delete {_counted(len(sizes), 'run')}, {total}; nothing was deleted yet: add --delete"
         )  # fmt: skip

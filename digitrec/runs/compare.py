@@ -14,10 +14,10 @@ from rich.table import Table
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.differences import unlike
 from digitrec.run_folder.epochs import Row, read_epochs
+from digitrec.run_folder.formatting import apart, format_metric, is_share
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.tables import apart, console
-from digitrec.run_folder.words import figure, is_share
+from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
 from digitrec.runs.paired_predictions import answers
 
@@ -169,7 +169,7 @@ def print_pair(pair: Pair) -> None:
     for head in ("A", "B", "A \N{MINUS SIGN} B"):
         metrics.add_column(head, justify="right")
     for name, values in main_metrics(pair).items():
-        metrics.add_row(name, *(figure(name, value) for value in values), difference_text(name, *values))
+        metrics.add_row(name, *(format_metric(name, value) for value in values), difference_text(name, *values))
     out.print(metrics)
     if pair.comparison:
         out.print(f"{pair.images:,} test images: {verdict(pair.comparison, 'A')}", markup=False, soft_wrap=True)

@@ -14,10 +14,11 @@ from rich.table import Table
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.filters import chosen
+from digitrec.run_folder.formatting import format_size, format_time
 from digitrec.run_folder.ranking import ranked
 from digitrec.run_folder.record import LOCK
 from digitrec.run_folder.run import Note, Run, is_held
-from digitrec.run_folder.tables import console, size, when
+from digitrec.run_folder.tables import console
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -141,7 +142,7 @@ def print_doomed(sizes: Sequence[tuple[Run, int]]) -> None:
     for head in ("run", "status", "size", "started", "folder"):
         table.add_column(head, justify="right" if head == "size" else "left", overflow="fold")
     for run, count in sizes:
-        table.add_row(escape(run.name), run.status, size(count), when(run.start), escape(str(run.folder)))
+        table.add_row(escape(run.name), run.status, format_size(count), format_time(run.start), escape(str(run.folder)))
     console().print(table)
 
 

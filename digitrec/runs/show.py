@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 
 from digitrec.run_folder.epochs import Row
+from digitrec.run_folder.formatting import format_duration, format_metric, format_size, format_time
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
-from digitrec.run_folder.tables import COLOURS, console, size, when
-from digitrec.run_folder.words import duration, figure
+from digitrec.run_folder.tables import COLOURS, console
 from digitrec.runs.json_csv import Entry, run_entry
 
 BARS = "▁▂▃▄▅▆▇█"
@@ -42,7 +42,7 @@ def print_run(run: Run, epochs: Sequence[Row]) -> None:
     out.print(f"[bold]{escape(run.name)}[/]  [{COLOURS.get(run.status, 'default')}]{run.status}[/]", soft_wrap=True)
     if run.error:
         out.print(run.error, markup=False, soft_wrap=True)
-    facts = {"folder": run.folder, "started": when(run.start), "time": duration(run.seconds)}
+    facts = {"folder": run.folder, "started": format_time(run.start), "time": format_duration(run.seconds)}
     facts |= {name.replace("_", " "): run.record.get(name) for name in FACTS}
     facts["command"] = run.record.get("command")
     facts |= {"tags": " ".join(run.tags), "note": run.note, "repeats": _repeated(run.record)}
@@ -110,7 +110,7 @@ def _figures(metrics: Mapping[str, float]) -> Table:
     if names:
         table.add_row("", *stages)
     for name in names:
-        table.add_row(name, *(figure(name, metrics.get(f"{stage}/{name}")) for stage in stages))
+        table.add_row(name, *(format_metric(name, metrics.get(f"{stage}/{name}")) for stage in stages))
     return table
 
 
@@ -123,7 +123,7 @@ def _epochs(epochs: Sequence[Row]) -> Table:
     table.add_row("epoch", *curves)
     step = -(-len(epochs) // ROWS)
     for row in [*epochs[:-1:step], epochs[-1]]:
-        table.add_row(f"{row['epoch']:.0f}", *(figure(name, row.get(name)) for name in curves))
+        table.add_row(f"{row['epoch']:.0f}", *(format_metric(name, row.get(name)) for name in curves))
     width = min(WIDTH, 14)
     table.add_row("", *(sparkline([row[name] for row in epochs if name in row], width) for name in curves))
     return table
@@ -132,5 +132,5 @@ def _epochs(epochs: Sequence[Row]) -> Table:
 def _files(found: Mapping[str, int]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, count in found.items():
-        table.add_row(escape(name), size(count))
+        table.add_row(escape(name), format_size(count))
     return table

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.table import Table
 
+from digitrec.run_folder.formatting import format_duration, format_metric
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.words import duration, figure
 from digitrec.tune.display import plain_console
 from digitrec.tune.recipe import FOLDER, NAME, write_recipe
 from digitrec.tune.space import Value
@@ -61,9 +61,9 @@ class Outcome:
         """Time that all trials took together."""
         return sum(trial.seconds or 0.0 for trial in self.study.trials)
 
-    def figure(self, value: float | None) -> str:
+    def formatted(self, value: float | None) -> str:
         """A value of the metric as people read it."""
-        return figure(self.metric, value)
+        return format_metric(self.metric, value)
 
 
 def publish(
@@ -107,8 +107,8 @@ def confirmation(folder: Path, flags: Sequence[str]) -> str:
 
 
 def _headline(outcome: Outcome) -> str:
-    better = f", {outcome.figure(outcome.baseline)} before" if outcome.baseline is not None else ""
-    value = f"{outcome.metric} {outcome.figure(outcome.best.value)}{better}"
+    better = f", {outcome.formatted(outcome.baseline)} before" if outcome.baseline is not None else ""
+    value = f"{outcome.metric} {outcome.formatted(outcome.best.value)}{better}"
     return f"Best of {outcome.counts()}: trial {outcome.best.number}, {value}"
 
 
@@ -127,14 +127,16 @@ def _notes(outcome: Outcome) -> list[str]:
     best, settings = outcome.best, outcome.settings
     seeds = [str(settings["seed"] + place) for place in range(settings["seeds"])]
     of = f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of seeds {', '.join(seeds)}"
-    before = f"; the settings as they were: {outcome.figure(outcome.baseline)}" if outcome.baseline is not None else ""
+    before = (
+        f"; the settings as they were: {outcome.formatted(outcome.baseline)}" if outcome.baseline is not None else ""
+    )
     return [
         f"The best of {outcome.counts()}, number {best.number}: "
-        f"{outcome.metric} {outcome.figure(best.value)}, {of}{before}.",
+        f"{outcome.metric} {outcome.formatted(best.value)}, {of}{before}.",
         "Chosen among many by held-out images: expect a little less of new ones. Found by",
         outcome.begun.command,
-        f"in {duration(outcome.seconds())} of training, {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) a run, "
-        f"{_processor()}, torch {outcome.begun.versions['torch']}, Optuna {outcome.begun.versions['optuna']}.",
+        f"in {format_duration(outcome.seconds())} of training, {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) "
+        f"a run, {_processor()}, torch {outcome.begun.versions['torch']}, Optuna {outcome.begun.versions['optuna']}.",
         f"Whether it holds: {confirmation(outcome.study.folder, outcome.begun.flags)}",
     ]
 
