@@ -14,7 +14,8 @@ from yaml import YAMLError
 from digitrec.config.check import CONF_DIR
 from digitrec.config.overrides import NOTEBOOK, as_path, search_path
 from digitrec.errors import FolderTakenError
-from digitrec.run_folder.record import LOCK
+from digitrec.run_folder.record import LOCK, RECORD
+from digitrec.run_folder.settings import read_overrides, read_settings
 
 CONFIG = Path(".hydra/config.yaml")
 CHOSEN = Path(".hydra/hydra.yaml")
@@ -33,10 +34,10 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
         return hydra.compose(config_name, [*overrides, *search_path(overrides, sys.argv)])
 
 
-def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
-    """Write what was composed, and from which overrides, into `run_dir`/.hydra.
+def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
+    """Write what was composed, and from which overrides, into `run_dir`/.hydra; return it as entries of run.json.
 
-    Hydra itself would write before anybody can know whether the folder holds another run.
+    Hydra itself would write before it is known whether the folder holds another run.
 
     Raises:
         FolderTakenError: another program has left its composition there.
@@ -49,6 +50,7 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
         (run_dir / name).write_text(OmegaConf.to_yaml(content), encoding="utf-8")
     if cfg.get("rerun") is not None:
         _keep_original(as_path(cfg.rerun), run_dir)
+    return {"settings": read_settings(run_dir), "overrides": read_overrides(run_dir)}
 
 
 def _keep_original(original: Path, run_dir: Path) -> None:
@@ -65,7 +67,7 @@ def _keep_original(original: Path, run_dir: Path) -> None:
 
 def discard(run_dir: Path) -> None:
     """Remove what a run left that never began, and nothing else."""
-    for name in (*FILES, "run.json", LOCK):
+    for name in (*FILES, RECORD, LOCK):
         (run_dir / name).unlink(missing_ok=True)
     if (log_file := run_dir / "run.log").is_file() and not log_file.stat().st_size:
         log_file.unlink()

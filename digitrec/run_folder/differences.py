@@ -19,7 +19,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     runs = [run for run in runs if run.settings]  # of others nothing is known
     names = dict.fromkeys(name for run in runs for name in run.settings if decides(name))
     varying = [name for name in names if len({_key(run, name) for run in runs}) > 1]
-    return [name for name in varying if any(name in run.said for run in runs) or not _follows(name, runs)]
+    return [name for name in varying if any(name in run.overridden for run in runs) or not _follows(name, runs)]
 
 
 def recipe(run: Run) -> tuple[tuple[str, str], ...]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from digitrec.errors import UsageError
+from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import TRAINING, Note, Run, read_run, try_run
 from digitrec.wording import near
 
@@ -46,7 +47,7 @@ def pick_run(word: str, runs: Sequence[Run], note: Note) -> Run:
         DigitrecError: it is a path to a run whose record can't be read.
     """
     path = Path(word)
-    if (path / "run.json").is_file():
+    if (path / RECORD).is_file():
         known = [run for run in runs if run.folder.resolve() == path.resolve()]
         return known[0] if known else replace(read_run(path, note), name=path.resolve().name)
     exact = [run for run in runs if word in (run.name, run.folder.name)]
@@ -68,13 +69,13 @@ def _search(folder: Path, note: Note) -> list[Path]:
     except OSError as error:
         note(f"{folder}: cannot be read: {error.strerror}")
         return []
-    if any(entry.name == "run.json" for entry in entries):
+    if any(entry.name == RECORD for entry in entries):
         return [folder]
     inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
     below = {path: _search(path, note) for path in (folder / entry.name for entry in inner)}
     if any(found == [path] for path, found in below.items()):  # this is where runs lie
         for path in (path for path, found in below.items() if not found and _holds_files(path)):
-            note(f"{path}: no run.json in it, so this is no run")
+            note(f"{path}: no {RECORD} in it, so this is no run")
     return [path for found in below.values() for path in found]
 
 

@@ -13,6 +13,7 @@ from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.run_folder.provenance import provenance
 from digitrec.system.signals import signal_exit_code
 
+RECORD = "run.json"
 LOCK = ".run.lock"
 LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
 BEGINNING = ("start", "command", "git_revision", "versions")
@@ -26,14 +27,15 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on
 
 @contextmanager
 def run_record(
-    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], object] = lambda: None
+    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], dict[str, Any]] = dict
 ) -> Iterator[dict[str, Any]]:
     """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
 
     Args:
         run_dir: folder of the run.
         go_on: the record there is that of this very run, which was cut off.
-        prepare: called before a new run's record is written, once the folder is known to be free.
+        prepare: called before a new run's record is written, once the folder is known to be free; returns
+            entries of it.
 
     Yields:
         the record; whatever the run adds to it is written at the end. Its `status` is running, finished,
@@ -47,15 +49,13 @@ def run_record(
     began = time.perf_counter()
     with _alone(run_dir):
         try:
-            if not go_on and (run_dir / "run.json").exists():
+            if not go_on and (run_dir / RECORD).exists():
                 raise FolderTakenError(
                     f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
                     "or go on with it: resume=auto"
                 )
-            if not go_on:
-                prepare()
-            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now
-            write_json(run_dir / "run.json", record)
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now | prepare()
+            write_json(run_dir / RECORD, record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
         before = record.get("duration_s", 0.0)
@@ -71,7 +71,7 @@ def run_record(
             raise
         record["status"] = "finished"
         record["duration_s"] = round(before + time.perf_counter() - began, 3)
-        write_json(run_dir / "run.json", record)
+        write_json(run_dir / RECORD, record)
 
 
 def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:
@@ -81,7 +81,7 @@ def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | N
         record["status"] = "failed" if isinstance(error, Exception) else "interrupted"
         if isinstance(error, Exception):
             record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
-        write_json(run_dir / "run.json", record)
+        write_json(run_dir / RECORD, record)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         DigitrecError: it cannot be read.
     """
     try:
-        record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
@@ -142,8 +142,12 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     plain = {
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in content.items()
     }
+    write_text(file, json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
     try:
         with temporary.open("w", encoding="utf-8") as out:
             out.write(text)

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from digitrec.config.overrides import NOTEBOOK, PLACE, as_path, beyond, is_sweep, value
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.composition import CONFIG, note_down, read_composition
-from digitrec.run_folder.record import read_record
+from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances, differing_metrics, differing_weights
 from digitrec.run_folder.run import read_run
 
@@ -30,7 +30,7 @@ def check_rerun(arguments: Sequence[str]) -> None:
     if is_sweep(arguments):
         raise UsageError(f"rerun={folder}: a sweep can't repeat a run; leave out -m")
     place = as_path(folder)
-    if not (place / "run.json").is_file():
+    if not (place / RECORD).is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"rerun={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
     others = beyond(arguments, (*BESIDE, *STARTED))

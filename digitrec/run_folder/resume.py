@@ -20,7 +20,7 @@ from digitrec.config.overrides import (
 )
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.run_folder.composition import CONFIG, note_down, read_composition, same_settings
-from digitrec.run_folder.record import read_record
+from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
 
 RUNS = Path("outputs/train")
@@ -57,7 +57,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
 
 def _check_alone(folder: str, overrides: Sequence[str]) -> None:
     place = as_path(folder)
-    if not (place / "run.json").is_file():
+    if not (place / RECORD).is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
     other_place = [text for text in overrides if key_of(text) == PLACE and not names_same(text, folder)]
@@ -70,7 +70,7 @@ def _check_alone(folder: str, overrides: Sequence[str]) -> None:
 
 def _newest_run(cfg: DictConfig) -> Path | None:
     """Folder of the newest run with these settings."""
-    runs = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    runs = sorted(RUNS.glob(f"*/{RECORD}"), key=lambda file: file.stat().st_mtime, reverse=True)
     found = ((file.parent, read_composition(file.parent)) for file in runs)
     return next((folder for folder, earlier in found if earlier is not None and same_settings(earlier, cfg)), None)
 
@@ -91,7 +91,7 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
     if cfg.resume == AUTO and not same_settings(earlier, cfg):
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
-    record = read_record(run_dir) if (run_dir / "run.json").exists() else {}  # a study has none
+    record = read_record(run_dir) if (run_dir / RECORD).exists() else {}  # a study has none
     for name in record.keys() & set(NOTEBOOK):  # as they were last said
         earlier[name] = record[name]
     note_down(earlier, cfg)

@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from digitrec.config.overrides import key_of
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.record import LOCK, read_record
 from digitrec.run_folder.settings import read_overrides, read_settings
@@ -24,11 +25,11 @@ class Run:
     Attributes:
         folder: as it was found, not made absolute.
         status: finished, failed, interrupted, running, or killed: said to be running, but no process holds it.
-        record: run.json.
+        record: run.json without its settings.
         metrics: metrics.json, those that are numbers; names as in TensorBoard.
         settings: values by dotted names, options by the names of their groups.
         name: short, and among the runs that were found with it no other's.
-        said: names of the settings that were given on its command line.
+        overridden: names of the settings that were given on its command line.
     """
 
     folder: Path
@@ -37,7 +38,7 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
-    said: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
@@ -96,10 +97,19 @@ def read_run(folder: Path, note: Note = lambda line: None) -> Run:
         status = "killed"
     metrics = read_metrics(folder, note, due=status == "finished")
     try:
-        return Run(folder, status, record, metrics, read_settings(folder), said=frozenset(read_overrides(folder)))
+        settings, overrides = _composed(folder, record)
     except ValueError as error:
         note(str(error))
-        return Run(folder, status, record, metrics)
+        settings, overrides = {}, []
+    return Run(folder, status, record, metrics, settings, overridden=frozenset(map(key_of, overrides)))
+
+
+def _composed(folder: Path, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Settings and overrides of a run, taken out of its record; from `.hydra` for a run of a version before 0.2."""
+    settings, overrides = record.pop("settings", None), record.pop("overrides", None)
+    if isinstance(settings, dict) and isinstance(overrides, list):
+        return settings, list(map(str, overrides))
+    return read_settings(folder), read_overrides(folder)
 
 
 def is_held(folder: Path) -> bool:

@@ -16,14 +16,12 @@ from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.filters import chosen
 from digitrec.run_folder.formatting import format_size, format_time
 from digitrec.run_folder.ranking import ranked
-from digitrec.run_folder.record import LOCK
+from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.run import Note, Run, is_held
 from digitrec.run_folder.tables import console
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-RECORD = "run.json"
-
 OLDEST = timedelta(days=36_500)
 
 

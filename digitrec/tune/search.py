@@ -12,6 +12,7 @@ from typing import Protocol
 
 from digitrec.config.overrides import spelled_path
 from digitrec.errors import DigitrecError
+from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import is_held, read_metrics
 from digitrec.run_folder.settings import spelled
 from digitrec.tune.failures import log_failure
@@ -199,7 +200,7 @@ def run_folder(study: Path, number: int, seed: int) -> Path:
 
 def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metric: str) -> list[str]:
     """Of digitrec.train: a new run, or one that goes on where it was cut off."""
-    if (folder / "run.json").is_file() and (folder / ".hydra" / "config.yaml").is_file():
+    if (folder / RECORD).is_file() and (folder / ".hydra" / "config.yaml").is_file():
         _wait_for(folder)
         flags = [argument for argument in fixed if argument.startswith("-")]
         return [*flags, f"resume={spelled_path(shown(folder))}"]

@@ -114,7 +114,7 @@ def trained(root: Path, run: Run, rows: Mapping[str, Row]) -> Run:
     choice = "experiment" if run.settings.get("experiment") else "model"
     name = run.settings.get("experiment") or f"model={run.settings.get('model')}"
     given = rows.get(name, {}).get("given", ())
-    foreign = {setting for setting in run.said if decides(setting)} - {choice, *given}
+    foreign = {setting for setting in run.overridden if decides(setting)} - {choice, *given}
     groups = {setting.partition(".")[0] for setting in run.settings if "." in setting}
     settings = {
         setting: value
@@ -129,7 +129,7 @@ def trained(root: Path, run: Run, rows: Mapping[str, Row]) -> Run:
 def evaluated(root: Path, run: Run) -> Run:
     """What is kept of an evaluation; `settings` are those of its command line that may change its result."""
     record = kept_record(run) | {"checkpoints": [below_outputs(path) for path in run.record.get("checkpoints", ())]}
-    changed = {key: run.settings.get(key) for key in run.said if decides(key) and key not in HARMLESS_TO_EVALUATE}
+    changed = {key: run.settings.get(key) for key in run.overridden if decides(key) and key not in HARMLESS_TO_EVALUATE}
     return replace(run, folder=run.folder.relative_to(root), name="", record=record, settings=changed)
 
 

@@ -108,7 +108,7 @@ def test_damage_is_noted_and_the_rest_is_listed(run_runs: Command, tmp_path: Pat
     make_run(tmp_path / "outputs" / "sound", metrics={"val/accuracy": 0.5})
     (make_run(tmp_path / "outputs" / "damaged") / "run.json").write_text("{")
     make_run(tmp_path / "outputs" / "bare")
-    (make_run(tmp_path / "outputs" / "odd", metrics={}) / ".hydra" / "config.yaml").write_text("model: [")
+    (make_run(tmp_path / "outputs" / "odd", metrics={}, old=True) / ".hydra" / "config.yaml").write_text("model: [")
     outcome = run_runs("list")
     assert outcome.code == 0
     assert {cells[0] for cells in rows(outcome.out)} == {"sound", "bare", "odd"}
