@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from digitrec.config.check import CONF_DIR
-from digitrec.config.overrides import NOTEBOOK, as_path, search_path
+from digitrec.config.overrides import ANNOTATIONS, as_path, search_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.settings import read_overrides, read_settings
@@ -21,7 +21,7 @@ CONFIG = Path(".hydra/config.yaml")
 CHOSEN = Path(".hydra/hydra.yaml")
 SAID = Path(".hydra/overrides.yaml")
 FILES = (CONFIG, CHOSEN, SAID)
-NO_SETTINGS = ("resume", "rerun", "hydra", *NOTEBOOK)  # says how to run it, or what a person thinks of it
+NO_SETTINGS = ("resume", "rerun", "hydra", *ANNOTATIONS)  # says how to run it, or what a person thinks of it
 
 
 def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
@@ -92,7 +92,7 @@ def same_settings(one: DictConfig, other: DictConfig) -> bool:
 
 def note_down(earlier: DictConfig, cfg: DictConfig) -> None:
     """Give an earlier composition the tags and the note of today, where there are some, and what it can't know of."""
-    for name in (*NOTEBOOK, "rerun"):
+    for name in (*ANNOTATIONS, "rerun"):
         if cfg.get(name) or name not in earlier:  # one of an older version
             earlier[name] = cfg.get(name)
 

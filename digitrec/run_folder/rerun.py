@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from omegaconf import DictConfig
 
-from digitrec.config.overrides import NOTEBOOK, PLACE, as_path, beyond, is_sweep, value
+from digitrec.config.overrides import ANNOTATIONS, PLACE, as_path, is_sweep, overrides_except, value
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.composition import CONFIG, note_down, read_composition
 from digitrec.run_folder.record import RECORD, read_record
@@ -14,7 +14,7 @@ from digitrec.run_folder.repetition import circumstances, differing_metrics, dif
 from digitrec.run_folder.run import read_run
 
 LAST = Path("checkpoints/last.ckpt")
-BESIDE = ("rerun", PLACE, *NOTEBOOK)
+BESIDE = ("rerun", PLACE, *ANNOTATIONS)
 STARTED = ("hydra.job.name", "hydra.output_subdir")  # given by Lightning to the further processes of a training
 
 
@@ -33,7 +33,7 @@ def check_rerun(arguments: Sequence[str]) -> None:
     if not (place / RECORD).is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"rerun={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
-    others = beyond(arguments, (*BESIDE, *STARTED))
+    others = overrides_except(arguments, (*BESIDE, *STARTED))
     if others:
         raise UsageError(
             f"{others[0]}: rerun={folder} takes every setting from that run; leave this out, or start a run of its own"
@@ -61,7 +61,7 @@ def warn_of_circumstances(original: Path, record: dict[str, Any], warn: Callable
         warn(f"rerun: {line}")
 
 
-def judge(original: Path, run_dir: Path, metrics: Mapping[str, float], record: dict[str, Any]) -> str:
+def compare_with_original(original: Path, run_dir: Path, metrics: Mapping[str, float], record: dict[str, Any]) -> str:
     """Whether a repeated run came out as the first time, in words for a person; the record gets the verdict.
 
     Its `rerun_identical` is true, false, or null where that can't be told; `rerun_differences` says what differs.

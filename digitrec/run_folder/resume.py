@@ -7,15 +7,15 @@ from typing import Any
 from omegaconf import DictConfig
 
 from digitrec.config.overrides import (
+    ANNOTATIONS,
     AUTO,
-    NOTEBOOK,
     PLACE,
     as_path,
-    beyond,
     is_override,
     is_sweep,
     key_of,
     names_same,
+    overrides_except,
     value,
 )
 from digitrec.errors import FolderTakenError, UsageError
@@ -50,7 +50,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     if any(key_of(text) == PLACE for text in overrides):  # the one folder to look at
         return list(arguments)
     flags = [text for text in arguments if not is_override(text)]
-    noted = [text for text in overrides if key_of(text) in NOTEBOOK]
+    noted = [text for text in overrides if key_of(text) in ANNOTATIONS]
     found = _newest_run(compose(overrides))
     return [*flags, *noted, f"resume='{found}'"] if found else [*flags, *overrides]
 
@@ -61,7 +61,7 @@ def _check_alone(folder: str, overrides: Sequence[str]) -> None:
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
     other_place = [text for text in overrides if key_of(text) == PLACE and not names_same(text, folder)]
-    others = [text for text in beyond(overrides, NOTEBOOK) if not text.startswith("hydra.")]
+    others = [text for text in overrides_except(overrides, ANNOTATIONS) if not text.startswith("hydra.")]
     for text in (*other_place, *others):
         raise UsageError(
             f"{text}: resume={folder} takes every setting from that run; leave this out, or start a run of its own"
@@ -92,7 +92,7 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
     record = read_record(run_dir) if (run_dir / RECORD).exists() else {}  # a study has none
-    for name in record.keys() & set(NOTEBOOK):  # as they were last said
+    for name in record.keys() & set(ANNOTATIONS):  # as they were last said
         earlier[name] = record[name]
     note_down(earlier, cfg)
     return earlier

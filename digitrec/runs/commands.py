@@ -123,7 +123,7 @@ def compare_command(arguments: Namespace) -> int:
 def prune_command(arguments: Namespace) -> int:
     """Which runs would be deleted; with --delete, delete them, which fails if one of them stays."""
     from digitrec.run_folder.formatting import format_size
-    from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
+    from digitrec.runs.prune import Selection, delete_all, folder_size, print_selection, select
 
     runs = find_runs(arguments.folders, note)
     if arguments.metric:
@@ -131,9 +131,9 @@ def prune_command(arguments: Namespace) -> int:
     metric = arguments.metric or usual_metric(runs)
     sizes: list[tuple[Run, int]] = []
     stayed: list[str] = []
-    for run in doomed(runs, Wish(arguments.where, arguments.keep_best, metric, arguments.older_than)):
+    for run in select(runs, Selection(arguments.where, arguments.keep_best, metric, arguments.older_than)):
         try:
-            sizes.append((run, weigh(run.folder)))
+            sizes.append((run, folder_size(run.folder)))
         except DigitrecError as error:
             stayed.append(str(error))
     gone = delete_all([run for run, _ in sizes], stayed.append) if arguments.delete else []
@@ -142,7 +142,7 @@ def prune_command(arguments: Namespace) -> int:
     if arguments.json or arguments.csv:
         _print_entries([run_entry(run) | {"bytes": count, "deleted": run in gone} for run, count in sizes], arguments)
     elif sizes:
-        print_doomed(sizes)
+        print_selection(sizes)
         total = format_size(sum(count for run, count in sizes if run in gone or not arguments.delete))
         told = f"deleted {_counted(len(gone), 'run')}, {total}" if arguments.delete else (
             f"would delete {_counted(len(sizes), 'run')}, {total}; nothing was deleted yet: add --delete"

@@ -19,7 +19,7 @@ from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
-from digitrec.runs.paired_predictions import answers
+from digitrec.runs.paired_predictions import paired_predictions
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.examination import Comparison
@@ -68,7 +68,7 @@ def compare(a: Run, b: Run, evaluations: Sequence[Run]) -> Pair:
     names = [*a.metrics, *(name for name in b.metrics if name not in a.metrics)]
     found: dict[str, Any] = {}
     try:
-        right, other_right = answers(a, b, evaluations)
+        right, other_right = paired_predictions(a, b, evaluations)
         found = {"comparison": contrast(right, "B", other_right), "images": len(right)}
     except DigitrecError as error:
         found = {"why_not": str(error)}

@@ -16,11 +16,11 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.data.datasets import Split
     from digitrec.models.classifier import DigitClassifier
 
-Answers = tuple["Tensor", "Tensor"]  # (N,) bool each: which images the first and the second run read right
+PairedPredictions = tuple["Tensor", "Tensor"]  # (N,) bool each: which images the first and the second run read right
 FILE = "predictions.csv"
 
 
-def answers(a: Run, b: Run, evaluations: Sequence[Run]) -> Answers:
+def paired_predictions(a: Run, b: Run, evaluations: Sequence[Run]) -> PairedPredictions:
     """Which of the same test images two runs' best checkpoints read right.
 
     Args:
@@ -64,7 +64,7 @@ def _written(file: Path) -> str:
     return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
 
 
-def _read(a: Path, b: Path) -> Answers | None:
+def _read(a: Path, b: Path) -> PairedPredictions | None:
     """What two files say, if they are about the same images."""
     from digitrec.evaluation.predictions import read_answers
 
@@ -72,7 +72,7 @@ def _read(a: Path, b: Path) -> Answers | None:
     return (right, other_right) if labels == other_labels and labels else None
 
 
-def _ask(a: Run, b: Run) -> Answers:
+def _ask(a: Run, b: Run) -> PairedPredictions:
     import torch
 
     from digitrec.build import find_device

@@ -26,7 +26,7 @@ OLDEST = timedelta(days=36_500)
 
 
 @dataclass(frozen=True)
-class Wish:
+class Selection:
     """Which runs may go: those to which all of this applies.
 
     Attributes:
@@ -62,34 +62,34 @@ def parse_age(text: str) -> timedelta:
     return age
 
 
-def doomed(runs: Sequence[Run], wish: Wish, now: datetime | None = None) -> list[Run]:
-    """The runs that a wish gives up, never one that is running.
+def select(runs: Sequence[Run], selection: Selection, now: datetime | None = None) -> list[Run]:
+    """The runs that a selection gives up, never one that is running.
 
     Raises:
-        UsageError: the wish is empty, or asks for what no run has.
+        UsageError: the selection is empty, or asks for what no run has.
     """
-    if wish.empty:
+    if selection.empty:
         raise UsageError("say which runs may go: --where status=failed, --keep-best 5 or --older-than 30d")
-    fitting = chosen(runs, wish.where)
-    kept = _kept(fitting, wish)
-    latest = (now or datetime.now(UTC)) - (wish.older or timedelta())
+    fitting = chosen(runs, selection.where)
+    kept = _kept(fitting, selection)
+    latest = (now or datetime.now(UTC)) - (selection.older or timedelta())
     return [
         run
         for run in fitting
-        if run.folder not in kept and run.status != "running" and (wish.older is None or _began(run) < latest)
+        if run.folder not in kept and run.status != "running" and (selection.older is None or _began(run) < latest)
     ]
 
 
-def _kept(runs: Sequence[Run], wish: Wish) -> set[Path]:
+def _kept(runs: Sequence[Run], selection: Selection) -> set[Path]:
     """Folders of the runs that are too good to go."""
-    if wish.keep is None:
+    if selection.keep is None:
         return set()
-    best = [run for run in ranked(runs, wish.metric) if wish.metric in run.metrics][: wish.keep]
-    unranked = [run for run in runs if run.status == "finished" and wish.metric not in run.metrics]
+    best = [run for run in ranked(runs, selection.metric) if selection.metric in run.metrics][: selection.keep]
+    unranked = [run for run in runs if run.status == "finished" and selection.metric not in run.metrics]
     return {run.folder for run in [*best, *unranked]}
 
 
-def weigh(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Bytes of the files in a run folder, without what links in it point to.
 
     Raises:
@@ -120,7 +120,7 @@ def delete(folder: Path) -> None:
         raise DigitrecError(f"{folder}: no {RECORD} in it, so this is no run; left as it is")
     if is_held(folder):
         raise DigitrecError(f"{folder}: this run is going on; left as it is")
-    weigh(folder)
+    folder_size(folder)
     lock = FileLock(folder / LOCK)  # nobody shall take the run up meanwhile
     try:
         with lock.acquire(blocking=False):
@@ -134,7 +134,7 @@ def delete(folder: Path) -> None:
         raise DigitrecError(f"{folder}: cannot be deleted: {error}") from error
 
 
-def print_doomed(sizes: Sequence[tuple[Run, int]]) -> None:
+def print_selection(sizes: Sequence[tuple[Run, int]]) -> None:
     """A row per run that would go, and how much that comes to."""
     table = Table()
     for head in ("run", "status", "size", "started", "folder"):

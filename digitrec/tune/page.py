@@ -52,7 +52,7 @@ def write_pictures_and_page(outcome: Outcome) -> Path:
             (name, spelled(outcome.before[name]), spelled(value)) for name, value in outcome.best.settings.items()
         ],
         recipe=f"python -m digitrec.train --config-dir={shown(folder) / FOLDER} experiment={NAME}",
-        confirmation=confirmation(folder, outcome.begun.flags),
+        confirmation=confirmation(folder, outcome.info.flags),
         names=list(short_names(list(outcome.study.space)).values()),
         trials=[
             (_row(outcome, trial), [spelled(trial.settings[name]) for name in outcome.study.space], trial.error)
@@ -115,14 +115,14 @@ def _row(outcome: Outcome, trial: Trial) -> tuple[str, str, str, str]:
 
 
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:
-    begun = outcome.begun
+    info = outcome.info
     facts = {
-        "command": begun.command,
+        "command": info.command,
         "folder": shown(outcome.study.folder),
-        "begun": format_time(begun.start),
-        "on": begun.host,
-        "code": begun.git_revision or "",
-        "versions": ", ".join(f"{name} {number}" for name, number in begun.versions.items()),
+        "begun": format_time(info.start),
+        "on": info.host,
+        "code": info.git_revision or "",
+        "versions": ", ".join(f"{name} {number}" for name, number in info.versions.items()),
         "proposals": f"TPE, seed {outcome.settings['seed']}",
     }
     return [(name, str(value)) for name, value in facts.items()]

@@ -15,7 +15,7 @@ from digitrec.tune.display import plain_console
 from digitrec.tune.recipe import FOLDER, NAME, write_recipe
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, WORDS, Study, Trial
-from digitrec.tune.study_info import Begun
+from digitrec.tune.study_info import StudyInfo
 from digitrec.wording import shown
 
 SEEDS = "1,2,3,4,5"  # to see whether it holds
@@ -28,14 +28,14 @@ class Outcome:
     Attributes:
         study: what was tried.
         settings: of the search.
-        begun: how it began.
+        info: how it began.
         before: the turned settings as they were.
         best: the best trial, its numbers as they were tried.
     """
 
     study: Study
     settings: Mapping[str, Any]
-    begun: Begun
+    info: StudyInfo
     before: Mapping[str, Value]
     best: Trial
 
@@ -67,14 +67,14 @@ class Outcome:
 
 
 def publish(
-    study: Study, settings: Mapping[str, Any], begun: Begun, before: Mapping[str, Value], without: Collection[str]
+    study: Study, settings: Mapping[str, Any], info: StudyInfo, before: Mapping[str, Value], without: Collection[str]
 ) -> float | None:
     """Write and print everything; the best value, None if no trial came to one.
 
     Args:
         study: what was tried.
         settings: of the search.
-        begun: how it began.
+        info: how it began.
         before: the turned settings as they were.
         without: keys of the command line that are no run's, or are turned.
     """
@@ -84,8 +84,8 @@ def publish(
     if (best := study.best) is None:
         console.print("no trial has come to a value yet")
         return None
-    outcome = Outcome(study, settings, begun, before, study.tidied(best))
-    recipe = write_recipe(study.folder, _notes(outcome), begun.fixed(without), outcome.best.settings, begun.groups)
+    outcome = Outcome(study, settings, info, before, study.tidied(best))
+    recipe = write_recipe(study.folder, _notes(outcome), info.fixed(without), outcome.best.settings, info.groups)
     page = write_pictures_and_page(outcome)
     console.print(_headline(outcome), style="bold", soft_wrap=True)
     console.print(_table(outcome))
@@ -93,7 +93,7 @@ def publish(
     console.print(f"what was tried:            {shown(page)}", soft_wrap=True)
     runs = shlex.quote(str(shown(study.folder)))
     console.print(f"all runs:                  python -m digitrec.runs list {runs}", soft_wrap=True)
-    console.print(f"does it hold?              {confirmation(study.folder, begun.flags)}", soft_wrap=True)
+    console.print(f"does it hold?              {confirmation(study.folder, info.flags)}", soft_wrap=True)
     return best.value
 
 
@@ -134,10 +134,10 @@ def _notes(outcome: Outcome) -> list[str]:
         f"The best of {outcome.counts()}, number {best.number}: "
         f"{outcome.metric} {outcome.formatted(best.value)}, {of}{before}.",
         "Chosen among many by held-out images: expect a little less of new ones. Found by",
-        outcome.begun.command,
+        outcome.info.command,
         f"in {format_duration(outcome.seconds())} of training, {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) "
-        f"a run, {_processor()}, torch {outcome.begun.versions['torch']}, Optuna {outcome.begun.versions['optuna']}.",
-        f"Whether it holds: {confirmation(outcome.study.folder, outcome.begun.flags)}",
+        f"a run, {_processor()}, torch {outcome.info.versions['torch']}, Optuna {outcome.info.versions['optuna']}.",
+        f"Whether it holds: {confirmation(outcome.study.folder, outcome.info.flags)}",
     ]
 
 
