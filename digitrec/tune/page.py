@@ -9,8 +9,8 @@ from digitrec.reports.figures.style import DARK, LIGHT, Theme
 from digitrec.reports.page import Card, Picture, picture, write_page
 from digitrec.run_folder.formatting import format_duration, format_metric, format_time, is_share, short_names
 from digitrec.run_folder.settings import spelled
+from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import FOLDER, NAME
-from digitrec.tune.results import Outcome, confirmation
 from digitrec.tune.space import CHOICE, LOG_UNIFORM
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Trial
 from digitrec.wording import shown

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
 from filelock import FileLock
@@ -19,7 +18,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
@@ -118,7 +117,6 @@ class Study:
                 storage=self._storage,
                 study_name=NAME,
                 direction="minimize" if self.lower else "maximize",
-                sampler=_Numbered(seed),
                 pruner=self._pruner,
                 load_if_exists=True,
             )
@@ -150,6 +148,7 @@ class Study:
         with self._alone():
             if len(self.trials) >= most:
                 return None
+            self._study.sampler = _sampler(self.seed, len(self._study.get_trials(deepcopy=False)))
             asked = self._study.ask(self._distributions)
             asked.set_user_attr("owner", worker)
         self._ours[asked.number] = worker
@@ -223,6 +222,7 @@ class Study:
         """A trial with all its settings, also if its program ended while it proposed them, one by one."""
         if len(trial.settings) == len(self.space):
             return trial
+        self._study.sampler = _sampler(self.seed, trial.number)
         asked = optuna.Trial(self._study, self._key(trial.number))
         for name, distribution in self._distributions.items():
             asked._suggest(name, distribution)  # takes those that are there as they are
@@ -259,34 +259,14 @@ class Study:
             raise DigitrecError(f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}") from error
 
 
-class _Numbered(BaseSampler):
+def _sampler(seed: int, number: int) -> TPESampler:
     """TPE (Bergstra et al., 2011) that draws from a seed and the trial's number alone.
 
-    So a search that was cut off goes on with the proposals that it would have made; no two machines make the same.
+    So a search that was interrupted makes the proposals that it would have made; no two machines make the same.
     """
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._inner = TPESampler()
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        # 2**31 - 1 is prime: seeds and numbers that people use never meet.
-        seed = (self._seed * 1_000_003 + trial.number) % (2**31 - 1)
-        self._inner = TPESampler(n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True, seed=seed)
-        self._inner.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._inner.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._inner.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+    # 2**31 - 1 is prime: seeds and numbers that people use never meet.
+    drawn = (seed * 1_000_003 + number) % (2**31 - 1)
+    return TPESampler(n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True, seed=drawn)
 
 
 def _backend(journal: Path) -> JournalFileBackend:
