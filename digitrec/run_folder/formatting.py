@@ -43,7 +43,7 @@ def format_duration(seconds: float | None) -> str:
 
 
 def apart(values: Sequence[Any]) -> list[str]:
-    """Settings of the same name as they would be written; what long lists of names have in common becomes dots."""
+    """Values of one setting as on the command line; the names at the beginning that long lists share become dots."""
     texts = ["" if value is None else spelled(value) for value in values]
     lists = [text.split("+") for text in texts if text]
     shared = sum(1 for _ in takewhile(lambda parts: len(set(parts)) == 1, zip(*lists, strict=False)))

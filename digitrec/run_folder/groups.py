@@ -39,7 +39,7 @@ class Group:
 def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     """Runs by all their settings but the seed, the group with the best mean of a metric first.
 
-    A run whose settings can't be read is alone.
+    A run without settings is a group of its own.
     """
     same: dict[object, list[Run]] = {}
     for run in runs:
@@ -49,7 +49,7 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
 
 
 def one_per_seed(runs: Sequence[Run]) -> list[Run]:
-    """The run that counts of each seed; a run of an unknown seed counts by itself."""
+    """The newest finished run of each seed, else the newest; every run of an unknown seed."""
     last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
     return list({run.folder if run.seed is None else run.seed: run for run in last}.values())
 

@@ -15,11 +15,11 @@ from digitrec.system.signals import signal_exit_code
 
 RECORD = "run.json"
 LOCK = ".run.lock"
-LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
-BEGINNING = ("start", "command", "git_revision", "versions")
-LONGEST = 1e10  # seconds, some centuries
-KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on from
-    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < LONGEST),
+LOCK_S = 0.5  # seconds to wait for a lock: a program that checks whether a run is going on holds it for an instant
+FIRST_START = ("start", "command", "git_revision", "versions")
+MAX_DURATION_S = 1e10  # some centuries
+EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of the entries that a resumed run needs
+    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < MAX_DURATION_S),
     "resumed": ("a list", lambda value: isinstance(value, list)),
     "data_checksum": ("a text", lambda value: isinstance(value, str)),
 }
@@ -33,7 +33,7 @@ def run_record(
 
     Args:
         run_dir: folder of the run.
-        go_on: the record there is that of this very run, which was cut off.
+        go_on: the record there is of this run, which was interrupted.
         prepare: called before a new run's record is written, once the folder is known to be free; returns
             entries of it.
 
@@ -64,7 +64,7 @@ def run_record(
         except BaseException as error:
             record["duration_s"] = round(before + time.perf_counter() - began, 3)
             if isinstance(error, SystemExit) and not signal_exit_code(error):
-                failure = DigitrecError(f"something in the run ended it by sys.exit({error.code!r})")
+                failure = DigitrecError(f"code in the run called sys.exit({error.code!r})")
                 close_record(run_dir, failure, record)
                 raise failure from error
             close_record(run_dir, error, record)
@@ -76,7 +76,7 @@ def run_record(
 
 def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:
     """Write into `run_dir`/run.json how the run failed or was interrupted; the record there, unless one is given."""
-    with suppress(OSError, DigitrecError):  # a full disk shall not hide what happened
+    with suppress(OSError, DigitrecError):  # a full disk must not hide the error
         record = read_record(run_dir) if record is None else record
         record["status"] = "failed" if isinstance(error, Exception) else "interrupted"
         if isinstance(error, Exception):
@@ -86,12 +86,12 @@ def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | N
 
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
-    """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
+    """Lock a run folder; the system releases the lock when this process ends, however it ends."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(run_dir / LOCK)
     try:
-        lock.acquire(timeout=LOOK)
+        lock.acquire(timeout=LOCK_S)
     except Timeout:
         process = read_record(run_dir).get("pid")
         raise FolderTakenError(f"{run_dir}: this run is still going on, in process {process}") from None
@@ -104,7 +104,7 @@ def _alone(run_dir: Path) -> Iterator[None]:
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
-    """What run.json says.
+    """The content of run.json.
 
     Raises:
         DigitrecError: it cannot be read.
@@ -119,20 +119,20 @@ def read_record(run_dir: Path) -> dict[str, Any]:
 
 
 def _checked(record: dict[str, Any], run_dir: Path) -> dict[str, Any]:
-    """The record, if a run can go on from it."""
-    for name, (kind, fits) in KINDS.items():
+    """The record, if a run can be resumed from it."""
+    for name, (kind, fits) in EXPECTED.items():
         if name in record and not fits(record[name]):
             found = json.dumps(record[name])
             raise DigitrecError(
-                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; mend it, or take it out"
+                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; correct it, or remove the entry"
             )
     return record
 
 
 def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run that goes on: what it began with stays, what it goes on with is listed."""
-    kept: dict[str, Any] = {name: earlier[name] for name in (*BEGINNING, "duration_s") if name in earlier}
-    later = {name: now[name] for name in BEGINNING}
+    """The record of a resumed run: its first start stays, this one is added to `resumed`."""
+    kept: dict[str, Any] = {name: earlier[name] for name in (*FIRST_START, "duration_s") if name in earlier}
+    later = {name: now[name] for name in FIRST_START}
     earlier = {name: value for name, value in earlier.items() if name != "error"}
     return {**earlier, **now, **kept, "resumed": [*earlier.get("resumed", []), later]}
 

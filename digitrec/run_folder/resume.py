@@ -1,4 +1,4 @@
-"""Which run `resume` means, and with which configuration it goes on."""
+"""`resume`: find the run to go on with, and its configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from digitrec.config.overrides import (
     value,
 )
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.run_folder.composition import CONFIG, note_down, read_composition, same_settings
+from digitrec.run_folder.composition import CONFIG, read_composition, same_settings, update_annotations
 from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
 
@@ -40,7 +40,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     overrides = [text for text in arguments if is_override(text) and key_of(text) != "resume"]
     if wanted is None:
         return list(arguments)
-    if is_sweep(arguments):  # its jobs have folders of fixed names
+    if is_sweep(arguments):
         if wanted != AUTO:
             raise UsageError(f"resume={wanted}: a sweep goes on with resume=auto and the hydra.sweep.dir that it had")
         return list(arguments)
@@ -76,9 +76,9 @@ def _newest_run(cfg: DictConfig) -> Path | None:
 
 
 def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
-    """The configuration of the run that is to go on in `run_dir`: its own, which nothing of today's may change.
+    """The configuration of the run that is resumed in `run_dir`: its own.
 
-    Only tags and a note that are given today replace those that it had.
+    Only tags and a note of this command line replace its own.
 
     Raises:
         FolderTakenError: its settings were others, or cannot be read.
@@ -92,14 +92,14 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
     record = read_record(run_dir) if (run_dir / RECORD).exists() else {}  # a study has none
-    for name in record.keys() & set(ANNOTATIONS):  # as they were last said
+    for name in record.keys() & set(ANNOTATIONS):
         earlier[name] = record[name]
-    note_down(earlier, cfg)
+    update_annotations(earlier, cfg)
     return earlier
 
 
 def warn_of_changes(record: Mapping[str, Any], warn: Callable[[str], object]) -> None:
-    """Warn where a run goes on with other code or versions than it began with: it may not end as it would have."""
+    """Warn if a run is resumed with other code or versions than it began with: its result may differ."""
     now = record["resumed"][-1]
     changed = [name for name in ("git_revision", "versions") if now[name] != record.get(name)]
     then, today = ({name: of.get(name) for name in changed} for of in (record, now))

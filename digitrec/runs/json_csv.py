@@ -1,4 +1,4 @@
-"""Runs for scripts: JSON and csv, every number at whole precision, keys that do not depend on which runs there are."""
+"""Runs as JSON and csv, for scripts: numbers at full precision, the same keys whatever runs there are."""
 
 import csv
 import json
@@ -46,7 +46,7 @@ def group_entry(group: Group) -> Entry:
 
 
 def flat(entry: Entry) -> Entry:
-    """An entry in one row: fields, settings and metrics side by side, what they consist of behind a dot."""
+    """An entry in one row: fields, settings and metrics side by side, their parts after a dot."""
     row: Entry = {}
     for key, value in entry.items():
         if key not in ("settings", "metrics"):

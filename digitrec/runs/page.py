@@ -66,7 +66,7 @@ def _agreement(pair: Pair) -> Picture | None:
     return picture(
         "agreement",
         "Where they differ",
-        "Every test image counts in one cell. Only the two cells in which one run alone is right tell the runs apart.",
+        "Every test image counts in one cell. Only the two cells in which one run alone is right show a difference.",
         light,
         dark,
     )

@@ -58,9 +58,9 @@ def test_predictions_that_were_written_down_are_what_the_networks_say(
 ) -> None:
     run = read_run(trained / "one")
     assert paired_predictions.written(run, []) == trained / "one" / "predictions.csv"
-    asked, _ = paired_predictions._ask(run, run)
+    asked, _ = paired_predictions._predict_both(run, run)
     with monkeypatch.context() as patch:
-        patch.setattr(paired_predictions, "_ask", None)
+        patch.setattr(paired_predictions, "_predict_both", None)
         read, other = paired_predictions.paired_predictions(run, run, [])
     assert torch.equal(asked, read)
     assert torch.equal(read, other)

@@ -81,7 +81,7 @@ def test_all_that_is_said_must_apply(outputs: Path) -> None:
     assert len(select(runs, Selection(older=timedelta(hours=1)), now)) == 5
     assert not select(runs, Selection(older=timedelta(hours=3)), now)
     assert not select(runs, Selection(where=["status=failed"], older=timedelta(hours=3)), now)
-    with pytest.raises(UsageError, match="say which runs may go"):
+    with pytest.raises(UsageError, match="choose runs"):
         select(runs, Selection())
 
 
@@ -117,10 +117,10 @@ def test_that_something_stays_which_was_to_go_is_a_failure(run_runs: Command, ou
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     asked = ("prune", "outputs", "link", "--where", "status=failed")
     assert run_runs(*asked).code == 0
-    told = run_runs(*asked, "--delete")
-    assert told.code == 1
-    assert "failed: another run lies in it" in told.err
-    assert "link: a link" in told.err
+    listed = run_runs(*asked, "--delete")
+    assert listed.code == 1
+    assert "failed: it holds another run" in listed.err
+    assert "link: a link" in listed.err
     assert {"failed", "inner"} <= left(outputs)
     assert (tmp_path / "elsewhere" / "run.json").is_file()
 
@@ -129,7 +129,7 @@ def test_only_run_folders_are_deleted_and_none_with_another_in_it(outputs: Path)
     with pytest.raises(DigitrecError, match="no run"):
         delete(outputs / "train" / "mine")
     make_run(outputs / "train" / "failed" / "inner")
-    with pytest.raises(DigitrecError, match="another run lies in it"):
+    with pytest.raises(DigitrecError, match="it holds another run"):
         delete(outputs / "train" / "failed")
     assert left(outputs) >= {"failed", "inner"}
 
