@@ -16,13 +16,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
 from digitrec.config.check import TrainConfig, check, check_path
-from digitrec.config.overrides import AUTO, NOTEBOOK, as_path, spelled_path
+from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, spelled_path
 from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import launch
 from digitrec.launch.ranks import check_processes, is_deserted, is_first_process, is_restarted
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.record import read_record, run_record, write_json
-from digitrec.run_folder.rerun import judge, original_composition, warn_of_circumstances
+from digitrec.run_folder.rerun import compare_with_original, original_composition, warn_of_circumstances
 from digitrec.run_folder.resume import earlier_composition, warn_of_changes
 from digitrec.run_folder.run import read_run
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
@@ -89,7 +89,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
     with recording as record, _telling_what_next(run_dir):
         settings = check(cfg, TrainConfig)
-        record |= {name: settings[name] for name in NOTEBOOK}
+        record |= {name: settings[name] for name in ANNOTATIONS}
         if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
         metrics = _run(settings, run_dir, record, go_on=go_on)
@@ -217,7 +217,7 @@ def _leave(
         metrics = _report(parts, record, run_dir, _reported(settings)) | metrics
         write_json(run_dir / "metrics.json", metrics)
     if settings["rerun"] is not None:
-        print(judge(as_path(settings["rerun"]), run_dir, metrics, record))  # noqa: T201
+        print(compare_with_original(as_path(settings["rerun"]), run_dir, metrics, record))  # noqa: T201
     return metrics
 
 

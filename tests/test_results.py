@@ -1,10 +1,10 @@
 """The results table, from a made-up outputs folder."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,14 @@ import pytest
 import yaml
 
 from digitrec.config.check import CONF_DIR
+from scripts.maintain.results import main
 from tests.command import Outcome
 
 SCRIPT = CONF_DIR.parent / "scripts" / "results"
 PUBLISHED = {
-    "model=cnn": {"network": "default"},
+    "model=cnn": {"network": "default", "readme": True},
     "plain": {"system": "B", "network": "two convolutions", "published": "test 98-99 %", "show": {"test/f1": "F1"}},
-    "record": {"network": "residual network", "published": "99.83 %", "ensemble": "99.87 %"},
+    "record": {"network": "residual network", "published": "99.83%", "ensemble": "99.87%"},
     "finetune": {"network": "two convolutions", "given": ["init_from"]},
 }
 CONFIG = {"seed": 0, "model": {"dropout": 0.0, "hidden": 128}, "trainer": {"max_epochs": 10}, "data": {"root": None}}
@@ -29,8 +30,8 @@ README = "# Title\n\n<!-- results -->\nold\n<!-- /results -->\n\nafter | all\n"
 class Checkout:
     """A folder with README.md, docs/published.yaml and runs."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, run_main: Callable[..., Outcome]) -> None:
+        self.root, self.run_main = root, run_main
         self.count = 0
         (root / "docs").mkdir()
         (root / "README.md").write_text(README, encoding="utf-8")
@@ -49,6 +50,8 @@ class Checkout:
         metrics = {"val/accuracy": 0.98, "test/f1": 0.97} | ({} if accuracy is None else {"test/accuracy": accuracy})
         self.write(f"{folder}/.hydra/overrides.yaml", list(overrides))
         self.write(f"{folder}/.hydra/config.yaml", {**config, "seed": seed})
+        chosen = dict(text.split("=") for text in overrides if text.startswith(("experiment=", "model=")))
+        self.write(f"{folder}/.hydra/hydra.yaml", {"hydra": {"runtime": {"choices": {"model": "cnn", **chosen}}}})
         self.write(f"{folder}/metrics.json", metrics | {"train/images_per_second": 9123.4})
         started = {"status": "finished", "command": "python -m digitrec.train", "start": f"2026-01-01T{self.count:02}"}
         machine = {"device_name": "A CPU", "threads": 2, "precision": "32-true", "git_revision": "a" * 40 + "-dirty"}
@@ -67,19 +70,17 @@ class Checkout:
         self.write(f"{folder}/run.json", record | {"checkpoints": checkpoints, "tta": tta, "parameters": 1170})
 
     def results(self, *arguments: str) -> Outcome:
-        command = [sys.executable, str(SCRIPT), "--root", str(self.root), *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        return Outcome(done.returncode, done.stdout, done.stderr)
+        return self.run_main(main, "--root", str(self.root), *arguments)
 
     def remake(self) -> str:
-        """Run the script; what it says on stderr."""
+        """Run the script; its output on stderr."""
         outcome = self.results()
         assert outcome.code == 0, outcome.err
         return outcome.err
 
     def row(self, name: str) -> dict[str, str]:
-        """The cells of README.md's row whose first cell ends with `name`, by column."""
-        lines = [line for line in self.readme().splitlines() if line.startswith("|")]
+        """The cells of the summary's row whose first cell ends with `name`, by column."""
+        lines = [line for line in self.page().partition("##")[0].splitlines() if line.startswith("|")]
         head, _, *body = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
         (cells,) = [cells for cells in body if cells[0].endswith(name)]
         return dict(zip(head, cells, strict=True))
@@ -92,8 +93,8 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path)
+def checkout(tmp_path: Path, run_main: Callable[..., Outcome]) -> Checkout:
+    return Checkout(tmp_path, run_main)
 
 
 def test_a_row_holds_mean_and_sample_standard_deviation_over_seeds(checkout: Checkout) -> None:
@@ -103,9 +104,9 @@ def test_a_row_holds_mean_and_sample_standard_deviation_over_seeds(checkout: Che
     percent = 100 * np.array(accuracies)
     checkout.remake()
     row = checkout.row("`plain`")
-    assert row["test accuracy"] == f"{percent.mean():.2f} % ± {percent.std(ddof=1):.2f} (4 seeds), F1 0.970 ± 0.000"
+    assert row["test accuracy"] == f"{percent.mean():.2f}% ± {percent.std(ddof=1):.2f} (4), F1 97.00% ± 0.00 (4)"
     assert row["published"] == "test 98-99 %"
-    assert row["validation"] == "98.00 % ± 0.00"
+    assert row["validation"] == "98.00% ± 0.00 (4)"
     assert (row["parameters"], row["epochs"], row["time"]) == ("225,034", "10", "61 s, A CPU")
     assert row["command"] == "`scripts/train -m experiment=plain seed=1,2,3,4`"
 
@@ -113,17 +114,19 @@ def test_a_row_holds_mean_and_sample_standard_deviation_over_seeds(checkout: Che
 def test_one_seed_has_no_deviation_and_no_runs_no_figures(checkout: Checkout) -> None:
     checkout.run("model=cnn", "seed=7", accuracy=0.994)
     checkout.remake()
-    assert checkout.row("`model=cnn`")["test accuracy"] == "99.40 % (1 seed)"
+    assert checkout.row("`model=cnn`")["test accuracy"] == "99.40% (1)"
     assert checkout.row("`model=cnn`")["command"] == "`scripts/train model=cnn seed=7`"
     assert checkout.row("`plain`")["test accuracy"] == "not run yet"
 
 
-def test_rows_stand_in_the_order_of_the_file_and_the_rest_of_the_readme_stays(checkout: Checkout) -> None:
-    for name in ("record", "plain"):
-        checkout.run(f"experiment={name}", "seed=1")
+def test_rows_stand_in_the_order_of_the_file_and_the_readme_has_those_that_are_marked(checkout: Checkout) -> None:
+    for name in ("experiment=record", "experiment=plain", "model=cnn"):
+        checkout.run(name, "seed=1")
     checkout.remake()
-    text = checkout.readme()
-    assert text.index("`model=cnn`") < text.index("`plain`") < text.index("`record`") < text.index("`finetune`")
+    page, text = checkout.page(), checkout.readme()
+    assert page.index("`model=cnn`") < page.index("`plain`") < page.index("`record`") < page.index("`finetune`")
+    assert "| default, `model=cnn` | 99.00% (1) | 225,034 | 70 s, A CPU | `scripts/train model=cnn seed=1` |" in text
+    assert "plain" not in text
     before, after = README.split("old\n")
     assert text.startswith(before)
     assert text.endswith(after)
@@ -135,7 +138,7 @@ def test_settings_that_do_not_touch_the_result_are_let_through(checkout: Checkou
     for seed, override in enumerate([*elsewhere, *shown]):
         checkout.run("experiment=plain", f"seed={seed}", override)
     checkout.remake()
-    assert "(7 seeds)" in checkout.row("`plain`")["test accuracy"]
+    assert "(7)" in checkout.row("`plain`")["test accuracy"]
 
 
 def test_settings_that_change_the_result_leave_a_run_out(checkout: Checkout) -> None:
@@ -146,7 +149,7 @@ def test_settings_that_change_the_result_leave_a_run_out(checkout: Checkout) -> 
         checkout.run("experiment=plain", f"seed={seed}", override, accuracy=0.5)
         checkout.run("model=cnn", f"seed={seed}", override, accuracy=0.5)
     checkout.remake()
-    assert checkout.row("`plain`")["test accuracy"].startswith("99.00 % (1 seed)")
+    assert checkout.row("`plain`")["test accuracy"].startswith("99.00% (1)")
     assert "50.00" not in checkout.page()
 
 
@@ -156,7 +159,7 @@ def test_a_setting_that_the_experiment_leaves_open_is_let_through(checkout: Chec
     checkout.write("conf/experiment/finetune.yaml", {"init_from": "???", "trainer": {"max_epochs": 10}})
     checkout.remake()
     row = checkout.row("`finetune`")
-    assert "(2 seeds)" in row["test accuracy"]
+    assert "(2)" in row["test accuracy"]
     assert row["command"] == "`scripts/train -m experiment=finetune init_from=... seed=1,2`"
 
 
@@ -173,14 +176,14 @@ def test_unfinished_failed_untested_and_foreign_folders_are_left_out(checkout: C
     (checkout.root / checkout.run("experiment=plain", "seed=7") / ".hydra" / "overrides.yaml").write_text("[", "utf-8")
     (checkout.root / "outputs" / "train" / "empty").mkdir()
     checkout.remake()
-    assert "(1 seed)" in checkout.row("`plain`")["test accuracy"]
+    assert "(1)" in checkout.row("`plain`")["test accuracy"]
 
 
 def test_the_newest_run_of_a_seed_counts(checkout: Checkout) -> None:
     checkout.run("experiment=plain", "seed=1", accuracy=0.97, start="2026-03-01")
     checkout.run("experiment=plain", "seed=1", accuracy=0.96, start="2026-02-01")
     checkout.remake()
-    assert checkout.row("`plain`")["test accuracy"].startswith("97.00 % (1 seed)")
+    assert checkout.row("`plain`")["test accuracy"].startswith("97.00% (1)")
 
 
 @pytest.mark.parametrize(
@@ -197,14 +200,14 @@ def test_runs_of_an_older_recipe_are_not_mixed_in(
     checkout.run("experiment=plain", "seed=1", accuracy=0.5, config=config, **record)
     checkout.run("experiment=plain", "seed=2", accuracy=0.99)
     assert checkout.remake() == f"plain: left out 1 runs of another recipe ({named})\n"
-    assert checkout.row("`plain`")["test accuracy"].startswith("99.00 % (1 seed)")
+    assert checkout.row("`plain`")["test accuracy"].startswith("99.00% (1)")
 
 
 def test_a_knob_that_was_added_and_is_off_is_the_same_recipe(checkout: Checkout) -> None:
     checkout.run("experiment=plain", "seed=1")
     checkout.run("experiment=plain", "seed=2", config={**CONFIG, "init_from": None, "extra": {"new": False}})
     checkout.remake()
-    assert "(2 seeds)" in checkout.row("`plain`")["test accuracy"]
+    assert "(2)" in checkout.row("`plain`")["test accuracy"]
 
 
 def test_runs_from_before_a_change_of_the_experiment_do_not_stand_for_it(checkout: Checkout) -> None:
@@ -212,7 +215,7 @@ def test_runs_from_before_a_change_of_the_experiment_do_not_stand_for_it(checkou
     checkout.run("experiment=plain", "seed=2", accuracy=0.98, config={**CONFIG, "trainer": {"max_epochs": 20}})
     checkout.run("experiment=record", "seed=1")
     changed = {"defaults": [{"override /model": "cnn"}], "seed": 1, "model": {"hidden": 128, "dropout": 0.0}}
-    for epochs, expected in ((10, "99.00 % (1 seed)"), (20, "98.00 % (1 seed)"), (100, "not run yet")):
+    for epochs, expected in ((10, "99.00% (1)"), (20, "98.00% (1)"), (100, "not run yet")):
         checkout.write("conf/experiment/plain.yaml", {**changed, "trainer": {"max_epochs": epochs}})
         said = checkout.remake()
         assert checkout.row("`plain`")["test accuracy"].startswith(expected)
@@ -233,8 +236,8 @@ def test_an_ensemble_of_one_experiment_has_a_row(checkout: Checkout) -> None:
     checkout.evaluation(*elsewhere, accuracy=0.9981, tta="small")
     checkout.remake()
     row = checkout.row("ensemble of 2 + TTA small")
-    assert (row["test accuracy"], row["published"], row["parameters"]) == ("99.81 %", "99.87 %", "1,170")
-    assert checkout.row("ensemble of 2")["test accuracy"] == "99.75 %"
+    assert (row["test accuracy"], row["published"], row["parameters"]) == ("99.81%", "99.87%", "1,170")
+    assert checkout.row("ensemble of 2")["test accuracy"] == "99.75%"
     assert "| ensemble of 2 + TTA small |" in checkout.page()
 
 
@@ -258,7 +261,7 @@ def test_the_page_lists_every_run_with_what_made_it(checkout: Checkout) -> None:
     checkout.results()
     assert "\n## B: two convolutions, `plain`\n" in checkout.page()
     first, second = [line for line in checkout.page().splitlines() if line.startswith(("| 1 |", "| 2 |"))]
-    figures = "| 98.00 % | 99.00 % | 0.9700 | 10 |"
+    figures = "| 98.00% | 99.00% | 97.00% | 10 |"
     machine = "| 9,123 | A CPU | 2 | 32-true | aaaaaaaaaa-dirty |"
     assert first == f"| 1 {figures} 10 min {machine} `python -m digitrec.train` |"
     assert second == f"| 2 {figures} 70 s {machine} `python -m digitrec.train 'a\\|b'` |"
@@ -291,20 +294,20 @@ def test_a_run_that_is_gone_still_counts_and_a_new_one_of_its_seed_replaces_it(c
     assert not any(word in kept for word in ("somewhere", "host", "pid"))
     checkout.run("experiment=record", "seed=2", accuracy=0.98)
     checkout.remake()
-    assert checkout.row("`record`")["test accuracy"].startswith("98.50 %")
+    assert checkout.row("`record`")["test accuracy"].startswith("98.50%")
     assert len((checkout.root / "docs" / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
 def test_the_newest_benchmark_gives_the_speed_table(checkout: Checkout) -> None:
     checkout.run("model=cnn")
-    readme = checkout.root / "README.md"
-    readme.write_text(README + "<!-- speed -->\nold\n<!-- /speed -->\nlast\n", encoding="utf-8")
+    page = checkout.root / "docs" / "SPEED.md"
+    page.write_text("# Speed\n<!-- speed -->\nold\n<!-- /speed -->\nlast\n", encoding="utf-8")
     machine = {"device_name": "A CPU", "threads": 2, "torch": "2.0", "date": "2026-01-01"}
     for day, text in (("01", "0.90 x"), ("02", "0.97 x")):
         row = {"title": "training", "text": text, "goal": "at least 0.95 x", "met": True}
         checkout.write(f"outputs/benchmark/2026-01-{day}/benchmark.json", {"machine": machine, "rows": [row]})
     checkout.remake()
-    text = checkout.readme()
+    text = page.read_text(encoding="utf-8")
     assert "| training | 0.97 x | at least 0.95 x |" in text
     assert "on A CPU, 2 threads, torch 2.0, 2026-01-01" in text
     assert text.endswith("<!-- /speed -->\nlast\n")
@@ -329,12 +332,12 @@ def test_without_any_run_the_table_is_not_wiped(checkout: Checkout) -> None:
 
 
 def test_the_script_starts_by_its_name(tmp_path: Path) -> None:
-    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "maintain").mkdir(parents=True)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    for name, text in (("setup", "#!/bin/sh\n"), ("results", SCRIPT.read_text(encoding="utf-8"))):
-        file = tmp_path / "scripts" / name
-        file.write_text(text, encoding="utf-8")
-        file.chmod(0o755)
+    for name in ("results", "maintain/results.py"):
+        shutil.copy(SCRIPT.parent / name, tmp_path / "scripts" / name)
+    setup = tmp_path / "scripts" / "setup"
+    setup.write_text("#!/bin/sh\n", encoding="utf-8")
+    setup.chmod(0o755)
     done = subprocess.run([tmp_path / "scripts" / "results", "--help"], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("usage: scripts/results")
-    assert os.access(SCRIPT, os.X_OK)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 SWEEP = {"-m", "--multirun"}
 AUTO = "auto"  # resume: whichever run has the same settings
-NOTEBOOK = ("tags", "note")  # what a person says about a run; it changes nothing in it
+ANNOTATIONS = ("tags", "note")  # what a person says about a run; it changes nothing in it
 PLACE = "hydra.run.dir"
 SEARCH_PATH = "hydra.searchpath"
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
@@ -27,7 +27,7 @@ def value_of(word: str) -> str:
     return word.partition("=")[2]
 
 
-def beyond(words: Sequence[str], allowed: Collection[str]) -> list[str]:
+def overrides_except(words: Sequence[str], allowed: Collection[str]) -> list[str]:
     """Those overrides among the words that do anything but set one of the allowed names."""
     return [word for word in words if is_override(word) and not (_sets(word) and key_of(word) in allowed)]
 

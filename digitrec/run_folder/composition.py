@@ -1,4 +1,4 @@
-"""What a command line composes, and what a run's folder keeps of that; what of it makes two runs the same."""
+"""The composition of a run: made from a command line, kept in its folder, compared with another one."""
 
 import sys
 from collections.abc import Sequence
@@ -12,15 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from digitrec.config.check import CONF_DIR
-from digitrec.config.overrides import NOTEBOOK, as_path, search_path
+from digitrec.config.overrides import ANNOTATIONS, as_path, search_path
 from digitrec.errors import FolderTakenError
-from digitrec.run_folder.record import LOCK
+from digitrec.run_folder.record import LOCK, RECORD
+from digitrec.run_folder.settings import read_overrides, read_settings
 
 CONFIG = Path(".hydra/config.yaml")
-CHOSEN = Path(".hydra/hydra.yaml")
-SAID = Path(".hydra/overrides.yaml")
-FILES = (CONFIG, CHOSEN, SAID)
-NO_SETTINGS = ("resume", "rerun", "hydra", *NOTEBOOK)  # says how to run it, or what a person thinks of it
+HYDRA = Path(".hydra/hydra.yaml")
+OVERRIDES = Path(".hydra/overrides.yaml")
+FILES = (CONFIG, HYDRA, OVERRIDES)
+NO_SETTINGS = ("resume", "rerun", "hydra", *ANNOTATIONS)  # how to run it, and what a person notes about it
 
 
 def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
@@ -33,15 +34,15 @@ def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
         return hydra.compose(config_name, [*overrides, *search_path(overrides, sys.argv)])
 
 
-def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
-    """Write what was composed, and from which overrides, into `run_dir`/.hydra.
+def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
+    """Write what was composed, and from which overrides, into `run_dir`/.hydra; return it as entries of run.json.
 
-    Hydra itself would write before anybody can know whether the folder holds another run.
+    Hydra itself would write before it is known whether the folder holds another run.
 
     Raises:
         FolderTakenError: another program has left its composition there.
     """
-    if (run_dir / CHOSEN).exists() and read_composition(run_dir) is None:  # ours is written before that
+    if (run_dir / HYDRA).exists() and read_composition(run_dir) is None:  # ours is written before that
         raise FolderTakenError(f"{run_dir}: its .hydra is another program's; choose another folder")
     ours = HydraConfig.get()
     (run_dir / ".hydra").mkdir(exist_ok=True)
@@ -49,28 +50,30 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> None:
         (run_dir / name).write_text(OmegaConf.to_yaml(content), encoding="utf-8")
     if cfg.get("rerun") is not None:
         _keep_original(as_path(cfg.rerun), run_dir)
+    return {"settings": read_settings(run_dir), "overrides": read_overrides(run_dir)}
 
 
 def _keep_original(original: Path, run_dir: Path) -> None:
-    """Write into a run folder what was once said and chosen for the composition that it repeats."""
+    """Copy the overrides and the chosen options of the run that is repeated."""
     try:
-        said, chosen = OmegaConf.load(original / SAID), OmegaConf.load(original / CHOSEN).hydra.runtime.choices
+        overrides = OmegaConf.load(original / OVERRIDES)
+        choices = OmegaConf.load(original / HYDRA).hydra.runtime.choices
     except (OSError, ValueError, AttributeError, YAMLError):
-        return  # it goes without: everything that counts is in the configuration
-    (run_dir / SAID).write_text(OmegaConf.to_yaml(said), encoding="utf-8")
-    today = OmegaConf.load(run_dir / CHOSEN)
-    today.hydra.runtime.choices = chosen
-    (run_dir / CHOSEN).write_text(OmegaConf.to_yaml(today), encoding="utf-8")
+        return  # the configuration holds all that counts
+    (run_dir / OVERRIDES).write_text(OmegaConf.to_yaml(overrides), encoding="utf-8")
+    hydra_config = OmegaConf.load(run_dir / HYDRA)
+    hydra_config.hydra.runtime.choices = choices
+    (run_dir / HYDRA).write_text(OmegaConf.to_yaml(hydra_config), encoding="utf-8")
 
 
 def discard(run_dir: Path) -> None:
-    """Remove what a run left that never began, and nothing else."""
-    for name in (*FILES, "run.json", LOCK):
+    """Remove the files of a run that never began, and nothing else."""
+    for name in (*FILES, RECORD, LOCK):
         (run_dir / name).unlink(missing_ok=True)
     if (log_file := run_dir / "run.log").is_file() and not log_file.stat().st_size:
         log_file.unlink()
     for folder in (run_dir / ".hydra", run_dir):
-        with suppress(OSError):  # something of the person's is in it
+        with suppress(OSError):  # it holds files of the user
             folder.rmdir()
 
 
@@ -85,18 +88,15 @@ def read_composition(run_dir: Path) -> DictConfig | None:
 
 def same_settings(one: DictConfig, other: DictConfig) -> bool:
     """Whether two compositions train the same network in the same way; tags and a note make no difference."""
-    return _plain(one) == _plain(other)
+    first, second = (OmegaConf.to_container(cfg, resolve=False) for cfg in (one, other))
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    names = (first.keys() | second.keys()) - set(NO_SETTINGS)
+    return all(name in first and name in second and first[name] == second[name] for name in names)
 
 
-def note_down(earlier: DictConfig, cfg: DictConfig) -> None:
-    """Give an earlier composition the tags and the note of today, where there are some, and what it can't know of."""
-    for name in (*NOTEBOOK, "rerun"):
-        if cfg.get(name) or name not in earlier:  # one of an older version
+def update_annotations(earlier: DictConfig, cfg: DictConfig) -> None:
+    """Give an earlier composition today's tags and note, if there are any, and the entries that its version lacked."""
+    for name in (*ANNOTATIONS, "rerun"):
+        if cfg.get(name) or name not in earlier:
             earlier[name] = cfg.get(name)
-
-
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    """Settings as written."""
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items() if key not in NO_SETTINGS}

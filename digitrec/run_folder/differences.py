@@ -10,20 +10,19 @@ EXPERIMENT = "experiment"
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
-    """Names of the settings that tell runs apart, as few as do: what follows from another one is left out.
+    """Names of the settings in which runs differ, the seed aside; what follows from another setting is left out.
 
     A model's own settings follow from the choice of the model, unless they differ between runs of the same model;
-    whatever an experiment sets follows from the experiment. What was given on a command line stays. The seed is not
-    among them.
+    whatever an experiment sets follows from the experiment. What was given on a command line stays.
     """
-    runs = [run for run in runs if run.settings]  # of others nothing is known
+    runs = [run for run in runs if run.settings]
     names = dict.fromkeys(name for run in runs for name in run.settings if decides(name))
     varying = [name for name in names if len({_key(run, name) for run in runs}) > 1]
-    return [name for name in varying if any(name in run.said for run in runs) or not _follows(name, runs)]
+    return [name for name in varying if any(name in run.overridden for run in runs) or not _follows(name, runs)]
 
 
 def recipe(run: Run) -> tuple[tuple[str, str], ...]:
-    """All that decides a run's result, chance aside; the same for runs that differ in their seeds."""
+    """All settings that decide a run's result; the same for runs that differ in their seeds."""
     return tuple(sorted((name, repr(value)) for name, value in run.settings.items() if decides(name)))
 
 
@@ -35,7 +34,7 @@ def unlike(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
 
 
 def _follows(name: str, runs: Sequence[Run]) -> bool:
-    """Whether the experiment and the option of its group say what a setting is."""
+    """Whether the experiment and the option of its group determine a setting."""
     group = name.partition(".")[0]
     causes = [cause for cause in (EXPERIMENT, group) if cause != name]
     if name == EXPERIMENT or not any(len({_key(run, cause) for run in runs}) > 1 for cause in causes):
@@ -49,5 +48,5 @@ def _follows(name: str, runs: Sequence[Run]) -> bool:
 
 
 def _key(run: Run, name: str) -> str:
-    """A value that can be compared and counted; a setting that a run lacks is like one that is null."""
+    """A value that can be compared and counted; a missing setting counts as null."""
     return repr(run.settings.get(name))

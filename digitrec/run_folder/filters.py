@@ -1,4 +1,4 @@
-"""Which runs are asked for: `model=cnn val/accuracy>0.99`."""
+"""Filters of runs: `model=cnn val/accuracy>0.99`."""
 
 import math
 import re
@@ -21,7 +21,7 @@ EXAMPLE = "such as model=cnn, optimizer.lr!=0.1 or val/accuracy>0.99"
 
 @dataclass(frozen=True)
 class Condition:
-    """What one expression asks of a run.
+    """One condition on a run.
 
     Attributes:
         name: of a setting, a metric, or one of FIELDS.
@@ -34,7 +34,7 @@ class Condition:
     value: str
 
     def holds(self, run: Run) -> bool:
-        """Whether a run is as asked for; one that lacks a figure is neither above nor below anything."""
+        """Whether it is true of a run; a missing figure is neither above nor below anything."""
         value = value_of(run, self.name)
         if self.name == "tag":
             return (self.value in run.tags) == (self.sign == "=")
@@ -46,20 +46,20 @@ class Condition:
 
 
 def chosen(runs: Sequence[Run], expressions: Iterable[str]) -> list[Run]:
-    """The runs for which all expressions hold; several may stand in one text, with spaces between them.
+    """The runs for which all expressions are true; one text may hold several, with spaces between them.
 
     Raises:
-        UsageError: an expression is none, or names what no run has.
+        UsageError: an expression is malformed, or names what no run has.
     """
     conditions = parse(expressions, runs)
     return [run for run in runs if all(condition.holds(run) for condition in conditions)]
 
 
 def parse(expressions: Iterable[str], runs: Sequence[Run]) -> list[Condition]:
-    """Conditions whose names are those of settings, metrics or fields of some run; `lr` will do for `optimizer.lr`.
+    """Conditions on settings, metrics or fields of some run; `lr` stands for `optimizer.lr`.
 
     Raises:
-        UsageError: an expression is none, or names what no run has.
+        UsageError: an expression is malformed, or names what no run has.
     """
     known = _names(runs)
     return [_condition(text, known) for expression in expressions for text in _split(expression)]
@@ -78,12 +78,12 @@ def value_of(run: Run, name: str) -> Any:
 
 def _split(expression: str) -> list[str]:
     try:
-        words = shlex.split(SIGNS.sub(r"\1", expression))
+        parts = shlex.split(SIGNS.sub(r"\1", expression))
     except ValueError as error:
         raise UsageError(f"{expression}: {str(error).lower()}; expected expressions {EXAMPLE}") from None
-    if not words:  # as an unset variable of a shell gives; all runs would fit
-        raise UsageError(f"an empty expression; leave it out, or expected one {EXAMPLE}")
-    return words
+    if not parts:  # as an unset shell variable gives; it would select all runs
+        raise UsageError(f"an empty expression; expected one {EXAMPLE}, or none at all")
+    return parts
 
 
 def _condition(text: str, known: Sequence[str]) -> Condition:
@@ -106,13 +106,13 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _known_name(name: str, known: Sequence[str], text: str) -> str:
-    """The whole name that a person means: the last part will do where only one setting ends so."""
+    """The whole name; its last part is enough where only one setting ends so."""
     if name == "tags":
         return "tag"
     endings = [whole for whole in known if whole.endswith(f".{name}")]
     if len(endings) == 1 and "/" not in name and name not in FIELDS:
-        return endings[0]  # before a metric of that very name, as the learning rate at the end is one
-    if name in known or len(known) == len(FIELDS):  # of no runs nothing can be known
+        return endings[0]  # before a metric of that name, such as lr
+    if name in known or len(known) == len(FIELDS):  # without runs no name is known
         return name
     hint = f"; did you mean {' or '.join(endings[:3])}?" if endings else near(name, known)
     raise UsageError(f"{text}: no run has a setting or figure called {name}{hint or f'; expected one {EXAMPLE}'}")

@@ -1,4 +1,4 @@
-"""Which runs there are, and which one a person means."""
+"""Find runs below folders, and one run by a part of its name."""
 
 import os
 import re
@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from digitrec.errors import UsageError
+from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import TRAINING, Note, Run, read_run, try_run
 from digitrec.wording import near
 
@@ -21,11 +22,11 @@ def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[R
 
     Args:
         roots: searched to any depth; links to folders and hidden folders are not followed.
-        note: gets a line for whatever could not be read, and for what lies between runs and is none.
+        note: gets a line for each folder that cannot be read, and for each one between runs that is no run.
         kind: training, evaluation or other.
 
     Raises:
-        UsageError: a folder is not there; of the default one, outputs/, that is no error.
+        UsageError: a folder other than the default one, outputs/, is missing.
     """
     folders: dict[Path, Path] = {}
     for root in roots:
@@ -38,26 +39,28 @@ def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[R
     return _named(sorted(found, key=lambda run: run.start))
 
 
-def pick_run(word: str, runs: Sequence[Run], note: Note) -> Run:
-    """The run that a person means by a path, a name, or a part of either that no other run has.
+def pick_run(text: str, runs: Sequence[Run], note: Note) -> Run:
+    """The run of a path, a name, or a part of either that no other run has.
 
     Raises:
         UsageError: there is none, or more than one.
         DigitrecError: it is a path to a run whose record can't be read.
     """
-    path = Path(word)
-    if (path / "run.json").is_file():
+    path = Path(text)
+    if (path / RECORD).is_file():
         known = [run for run in runs if run.folder.resolve() == path.resolve()]
         return known[0] if known else replace(read_run(path, note), name=path.resolve().name)
-    exact = [run for run in runs if word in (run.name, run.folder.name)]
-    fitting = exact or [run for run in runs if word in f"{run.name} {run.folder}"]
+    exact = [run for run in runs if text in (run.name, run.folder.name)]
+    fitting = exact or [run for run in runs if text in f"{run.name} {run.folder}"]
     if len(fitting) == 1:
         return fitting[0]
     if not fitting:
         names = [run.name for run in runs]
-        hint = near(word, names) or f"; there are {_some(names)}" if names else "; there are no runs"
-        raise UsageError(f"{word}: no such run{hint}")
-    raise UsageError(f"{word}: {len(fitting)} runs are called so: {_some([str(run.folder) for run in fitting])}")
+        hint = near(text, names) or f"; there are {_some(names)}" if names else "; there are no runs"
+        raise UsageError(f"{text}: no such run{hint}")
+    raise UsageError(
+        f"{text}: {len(fitting)} runs have this in their name: {_some([str(run.folder) for run in fitting])}"
+    )
 
 
 def _search(folder: Path, note: Note) -> list[Path]:
@@ -68,13 +71,13 @@ def _search(folder: Path, note: Note) -> list[Path]:
     except OSError as error:
         note(f"{folder}: cannot be read: {error.strerror}")
         return []
-    if any(entry.name == "run.json" for entry in entries):
+    if any(entry.name == RECORD for entry in entries):
         return [folder]
     inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
     below = {path: _search(path, note) for path in (folder / entry.name for entry in inner)}
-    if any(found == [path] for path, found in below.items()):  # this is where runs lie
+    if any(found == [path] for path, found in below.items()):  # a folder of runs
         for path in (path for path, found in below.items() if not found and _holds_files(path)):
-            note(f"{path}: no run.json in it, so this is no run")
+            note(f"{path}: no {RECORD} in it, so this is no run")
     return [path for found in below.values() for path in found]
 
 
@@ -100,6 +103,6 @@ def _names(folder: Path) -> list[str]:
     return [STAMP.sub("", folder.name), folder.name, f"{parent}/{folder.name}", str(folder)]
 
 
-def _some(words: Iterable[str], most: int = 5) -> str:
-    listed = list(words)
+def _some(names: Iterable[str], most: int = 5) -> str:
+    listed = list(names)
     return ", ".join(listed[:most]) + (f" and {len(listed) - most} more" if len(listed) > most else "")

@@ -39,17 +39,17 @@ class Group:
 def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     """Runs by all their settings but the seed, the group with the best mean of a metric first.
 
-    A run whose settings can't be read is alone.
+    A run without settings is a group of its own.
     """
     same: dict[object, list[Run]] = {}
     for run in runs:
         same.setdefault(recipe(run) or run.folder, []).append(run)
-    groups = [Group(tuple(members), _spreads(_one_per_seed(members))) for members in same.values()]
+    groups = [Group(tuple(members), _spreads(one_per_seed(members))) for members in same.values()]
     return sorted(groups, key=lambda group: order(group.means, metric))
 
 
-def _one_per_seed(runs: Sequence[Run]) -> list[Run]:
-    """The run that counts of each seed; a run of an unknown seed counts by itself."""
+def one_per_seed(runs: Sequence[Run]) -> list[Run]:
+    """The newest finished run of each seed, else the newest; every run of an unknown seed."""
     last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
     return list({run.folder if run.seed is None else run.seed: run for run in last}.values())
 

@@ -1,4 +1,4 @@
-"""Which run is the better one."""
+"""Order runs by a metric."""
 
 from collections.abc import Mapping, Sequence
 from statistics import mode
@@ -13,13 +13,13 @@ LOWER = ("loss", "error", "duration", "time")  # in the last part of a name: les
 
 def lower_is_better(metric: str) -> bool:
     """Whether less of a metric is better, from its name."""
-    return any(word in metric.rpartition("/")[2] for word in LOWER)
+    return any(part in metric.rpartition("/")[2] for part in LOWER)
 
 
 def usual_metric(runs: Sequence[Run]) -> str:
-    """The metric that most runs were to be judged by: their objective."""
-    asked = [str(run.settings["objective"]) for run in runs if run.settings.get("objective")]
-    return mode(asked) if asked else USUAL
+    """The objective of most runs."""
+    objectives = [str(run.settings["objective"]) for run in runs if run.settings.get("objective")]
+    return mode(objectives) if objectives else USUAL
 
 
 def check_metric(metric: str, runs: Sequence[Run]) -> None:
@@ -39,7 +39,7 @@ def ranked(runs: Sequence[Run], metric: str) -> list[Run]:
 
 
 def order(metrics: Mapping[str, float], metric: str) -> tuple[bool, float]:
-    """What to sort by for the best to come first."""
+    """A key that sorts the best first."""
     value = metrics.get(metric)
     if value is None:
         return True, 0.0
@@ -52,9 +52,8 @@ def best_run(runs: Sequence[Run], metric: str) -> Run:
     Raises:
         DigitrecError: none has it.
     """
-    for run in ranked(runs, metric)[:1]:
-        if metric in run.metrics:
-            return run
+    if having := [run for run in runs if metric in run.metrics]:
+        return ranked(having, metric)[0]
     others = sorted({name for run in runs for name in run.metrics if name.endswith("/accuracy")})
     hint = f"; they have {', '.join(others)}: choose with --metric" if others else ""
     raise DigitrecError(f"none of {len(runs)} runs has {metric}{hint}" if runs else "there is no run to choose from")

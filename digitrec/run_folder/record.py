@@ -13,12 +13,13 @@ from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.run_folder.provenance import provenance
 from digitrec.system.signals import signal_exit_code
 
+RECORD = "run.json"
 LOCK = ".run.lock"
-LOOK = 0.5  # seconds; whoever looks whether a run is going on holds its lock for an instant
-BEGINNING = ("start", "command", "git_revision", "versions")
-LONGEST = 1e10  # seconds, some centuries
-KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on from
-    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < LONGEST),
+LOCK_S = 0.5  # seconds to wait for a lock: a program that checks whether a run is going on holds it for an instant
+FIRST_START = ("start", "command", "git_revision", "versions")
+MAX_DURATION_S = 1e10  # some centuries
+EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of the entries that a resumed run needs
+    "duration_s": ("a number of seconds", lambda value: isinstance(value, int | float) and 0 <= value < MAX_DURATION_S),
     "resumed": ("a list", lambda value: isinstance(value, list)),
     "data_checksum": ("a text", lambda value: isinstance(value, str)),
 }
@@ -26,14 +27,15 @@ KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of what a run goes on
 
 @contextmanager
 def run_record(
-    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], object] = lambda: None
+    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], dict[str, Any]] = dict
 ) -> Iterator[dict[str, Any]]:
     """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
 
     Args:
         run_dir: folder of the run.
-        go_on: the record there is that of this very run, which was cut off.
-        prepare: called before a new run's record is written, once the folder is known to be free.
+        go_on: the record there is of this run, which was interrupted.
+        prepare: called before a new run's record is written, once the folder is known to be free; returns
+            entries of it.
 
     Yields:
         the record; whatever the run adds to it is written at the end. Its `status` is running, finished,
@@ -47,15 +49,13 @@ def run_record(
     began = time.perf_counter()
     with _alone(run_dir):
         try:
-            if not go_on and (run_dir / "run.json").exists():
+            if not go_on and (run_dir / RECORD).exists():
                 raise FolderTakenError(
                     f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
                     "or go on with it: resume=auto"
                 )
-            if not go_on:
-                prepare()
-            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now
-            write_json(run_dir / "run.json", record)
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now | prepare()
+            write_json(run_dir / RECORD, record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
         before = record.get("duration_s", 0.0)
@@ -64,34 +64,34 @@ def run_record(
         except BaseException as error:
             record["duration_s"] = round(before + time.perf_counter() - began, 3)
             if isinstance(error, SystemExit) and not signal_exit_code(error):
-                failure = DigitrecError(f"something in the run ended it by sys.exit({error.code!r})")
+                failure = DigitrecError(f"code in the run called sys.exit({error.code!r})")
                 close_record(run_dir, failure, record)
                 raise failure from error
             close_record(run_dir, error, record)
             raise
         record["status"] = "finished"
         record["duration_s"] = round(before + time.perf_counter() - began, 3)
-        write_json(run_dir / "run.json", record)
+        write_json(run_dir / RECORD, record)
 
 
 def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:
     """Write into `run_dir`/run.json how the run failed or was interrupted; the record there, unless one is given."""
-    with suppress(OSError, DigitrecError):  # a full disk shall not hide what happened
+    with suppress(OSError, DigitrecError):  # a full disk must not hide the error
         record = read_record(run_dir) if record is None else record
         record["status"] = "failed" if isinstance(error, Exception) else "interrupted"
         if isinstance(error, Exception):
             record["error"] = str(error) if isinstance(error, DigitrecError) else f"{type(error).__name__}: {error}"
-        write_json(run_dir / "run.json", record)
+        write_json(run_dir / RECORD, record)
 
 
 @contextmanager
 def _alone(run_dir: Path) -> Iterator[None]:
-    """Hold a run folder against other processes; the system lets go of it when this one dies, however it dies."""
+    """Lock a run folder; the system releases the lock when this process ends, however it ends."""
     from filelock import FileLock, Timeout
 
     lock = FileLock(run_dir / LOCK)
     try:
-        lock.acquire(timeout=LOOK)
+        lock.acquire(timeout=LOCK_S)
     except Timeout:
         process = read_record(run_dir).get("pid")
         raise FolderTakenError(f"{run_dir}: this run is still going on, in process {process}") from None
@@ -104,13 +104,13 @@ def _alone(run_dir: Path) -> Iterator[None]:
 
 
 def read_record(run_dir: Path) -> dict[str, Any]:
-    """What run.json says.
+    """The content of run.json.
 
     Raises:
         DigitrecError: it cannot be read.
     """
     try:
-        record = json.loads((run_dir / "run.json").read_text(encoding="utf-8"))
+        record = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
@@ -119,20 +119,20 @@ def read_record(run_dir: Path) -> dict[str, Any]:
 
 
 def _checked(record: dict[str, Any], run_dir: Path) -> dict[str, Any]:
-    """The record, if a run can go on from it."""
-    for name, (kind, fits) in KINDS.items():
+    """The record, if a run can be resumed from it."""
+    for name, (kind, fits) in EXPECTED.items():
         if name in record and not fits(record[name]):
             found = json.dumps(record[name])
             raise DigitrecError(
-                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; mend it, or take it out"
+                f"{run_dir / 'run.json'}: {name} is {found[:40]}, expected {kind}; correct it, or remove the entry"
             )
     return record
 
 
 def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """The record of a run that goes on: what it began with stays, what it goes on with is listed."""
-    kept: dict[str, Any] = {name: earlier[name] for name in (*BEGINNING, "duration_s") if name in earlier}
-    later = {name: now[name] for name in BEGINNING}
+    """The record of a resumed run: its first start stays, this one is added to `resumed`."""
+    kept: dict[str, Any] = {name: earlier[name] for name in (*FIRST_START, "duration_s") if name in earlier}
+    later = {name: now[name] for name in FIRST_START}
     earlier = {name: value for name, value in earlier.items() if name != "error"}
     return {**earlier, **now, **kept, "resumed": [*earlier.get("resumed", []), later]}
 
@@ -142,8 +142,12 @@ def write_json(file: Path, content: Mapping[str, Any]) -> None:
     plain = {
         key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in content.items()
     }
+    write_text(file, json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n")
+
+
+def write_text(file: Path, text: str) -> None:
+    """Write a file whole or not at all."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    text = json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n"
     try:
         with temporary.open("w", encoding="utf-8") as out:
             out.write(text)

@@ -1,4 +1,4 @@
-"""How two runs of the same configuration differ: in their circumstances, and in what came out."""
+"""How two runs of the same configuration differ: in their circumstances and in their results."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # the command line is read before torch is imported
+if TYPE_CHECKING:
     from torch import Tensor
 
 Record = Mapping[str, Any]
@@ -24,7 +24,7 @@ DIRTY = "-dirty"  # at the end of a revision: files differ from it
 
 
 def circumstances(then: Record, now: Record) -> list[str]:
-    """One line for each circumstance in which two records of runs differ; what one does not say is passed over."""
+    """One line for each circumstance in which two records of runs differ; an entry that one lacks is ignored."""
     lines = [*_code(then.get("git_revision"), now.get("git_revision"))]
     before, today = (found if isinstance(found := of.get("versions"), Mapping) else {} for of in (then, now))
     if changed := [name for name in today if before.get(name, today[name]) != today[name]]:
@@ -49,7 +49,7 @@ def _line(what: str, then: Any, now: Any) -> str:
 
 
 def differing_metrics(then: Mapping[str, float | None], now: Mapping[str, float | None]) -> list[str]:
-    """One line for each metric that is another, with the difference; speed is no result."""
+    """One line for each metric that differs, with the difference; speed is no result."""
     names = [name for name in {**then, **now} if SPEED not in name]
     before, today = ({name: _finite(metrics.get(name)) for name in names} for metrics in (then, now))
     return [_change(name, before[name], today[name]) for name in names if before[name] != today[name]]

@@ -1,4 +1,4 @@
-"""Which run `resume` means, and with which configuration it goes on."""
+"""`resume`: find the run to go on with, and its configuration."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -7,20 +7,20 @@ from typing import Any
 from omegaconf import DictConfig
 
 from digitrec.config.overrides import (
+    ANNOTATIONS,
     AUTO,
-    NOTEBOOK,
     PLACE,
     as_path,
-    beyond,
     is_override,
     is_sweep,
     key_of,
     names_same,
+    overrides_except,
     value,
 )
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.run_folder.composition import CONFIG, note_down, read_composition, same_settings
-from digitrec.run_folder.record import read_record
+from digitrec.run_folder.composition import CONFIG, read_composition, same_settings, update_annotations
+from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
 
 RUNS = Path("outputs/train")
@@ -40,7 +40,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     overrides = [text for text in arguments if is_override(text) and key_of(text) != "resume"]
     if wanted is None:
         return list(arguments)
-    if is_sweep(arguments):  # its jobs have folders of fixed names
+    if is_sweep(arguments):
         if wanted != AUTO:
             raise UsageError(f"resume={wanted}: a sweep goes on with resume=auto and the hydra.sweep.dir that it had")
         return list(arguments)
@@ -50,18 +50,18 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
     if any(key_of(text) == PLACE for text in overrides):  # the one folder to look at
         return list(arguments)
     flags = [text for text in arguments if not is_override(text)]
-    noted = [text for text in overrides if key_of(text) in NOTEBOOK]
+    noted = [text for text in overrides if key_of(text) in ANNOTATIONS]
     found = _newest_run(compose(overrides))
     return [*flags, *noted, f"resume='{found}'"] if found else [*flags, *overrides]
 
 
 def _check_alone(folder: str, overrides: Sequence[str]) -> None:
     place = as_path(folder)
-    if not (place / "run.json").is_file():
+    if not (place / RECORD).is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
         raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
     other_place = [text for text in overrides if key_of(text) == PLACE and not names_same(text, folder)]
-    others = [text for text in beyond(overrides, NOTEBOOK) if not text.startswith("hydra.")]
+    others = [text for text in overrides_except(overrides, ANNOTATIONS) if not text.startswith("hydra.")]
     for text in (*other_place, *others):
         raise UsageError(
             f"{text}: resume={folder} takes every setting from that run; leave this out, or start a run of its own"
@@ -70,15 +70,15 @@ def _check_alone(folder: str, overrides: Sequence[str]) -> None:
 
 def _newest_run(cfg: DictConfig) -> Path | None:
     """Folder of the newest run with these settings."""
-    runs = sorted(RUNS.glob("*/run.json"), key=lambda file: file.stat().st_mtime, reverse=True)
+    runs = sorted(RUNS.glob(f"*/{RECORD}"), key=lambda file: file.stat().st_mtime, reverse=True)
     found = ((file.parent, read_composition(file.parent)) for file in runs)
     return next((folder for folder, earlier in found if earlier is not None and same_settings(earlier, cfg)), None)
 
 
 def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
-    """The configuration of the run that is to go on in `run_dir`: its own, which nothing of today's may change.
+    """The configuration of the run that is resumed in `run_dir`: its own.
 
-    Only tags and a note that are given today replace those that it had.
+    Only tags and a note of this command line replace its own.
 
     Raises:
         FolderTakenError: its settings were others, or cannot be read.
@@ -91,15 +91,15 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
     if cfg.resume == AUTO and not same_settings(earlier, cfg):
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
-    record = read_record(run_dir) if (run_dir / "run.json").exists() else {}  # a study has none
-    for name in record.keys() & set(NOTEBOOK):  # as they were last said
+    record = read_record(run_dir) if (run_dir / RECORD).exists() else {}  # a study has none
+    for name in record.keys() & set(ANNOTATIONS):
         earlier[name] = record[name]
-    note_down(earlier, cfg)
+    update_annotations(earlier, cfg)
     return earlier
 
 
 def warn_of_changes(record: Mapping[str, Any], warn: Callable[[str], object]) -> None:
-    """Warn where a run goes on with other code or versions than it began with: it may not end as it would have."""
+    """Warn if a run is resumed with other code or versions than it began with: its result may differ."""
     now = record["resumed"][-1]
     changed = [name for name in ("git_revision", "versions") if now[name] != record.get(name)]
     then, today = ({name: of.get(name) for name in changed} for of in (record, now))

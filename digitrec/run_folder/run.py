@@ -1,4 +1,4 @@
-"""One run, as its folder tells it."""
+"""Read a run folder."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from digitrec.config.overrides import key_of
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.record import LOCK, read_record
 from digitrec.run_folder.settings import read_overrides, read_settings
@@ -23,12 +24,12 @@ class Run:
 
     Attributes:
         folder: as it was found, not made absolute.
-        status: finished, failed, interrupted, running, or killed: said to be running, but no process holds it.
-        record: run.json.
+        status: finished, failed, interrupted, running, or killed: recorded as running, but no process holds it.
+        record: run.json without its settings.
         metrics: metrics.json, those that are numbers; names as in TensorBoard.
         settings: values by dotted names, options by the names of their groups.
-        name: short, and among the runs that were found with it no other's.
-        said: names of the settings that were given on its command line.
+        name: short, and unique among the runs that were found with it.
+        overridden: names of the settings given on its command line.
     """
 
     folder: Path
@@ -37,18 +38,18 @@ class Run:
     metrics: Mapping[str, float] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
-    said: frozenset[str] = frozenset()
+    overridden: frozenset[str] = frozenset()
 
     @property
     def kind(self) -> str:
-        """Whether it trained a network, evaluated some, or did something else that leaves a record."""
+        """TRAINING, EVALUATION, or OTHER: a benchmark."""
         if "checkpoints" in self.record or "checkpoint" in self.settings:
             return EVALUATION
         return OTHER if (self.folder / "benchmark.json").exists() else TRAINING
 
     @property
     def seed(self) -> int | None:
-        """What it drew from."""
+        """Seed of the random numbers."""
         seed = self.record.get("seed", self.settings.get("seed"))
         return seed if isinstance(seed, int) else None
 
@@ -59,24 +60,24 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """How long it took, over all times it was taken up; unknown of one that was killed."""
+        """Duration, resumed parts included; None if unknown."""
         seconds = self.record.get("duration_s")
         return seconds if isinstance(seconds, int | float) else None
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Words that a person gave it."""
+        """Tags of a person."""
         found = self.record.get("tags", self.settings.get("tags"))
         return tuple(map(str, found)) if isinstance(found, list) else ()
 
     @property
     def note(self) -> str:
-        """What a person wrote about it; empty if nothing."""
+        """Note of a person; empty if none."""
         return str(self.record.get("note", self.settings.get("note")) or "").strip()
 
     @property
     def error(self) -> str:
-        """First line of why it failed, if it did."""
+        """First line of its error; empty if none."""
         return str(self.record.get("error", "")).strip().partition("\n")[0]
 
 
@@ -96,16 +97,25 @@ def read_run(folder: Path, note: Note = lambda line: None) -> Run:
         status = "killed"
     metrics = read_metrics(folder, note, due=status == "finished")
     try:
-        return Run(folder, status, record, metrics, read_settings(folder), said=frozenset(read_overrides(folder)))
+        settings, overrides = _composed(folder, record)
     except ValueError as error:
         note(str(error))
-        return Run(folder, status, record, metrics)
+        settings, overrides = {}, []
+    return Run(folder, status, record, metrics, settings, overridden=frozenset(map(key_of, overrides)))
+
+
+def _composed(folder: Path, record: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Settings and overrides of a run, taken out of its record; from `.hydra` for a run of a version before 0.2."""
+    settings, overrides = record.pop("settings", None), record.pop("overrides", None)
+    if isinstance(settings, dict) and isinstance(overrides, list):
+        return settings, list(map(str, overrides))
+    return read_settings(folder), read_overrides(folder)
 
 
 def is_held(folder: Path) -> bool:
-    """Whether a process is at work in a run folder; nothing is created or changed to find out."""
+    """Whether a process is running in a folder; creates and changes nothing."""
     if sys.platform == "win32":
-        return True  # can't be told without taking the lock; what may be at work is left alone
+        return True  # unknown without taking the lock, so assume it
     import fcntl
 
     try:
@@ -119,17 +129,17 @@ def is_held(folder: Path) -> bool:
     except OSError:
         return True
     finally:
-        os.close(lock)  # lets go of it as well
+        os.close(lock)  # releases the lock
     return False
 
 
 def read_metrics(folder: Path, note: Note = lambda line: None, *, due: bool = False) -> dict[str, float]:
-    """Metrics of a run by their names, those that are finite numbers; empty if it left none.
+    """Metrics of a run that are finite numbers, by name; empty if there are none.
 
     Args:
         folder: of the run.
-        note: gets a line if they can't be read.
-        due: whether that also holds if there are none.
+        note: gets a line if they cannot be read.
+        due: a missing file is noted too.
     """
     file = folder / "metrics.json"
     try:
@@ -144,7 +154,7 @@ def read_metrics(folder: Path, note: Note = lambda line: None, *, due: bool = Fa
 
 
 def try_run(folder: Path, note: Note) -> Run | None:
-    """The run in a folder, or a note that there is none to be read."""
+    """The run in a folder; None, and a note, if it cannot be read."""
     try:
         return read_run(folder, note)
     except DigitrecError as error:

@@ -1,1 +1,1 @@
-"""Entry point: which runs there are, which is best, what differs, and whether that is chance."""
+"""List, show, compare and delete runs: `python -m digitrec.runs`."""

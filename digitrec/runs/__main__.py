@@ -1,4 +1,4 @@
-"""Which run won, what differed, is the difference real: python -m digitrec.runs [list|show|best|compare|prune]."""
+"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|prune]."""
 
 import argparse
 import sys
@@ -16,7 +16,7 @@ examples:
   python -m digitrec.runs list --group                   one row per recipe: mean ± std (n) over its seeds
   python -m digitrec.evaluate checkpoint=$(python -m digitrec.runs best --print-path)
   python -m digitrec.runs compare 2bbc f436              a part of a run's name is enough
-  python -m digitrec.runs prune --where status=failed    says what would go; --delete deletes it
+  python -m digitrec.runs prune --where status=failed    lists what would be deleted; --delete deletes it
 """
 
 
@@ -30,9 +30,10 @@ def main() -> None:
     end_with(lambda: arguments.run(arguments))
 
 
-def _with_command(words: list[str]) -> list[str]:
+def _with_command(arguments: list[str]) -> list[str]:
     """`list` where no command is given."""
-    return words if words and (not words[0].startswith("-") or words[0] in ("-h", "--help")) else ["list", *words]
+    first = arguments[0] if arguments else "-"
+    return arguments if not first.startswith("-") or first in ("-h", "--help") else ["list", *arguments]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,30 +46,32 @@ def _parser() -> argparse.ArgumentParser:
         help='only these runs, as in "model=cnn val/accuracy>0.99"; = != for settings, < <= > >= for numbers',
     )  # fmt: skip
     folders = Parser(add_help=False)
-    folders.add_argument("folders", nargs="*", type=Path, default=[DEFAULT], help="where runs lie (default: outputs)")
+    folders.add_argument(
+        "folders", nargs="*", type=Path, default=[DEFAULT], help="searched for runs (default: outputs)"
+    )
     inside = Parser(add_help=False)
     inside.add_argument("--in", dest="folders", nargs="+", type=Path, default=[DEFAULT], metavar="FOLDER",
-                        help="where runs lie (default: outputs)")  # fmt: skip
+                        help="to search (default: outputs)")  # fmt: skip
     output = Parser(add_help=False)
     form_of = output.add_mutually_exclusive_group()
-    form_of.add_argument("--json", action="store_true", help="for scripts, at whole precision")
+    form_of.add_argument("--json", action="store_true", help="for scripts, at full precision")
     form_of.add_argument("--csv", action="store_true", help="the same as a table")
 
     lister = verbs.add_parser("list", parents=[folders, where, output], help="a table of runs, the best first")
     lister.add_argument("--sort", metavar="METRIC", help="what to sort by (default: the runs' objective)")
-    lister.add_argument("--metrics", nargs="+", metavar="METRIC", default=list(METRICS), help="columns of figures")
+    lister.add_argument("--metrics", nargs="+", metavar="METRIC", default=list(METRICS), help="columns of metrics")
     lister.add_argument("--group", action="store_true", help="runs that differ in their seeds only as one row")
-    lister.add_argument("--limit", type=_count, metavar="N", help="only the first so many")
+    lister.add_argument("--limit", type=_count, metavar="N", help="only the first N")
     lister.set_defaults(run=commands.list_command)
 
-    shower = verbs.add_parser("show", parents=[inside, output], help="settings, figures, epochs, files of a run")
+    shower = verbs.add_parser("show", parents=[inside, output], help="settings, metrics, epochs, files of a run")
     shower.add_argument("which", metavar="RUN", help="a folder, a name from the list, or a part of one")
     shower.set_defaults(run=commands.show_command)
 
     chooser = verbs.add_parser("best", parents=[folders, where, output], help="the best run")
-    chooser.add_argument("--metric", help="by what (default: the runs' objective)")
-    chooser.add_argument("--print-path", action="store_true", help="nothing but the path of its folder")
-    chooser.add_argument("--checkpoint", action="store_true", help="nothing but the path of its best.ckpt")
+    chooser.add_argument("--metric", help="that decides (default: the runs' objective)")
+    chooser.add_argument("--print-path", action="store_true", help="print only the path of its folder")
+    chooser.add_argument("--checkpoint", action="store_true", help="print only the path of its best.ckpt")
     chooser.set_defaults(run=commands.best_command)
 
     comparer = verbs.add_parser("compare", parents=[inside, output], help="two runs: is the difference real?")
@@ -76,10 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     comparer.add_argument("b", metavar="B", help="another")
     comparer.set_defaults(run=commands.compare_command)
 
-    pruner = verbs.add_parser("prune", parents=[folders, where, output], help="delete runs; says which, at first")
-    pruner.add_argument("--keep-best", type=_count, metavar="N", help="all but the best so many of them")
-    pruner.add_argument("--metric", help="by what they are the best (default: the runs' objective)")
-    pruner.add_argument("--older-than", type=_age, metavar="AGE", help="only runs that began before, as in 30d or 12h")
+    pruner = verbs.add_parser("prune", parents=[folders, where, output], help="list runs to delete, or delete them")
+    pruner.add_argument("--keep-best", type=_count, metavar="N", help="keep the best N of them")
+    pruner.add_argument("--metric", help="for --keep-best (default: the runs' objective)")
+    pruner.add_argument("--older-than", type=_age, metavar="AGE", help="only runs begun longer ago, as in 30d or 12h")
     pruner.add_argument("--delete", action="store_true", help="delete them now")
     pruner.set_defaults(run=commands.prune_command)
     return parser

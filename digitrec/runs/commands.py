@@ -1,4 +1,4 @@
-"""What each command does: arguments -> something on the terminal and an exit code."""
+"""The commands: arguments -> output on the terminal and an exit code."""
 
 import sys
 from argparse import Namespace
@@ -29,14 +29,14 @@ def list_command(arguments: Namespace) -> int:
     if arguments.group:
         return _list_groups(runs, metric, metrics, arguments)
     best_first = ranked(runs, metric)[: arguments.limit]
-    far = {run.name: progress(run) for run in best_first if run.status == "running"}
+    epochs = {run.name: progress(run) for run in best_first if run.status == "running"}
     if arguments.json or arguments.csv:
-        entries = [run_entry(run, far.get(run.name, "")) for run in best_first]
+        entries = [run_entry(run, epochs.get(run.name, "")) for run in best_first]
         _print_entries(entries, arguments)
     elif runs:
         from digitrec.run_folder.tables import print_runs
 
-        print_runs(best_first, metrics, f"{_counted(len(runs), 'run')}, the best by {metric} first", far)
+        print_runs(best_first, metrics, f"{_counted(len(runs), 'run')}, the best by {metric} first", epochs)
     else:
         note(_nothing(everything, arguments))
     return DONE
@@ -56,8 +56,8 @@ def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments
 
 
 def show_command(arguments: Namespace) -> int:
-    """One run from all sides."""
-    run = pick_run(arguments.which, find_runs(arguments.folders, _unsaid), note)
+    """All about one run."""
+    run = pick_run(arguments.which, find_runs(arguments.folders, _ignore), note)
     from digitrec.runs.show import print_run, show_entry
 
     epochs = read_epochs(run.folder)
@@ -71,7 +71,7 @@ def show_command(arguments: Namespace) -> int:
 
 
 def best_command(arguments: Namespace) -> int:
-    """The best run, or only where it lies."""
+    """The best run, or only its path."""
     everything = find_runs(arguments.folders, note)
     runs = chosen(everything, arguments.where)
     metric = arguments.metric or usual_metric(runs)
@@ -99,15 +99,15 @@ def best_command(arguments: Namespace) -> int:
 
 
 def compare_command(arguments: Namespace) -> int:
-    """Two runs beside each other, and a page of that."""
-    runs = find_runs(arguments.folders, _unsaid)
-    a, b = (pick_run(word, runs, note) for word in (arguments.a, arguments.b))
+    """Two runs side by side, and a page about them."""
+    runs = find_runs(arguments.folders, _ignore)
+    a, b = (pick_run(text, runs, note) for text in (arguments.a, arguments.b))
     if a.folder.resolve() == b.folder.resolve():
         raise UsageError(f"{arguments.a} and {arguments.b} are the same run, {a.folder}; name two")
     from digitrec.runs.compare import compare, pair_entry, pair_rows, place, print_pair
     from digitrec.runs.page import write_comparison
 
-    pair = compare(a, b, find_runs(arguments.folders, _unsaid, kind=EVALUATION))
+    pair = compare(a, b, find_runs(arguments.folders, _ignore, kind=EVALUATION))
     entry = pair_entry(pair)
     page = write_comparison(pair, entry, place(a, b))
     if arguments.json:
@@ -121,36 +121,38 @@ def compare_command(arguments: Namespace) -> int:
 
 
 def prune_command(arguments: Namespace) -> int:
-    """Which runs would be deleted; with --delete, delete them, which fails if one of them stays."""
-    from digitrec.run_folder.tables import size
-    from digitrec.runs.prune import Wish, delete_all, doomed, print_doomed, weigh
+    """List the runs to delete; with --delete, delete them, and fail if one cannot be deleted."""
+    from digitrec.run_folder.formatting import format_size
+    from digitrec.runs.prune import Selection, delete_all, folder_size, print_selection, select
 
     runs = find_runs(arguments.folders, note)
     if arguments.metric:
         check_metric(arguments.metric, runs)
     metric = arguments.metric or usual_metric(runs)
     sizes: list[tuple[Run, int]] = []
-    stayed: list[str] = []
-    for run in doomed(runs, Wish(arguments.where, arguments.keep_best, metric, arguments.older_than)):
+    errors: list[str] = []
+    for run in select(runs, Selection(arguments.where, arguments.keep_best, metric, arguments.older_than)):
         try:
-            sizes.append((run, weigh(run.folder)))
+            sizes.append((run, folder_size(run.folder)))
         except DigitrecError as error:
-            stayed.append(str(error))
-    gone = delete_all([run for run, _ in sizes], stayed.append) if arguments.delete else []
-    for line in stayed:
+            errors.append(str(error))
+    deleted = delete_all([run for run, _ in sizes], errors.append) if arguments.delete else []
+    for line in errors:
         note(line)
     if arguments.json or arguments.csv:
-        _print_entries([run_entry(run) | {"bytes": count, "deleted": run in gone} for run, count in sizes], arguments)
+        _print_entries(
+            [run_entry(run) | {"bytes": count, "deleted": run in deleted} for run, count in sizes], arguments
+        )
     elif sizes:
-        print_doomed(sizes)
-        total = size(sum(count for run, count in sizes if run in gone or not arguments.delete))
-        told = f"deleted {_counted(len(gone), 'run')}, {total}" if arguments.delete else (
-            f"would delete {_counted(len(sizes), 'run')}, {total}; nothing was deleted yet: add --delete"
-        )  # fmt: skip
-        print(told)  # noqa: T201
+        print_selection(sizes)
+        total = format_size(sum(count for run, count in sizes if run in deleted or not arguments.delete))
+        if arguments.delete:
+            print(f"deleted {_counted(len(deleted), 'run')}, {total}")  # noqa: T201
+        else:
+            print(f"would delete {_counted(len(sizes), 'run')}, {total}; to delete them, add --delete")  # noqa: T201
     else:
         note(f"none of {_counted(len(runs), 'run')} would be deleted")
-    return FAILED if stayed and arguments.delete else DONE
+    return FAILED if errors and arguments.delete else DONE
 
 
 def _print_entries(entries: list[dict[str, object]], arguments: Namespace) -> None:
@@ -161,7 +163,7 @@ def _print_entries(entries: list[dict[str, object]], arguments: Namespace) -> No
 
 
 def _known_metric(runs: Sequence[Run]) -> str:
-    """What to sort by: the usual metric, unless no run has it but another of those that are shown."""
+    """The usual metric, or one of those shown if no run has it."""
     usual = usual_metric(runs)
     return next((name for name in (usual, *METRICS) if any(name in run.metrics for run in runs)), usual)
 
@@ -169,9 +171,9 @@ def _known_metric(runs: Sequence[Run]) -> str:
 def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
     """Why a list is empty."""
     if everything or arguments.where:
-        return f"none of {_counted(len(everything), 'run')} is as asked for: {' '.join(arguments.where)}"
+        return f"none of {_counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
     searched = ", ".join(map(str, arguments.folders))
-    return f"no runs below {searched}; make one: python -m digitrec.train data=digits model=mlp"
+    return f"no runs below {searched}; train one: python -m digitrec.train data=digits model=mlp"
 
 
 def _counted(number: int, what: str) -> str:
@@ -179,9 +181,9 @@ def _counted(number: int, what: str) -> str:
 
 
 def note(line: str) -> None:
-    """Something worth knowing beside the result, where it disturbs no program that reads this one's output."""
+    """Print a note on stderr, apart from the output."""
     print(f"note: {line}", file=sys.stderr)  # noqa: T201
 
 
-def _unsaid(line: str) -> None:
-    """Pass over what is wrong with runs that nobody asked for."""
+def _ignore(line: str) -> None:
+    """Drop notes about other runs than the chosen ones."""

@@ -1,4 +1,4 @@
-"""Two runs beside each other: settings, metrics, curves, and whether the difference is more than chance."""
+"""Compare two runs: settings, metrics, curves, and whether the difference is more than chance."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from rich.table import Table
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.differences import unlike
 from digitrec.run_folder.epochs import Row, read_epochs
+from digitrec.run_folder.formatting import apart, format_metric, is_share
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.tables import apart, console
-from digitrec.run_folder.words import figure, is_share
+from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
-from digitrec.runs.paired_predictions import answers
+from digitrec.runs.paired_predictions import paired_predictions
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.comparison import Comparison
@@ -27,22 +27,22 @@ if TYPE_CHECKING:  # torch takes seconds to import
 MAIN = [
     *(f"{stage}/{name}" for stage in ("test", "val", "train") for name in ("accuracy", "loss", "f1", "r2")),
     "train/images_per_second",
-]  # what people look at
+]  # shown
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two runs, and what was found of them together.
+    """Two runs and their comparison.
 
     Attributes:
         a: one run.
         b: the other.
-        settings: that differ, by name: of the one, of the other; None where one lacks it.
-        metrics: that one of them has: of the one, of the other.
+        settings: those that differ, by name: of a, of b; None where one lacks it.
+        metrics: of a, of b; None where one lacks it.
         epochs: one row of metrics per epoch, of each.
-        comparison: on the same test images, of the one with the other.
-        images: how many these are.
-        why_not: there is no such comparison, in words.
+        comparison: on the same test images.
+        images: their number.
+        why_not: why there is no such comparison.
     """
 
     a: Run
@@ -62,20 +62,20 @@ class Pair:
 
 
 def compare(a: Run, b: Run, evaluations: Sequence[Run]) -> Pair:
-    """Hold two runs against each other; `evaluations` may already have their predictions."""
+    """Compare two runs; `evaluations` may already have their predictions."""
     from digitrec.evaluation.comparison import paired_test
 
     names = [*a.metrics, *(name for name in b.metrics if name not in a.metrics)]
     found: dict[str, Any] = {}
     try:
-        right, other_right = answers(a, b, evaluations)
+        right, other_right = paired_predictions(a, b, evaluations)
         found = {"comparison": paired_test(right, "B", other_right), "images": len(right)}
     except DigitrecError as error:
         found = {"why_not": str(error)}
     return Pair(
         a,
         b,
-        settings=_told(unlike(a, b)),
+        settings=_without_constructors(unlike(a, b)),
         metrics={name: (a.metrics.get(name), b.metrics.get(name)) for name in names},
         epochs=(read_epochs(a.folder), read_epochs(b.folder)),
         **found,
@@ -127,7 +127,7 @@ def pair_rows(pair: Pair) -> list[Entry]:
 
 
 def main_metrics(pair: Pair) -> dict[str, tuple[float | None, float | None]]:
-    """The metrics that people look at."""
+    """The metrics that are shown."""
     return {name: pair.metrics[name] for name in MAIN if name in pair.metrics}
 
 
@@ -137,7 +137,7 @@ def difference_of(x: float | None, y: float | None) -> float | None:
 
 
 def difference_text(name: str, x: float | None, y: float | None) -> str:
-    """The same as people read it; of shares in percentage points."""
+    """The same as text; of shares in percentage points."""
     found = difference_of(x, y)
     if found is None:
         return ""
@@ -147,7 +147,7 @@ def difference_text(name: str, x: float | None, y: float | None) -> str:
 
 
 def signed(number: str) -> str:
-    """A number with the sign that typesetters use."""
+    """A number with a typographic minus sign."""
     return number.replace("-", "\N{MINUS SIGN}", 1)
 
 
@@ -164,12 +164,12 @@ def print_pair(pair: Pair) -> None:
     for name, values in pair.settings.items():
         settings.add_row(name, *(escape(text) for text in apart(values)))
     out.print(settings if pair.settings else "No setting differs that decides the result.")
-    metrics = Table(title="Figures", title_justify="left")
+    metrics = Table(title="Metrics", title_justify="left")
     metrics.add_column("")
     for head in ("A", "B", "A \N{MINUS SIGN} B"):
         metrics.add_column(head, justify="right")
     for name, values in main_metrics(pair).items():
-        metrics.add_row(name, *(figure(name, value) for value in values), difference_text(name, *values))
+        metrics.add_row(name, *(format_metric(name, value) for value in values), difference_text(name, *values))
     out.print(metrics)
     if pair.comparison:
         out.print(f"{pair.images:,} test images: {verdict(pair.comparison, 'A')}", markup=False, soft_wrap=True)
@@ -177,8 +177,8 @@ def print_pair(pair: Pair) -> None:
         out.print(f"no comparison on the same images: {pair.why_not}", markup=False, soft_wrap=True)
 
 
-def _told(differing: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
-    """Without constructors where the names of the options tell."""
+def _without_constructors(differing: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+    """Without the constructors of groups whose options differ."""
     return {
         name: values
         for name, values in differing.items()

@@ -1,11 +1,10 @@
-"""Runs for scripts: JSON and csv, every number at whole precision, keys that do not depend on which runs there are."""
+"""Runs as JSON and csv, for scripts: numbers at full precision, the same keys whatever runs there are."""
 
 import csv
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from math import isfinite
 from typing import Any
 
 from digitrec.run_folder.groups import Group
@@ -29,7 +28,7 @@ def run_entry(run: Run, progress: str = "") -> Entry:
         "duration_s": run.seconds,
         "tags": list(run.tags),
         "note": run.note or None,
-        "settings": _writable(run.settings),
+        "settings": dict(run.settings),
         "metrics": dict(run.metrics),
     }
 
@@ -41,21 +40,13 @@ def group_entry(group: Group) -> Entry:
         "seeds": [run.seed for run in group.runs],
         "paths": [str(run.folder) for run in group.runs],
         "status": [run.status for run in group.runs],
-        "settings": {name: value for name, value in _writable(group.runs[0].settings).items() if decides(name)},
+        "settings": {name: value for name, value in group.runs[0].settings.items() if decides(name)},
         "metrics": {name: asdict(spread) for name, spread in group.metrics.items()},
     }
 
 
-def _writable(settings: Mapping[str, Any]) -> Entry:
-    """Settings as JSON can hold them: infinity, which yaml knows and JSON does not, as a word."""
-    return {
-        name: spelled(value) if isinstance(value, float) and not isfinite(value) else value
-        for name, value in settings.items()
-    }
-
-
 def flat(entry: Entry) -> Entry:
-    """An entry in one row: fields, settings and metrics side by side, what they consist of behind a dot."""
+    """An entry in one row: fields, settings and metrics side by side, their parts after a dot."""
     row: Entry = {}
     for key, value in entry.items():
         if key not in ("settings", "metrics"):

@@ -7,11 +7,10 @@ from digitrec.reports.figures.curves import overlay
 from digitrec.reports.figures.style import DARK, LIGHT
 from digitrec.reports.page import Card, Picture, picture, write_page
 from digitrec.reports.report import verdict
+from digitrec.run_folder.formatting import apart, format_duration, format_metric, format_time
 from digitrec.run_folder.record import write_json
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.tables import apart, when
-from digitrec.run_folder.words import duration, figure
 from digitrec.runs.compare import Pair, difference_text, main_metrics, signed
 
 TEMPLATE = Path(__file__).with_name("compare.html")
@@ -36,7 +35,7 @@ def write_comparison(pair: Pair, entry: dict[str, object], folder: Path) -> Path
         **pictures,
         settings=[(name, *apart(values)) for name, values in pair.settings.items()],
         metrics=[
-            (name, figure(name, x), figure(name, y), difference_text(name, x, y))
+            (name, format_metric(name, x), format_metric(name, y), difference_text(name, x, y))
             for name, (x, y) in main_metrics(pair).items()
         ],
         facts=[(name, a, b) for (name, a), (_, b) in zip(_facts(pair.a), _facts(pair.b), strict=True)],
@@ -67,7 +66,7 @@ def _agreement(pair: Pair) -> Picture | None:
     return picture(
         "agreement",
         "Where they differ",
-        "Every test image counts in one cell. Only the two cells in which one run alone is right tell the runs apart.",
+        "Every test image counts in one cell. Only the two cells in which one run alone is right show a difference.",
         light,
         dark,
     )
@@ -89,8 +88,8 @@ def _curves(pair: Pair) -> Picture | None:
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     record = {name: run.record.get(name) for name in FACTS}
-    facts = {"run": run.name, "folder": run.folder, "status": run.status, "started": when(run.start)}
-    facts |= {"time": duration(run.seconds), **record}
+    facts = {"run": run.name, "folder": run.folder, "status": run.status, "started": format_time(run.start)}
+    facts |= {"time": format_duration(run.seconds), **record}
     return [(name.replace("_", " "), _written(value)) for name, value in facts.items()]
 
 

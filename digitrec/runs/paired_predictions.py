@@ -1,4 +1,4 @@
-"""How two runs read the same test images: from what reports wrote down, else by asking the networks."""
+"""The predictions of two runs for the same test images: from files of reports, else by the networks."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.data.datasets import Split
     from digitrec.models.classifier import DigitClassifier
 
-Answers = tuple["Tensor", "Tensor"]  # (N,) bool each: which images the first and the second run read right
+PairedPredictions = tuple["Tensor", "Tensor"]  # (N,) bool each: which images either run classifies correctly
 FILE = "predictions.csv"
 
 
-def answers(a: Run, b: Run, evaluations: Sequence[Run]) -> Answers:
-    """Which of the same test images two runs' best checkpoints read right.
+def paired_predictions(a: Run, b: Run, evaluations: Sequence[Run]) -> PairedPredictions:
+    """Which of the same test images the best checkpoints of two runs classify correctly.
 
     Args:
         a: one run.
         b: another.
-        evaluations: whose predictions may be taken where both runs have some.
+        evaluations: their predictions are used where both runs have some.
 
     Raises:
         DigitrecError: a run has no checkpoint, or there are no test images that both were made for.
@@ -34,18 +34,18 @@ def answers(a: Run, b: Run, evaluations: Sequence[Run]) -> Answers:
     if a.record.get("data") != b.record.get("data"):
         raise DigitrecError(f"they were trained on {a.record.get('data')} and {b.record.get('data')}")
     file, other = written(a, evaluations), written(b, evaluations)
-    return (_read(file, other) if file and other else None) or _ask(a, b)
+    return (_read(file, other) if file and other else None) or _predict_both(a, b)
 
 
 def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
-    """Where the predictions of a run's best checkpoint on its test images were written down, if they were."""
+    """File with the predictions of a run's best checkpoint on its test images; None if there is none."""
     reported = [run.folder / FILE] if run.settings.get("test") is not False else []
     evaluated = [evaluation.folder / FILE for evaluation in evaluations if _is_of(evaluation, run)]
     return next((file for file in [*reported, *evaluated] if file.is_file()), None)
 
 
 def _is_of(evaluation: Run, run: Run) -> bool:
-    """Whether an evaluation asked this run alone, by its best checkpoint of now, on the test images of its own data."""
+    """Whether an evaluation is of this run alone, of its present best checkpoint, on its own test images."""
     record, checkpoint = evaluation.record, run.folder / "checkpoints" / "best.ckpt"
     places = [Path(path).resolve() for path in record.get("checkpoints", [])]
     return (
@@ -60,19 +60,19 @@ def _is_of(evaluation: Run, run: Run) -> bool:
 
 
 def _written(file: Path) -> str:
-    """When a file was written, as a record says it: ISO 8601 in UTC, whole milliseconds."""
+    """When a file was written: ISO 8601 in UTC, whole milliseconds, as in run.json."""
     return datetime.fromtimestamp(file.stat().st_mtime, UTC).isoformat(timespec="milliseconds")
 
 
-def _read(a: Path, b: Path) -> Answers | None:
-    """What two files say, if they are about the same images."""
+def _read(a: Path, b: Path) -> PairedPredictions | None:
+    """The content of two files, if they are about the same images."""
     from digitrec.evaluation.predictions import read_csv
 
     (labels, right), (other_labels, other_right) = read_csv(a), read_csv(b)
     return (right, other_right) if labels == other_labels and labels else None
 
 
-def _ask(a: Run, b: Run) -> Answers:
+def _predict_both(a: Run, b: Run) -> PairedPredictions:
     import torch
 
     from digitrec.build import find_device
@@ -83,14 +83,14 @@ def _ask(a: Run, b: Run) -> Answers:
 
     quiet_libraries()
     device = find_device("accelerator", "auto")
-    asked = [(run, load_classifier(run.folder).to(device)) for run in (a, b)]
-    splits = [_test_images(classifier, run) for run, classifier in asked]
-    if not all(map(torch.equal, *splits)) or asked[0][1].class_names != asked[1][1].class_names:
+    pairs = [(run, load_classifier(run.folder).to(device)) for run in (a, b)]
+    splits = [_test_images(classifier, run) for run, classifier in pairs]
+    if not all(map(torch.equal, *splits)) or pairs[0][1].class_names != pairs[1][1].class_names:
         raise DigitrecError("their test images are not the same")
     native = native_precision(device)
     right, other_right = (
         predict([classifier], splits[0], precision=_as_tested(run, native), task=f"Predicting, {run.name}").correct
-        for run, classifier in asked
+        for run, classifier in pairs
     )
     return right, other_right
 

@@ -1,4 +1,4 @@
-"""Delete runs that nobody needs any more; unless told to, only say which."""
+"""Choose runs, list them, and delete them."""
 
 import os
 import re
@@ -14,26 +14,25 @@ from rich.table import Table
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.filters import chosen
+from digitrec.run_folder.formatting import format_size, format_time
 from digitrec.run_folder.ranking import ranked
-from digitrec.run_folder.record import LOCK
+from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.run import Note, Run, is_held
-from digitrec.run_folder.tables import console, size, when
+from digitrec.run_folder.tables import console
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-RECORD = "run.json"
-
 OLDEST = timedelta(days=36_500)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """Which runs may go: those to which all of this applies.
+class Selection:
+    """Which runs to delete: those to which all of this applies.
 
     Attributes:
         where: expressions, as for the filter.
-        keep: so many of the runs that fit `where` stay, the best by `metric`, and those that are finished without it:
-            what can't be ranked is not bad. None spares no run for being good.
+        keep: of the runs that fit `where`, so many of the best by `metric` stay, and the finished ones without it,
+            which cannot be ranked. None keeps no run for its metric.
         metric: name.
         older: only runs that began before so much time.
     """
@@ -45,7 +44,7 @@ class Wish:
 
     @property
     def empty(self) -> bool:
-        """Whether it says nothing."""
+        """Whether it has no condition."""
         return not self.where and self.keep is None and self.older is None
 
 
@@ -63,66 +62,66 @@ def parse_age(text: str) -> timedelta:
     return age
 
 
-def doomed(runs: Sequence[Run], wish: Wish, now: datetime | None = None) -> list[Run]:
-    """The runs that a wish gives up, never one that is running.
+def select(runs: Sequence[Run], selection: Selection, now: datetime | None = None) -> list[Run]:
+    """The runs to delete, never one that is running.
 
     Raises:
-        UsageError: the wish is empty, or asks for what no run has.
+        UsageError: the selection is empty, or names what no run has.
     """
-    if wish.empty:
-        raise UsageError("say which runs may go: --where status=failed, --keep-best 5 or --older-than 30d")
-    fitting = chosen(runs, wish.where)
-    kept = _kept(fitting, wish)
-    latest = (now or datetime.now(UTC)) - (wish.older or timedelta())
+    if selection.empty:
+        raise UsageError("choose runs: --where status=failed, --keep-best 5 or --older-than 30d")
+    fitting = chosen(runs, selection.where)
+    kept = _kept(fitting, selection)
+    latest = (now or datetime.now(UTC)) - (selection.older or timedelta())
     return [
         run
         for run in fitting
-        if run.folder not in kept and run.status != "running" and (wish.older is None or _began(run) < latest)
+        if run.folder not in kept and run.status != "running" and (selection.older is None or _began(run) < latest)
     ]
 
 
-def _kept(runs: Sequence[Run], wish: Wish) -> set[Path]:
-    """Folders of the runs that are too good to go."""
-    if wish.keep is None:
+def _kept(runs: Sequence[Run], selection: Selection) -> set[Path]:
+    """Folders of the runs that stay for their metric."""
+    if selection.keep is None:
         return set()
-    best = [run for run in ranked(runs, wish.metric) if wish.metric in run.metrics][: wish.keep]
-    unranked = [run for run in runs if run.status == "finished" and wish.metric not in run.metrics]
+    best = [run for run in ranked(runs, selection.metric) if selection.metric in run.metrics][: selection.keep]
+    unranked = [run for run in runs if run.status == "finished" and selection.metric not in run.metrics]
     return {run.folder for run in [*best, *unranked]}
 
 
-def weigh(folder: Path) -> int:
+def folder_size(folder: Path) -> int:
     """Bytes of the files in a run folder, without what links in it point to.
 
     Raises:
-        DigitrecError: the folder is a link, another run lies below it, or it can't be looked through.
+        DigitrecError: the folder is a link, another run lies below it, or it cannot be read.
     """
     if folder.is_symlink():
-        raise DigitrecError(f"{folder}: a link, not a folder; left as it is")
+        raise DigitrecError(f"{folder}: a link, not a folder; not deleted")
     total = 0
     for place, _, names in os.walk(folder):
         if RECORD in names and Path(place) != folder:
-            raise DigitrecError(f"{folder}: another run lies in it, {place}; left as it is")
+            raise DigitrecError(f"{folder}: it holds another run, {place}; not deleted")
         try:
             total += sum((Path(place) / name).lstat().st_size for name in names)
         except OSError as error:
-            raise DigitrecError(f"{folder}: cannot be looked through: {error}; left as it is") from error
+            raise DigitrecError(f"{folder}: cannot be read: {error}; not deleted") from error
     return total
 
 
 def delete(folder: Path) -> None:
-    """Delete a run folder, its record last: what is cut off half-way is still a run, and can be deleted again.
+    """Delete a run folder, its record last: after an interruption it is still a run, and can be deleted again.
 
-    Links in it are removed, what they point to is not touched; nor is the folder that it lies in.
+    Links in it are removed; what they point to stays.
 
     Raises:
-        DigitrecError: it is no run folder, the run goes on, or a file can't be deleted.
+        DigitrecError: it is no run folder, the run goes on, or a file cannot be deleted.
     """
     if not (folder / RECORD).is_file():
-        raise DigitrecError(f"{folder}: no {RECORD} in it, so this is no run; left as it is")
+        raise DigitrecError(f"{folder}: no {RECORD} in it, so this is no run; not deleted")
     if is_held(folder):
-        raise DigitrecError(f"{folder}: this run is going on; left as it is")
-    weigh(folder)
-    lock = FileLock(folder / LOCK)  # nobody shall take the run up meanwhile
+        raise DigitrecError(f"{folder}: this run is going on; not deleted")
+    folder_size(folder)
+    lock = FileLock(folder / LOCK)  # so that nothing resumes the run meanwhile
     try:
         with lock.acquire(blocking=False):
             _empty(folder, but=(RECORD, LOCK))
@@ -130,23 +129,23 @@ def delete(folder: Path) -> None:
         (folder / LOCK).unlink(missing_ok=True)
         folder.rmdir()
     except Timeout:
-        raise DigitrecError(f"{folder}: this run is going on; left as it is") from None
+        raise DigitrecError(f"{folder}: this run is going on; not deleted") from None
     except OSError as error:
         raise DigitrecError(f"{folder}: cannot be deleted: {error}") from error
 
 
-def print_doomed(sizes: Sequence[tuple[Run, int]]) -> None:
-    """A row per run that would go, and how much that comes to."""
+def print_selection(sizes: Sequence[tuple[Run, int]]) -> None:
+    """A row per run to delete, with its size."""
     table = Table()
     for head in ("run", "status", "size", "started", "folder"):
         table.add_column(head, justify="right" if head == "size" else "left", overflow="fold")
     for run, count in sizes:
-        table.add_row(escape(run.name), run.status, size(count), when(run.start), escape(str(run.folder)))
+        table.add_row(escape(run.name), run.status, format_size(count), format_time(run.start), escape(str(run.folder)))
     console().print(table)
 
 
 def delete_all(runs: Sequence[Run], note: Note) -> list[Run]:
-    """Delete runs one by one; the deleted ones. What can't be deleted is noted, and the rest goes on."""
+    """Delete runs one by one; returns the deleted ones. Each that cannot be deleted is noted."""
     deleted = []
     for run in runs:
         try:
@@ -159,7 +158,7 @@ def delete_all(runs: Sequence[Run], note: Note) -> list[Run]:
 
 
 def _began(run: Run) -> datetime:
-    """When a run began; one that does not say so counts as new."""
+    """When a run began; an unknown start counts as new."""
     try:
         began = datetime.fromisoformat(run.start)
     except ValueError:

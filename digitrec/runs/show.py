@@ -1,4 +1,4 @@
-"""One run from all sides."""
+"""All about one run."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -10,22 +10,22 @@ from rich.padding import Padding
 from rich.table import Table
 
 from digitrec.run_folder.epochs import Row
+from digitrec.run_folder.formatting import format_duration, format_metric, format_size, format_time
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
-from digitrec.run_folder.tables import COLOURS, console, size, when
-from digitrec.run_folder.words import duration, figure
+from digitrec.run_folder.tables import COLOURS, console
 from digitrec.runs.json_csv import Entry, run_entry
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # bars of a curve
 ROWS = 12  # epochs listed
 CURVES = ("train/loss", "val/loss", "train/accuracy", "val/accuracy", "lr")
-FIGURES = ("accuracy", "loss", "precision", "recall", "f1", "r2", "images_per_second")
+METRICS = ("accuracy", "loss", "precision", "recall", "f1", "r2", "images_per_second")
 FACTS = ("device_name", "precision", "parameters", "data", "git_revision", "host")
 
 
 def show_entry(run: Run, epochs: Sequence[Row]) -> Entry:
-    """All that is known of a run, for scripts: its entry, run.json, epochs, and files with their sizes in bytes."""
+    """A run for scripts: its entry, run.json, epochs, and files with their sizes in bytes."""
     record = {name: value for name, value in run.record.items() if name not in ("status", "error")}
     return {**run_entry(run), "record": record, "epochs": list(epochs), "files": files(run.folder)}
 
@@ -37,12 +37,12 @@ def files(folder: Path) -> dict[str, int]:
 
 
 def print_run(run: Run, epochs: Sequence[Row]) -> None:
-    """Status, settings, figures, epochs and files of a run."""
+    """Print status, settings, metrics, epochs and files of a run."""
     out = console()
     out.print(f"[bold]{escape(run.name)}[/]  [{COLOURS.get(run.status, 'default')}]{run.status}[/]", soft_wrap=True)
     if run.error:
         out.print(run.error, markup=False, soft_wrap=True)
-    facts = {"folder": run.folder, "started": when(run.start), "time": duration(run.seconds)}
+    facts = {"folder": run.folder, "started": format_time(run.start), "time": format_duration(run.seconds)}
     facts |= {name.replace("_", " "): run.record.get(name) for name in FACTS}
     facts["command"] = run.record.get("command")
     facts |= {"tags": " ".join(run.tags), "note": run.note, "repeats": _repeated(run.record)}
@@ -52,7 +52,7 @@ def print_run(run: Run, epochs: Sequence[Row]) -> None:
             out.print(f"{name + ':':13} {text}", markup=False, soft_wrap=True)
     for title, table in (
         ("Settings", _settings(run.settings)),
-        ("Figures", _figures(run.metrics)),
+        ("Metrics", _metrics(run.metrics)),
         ("Epochs", _epochs(epochs)),
         ("Files", _files(files(run.folder))),
     ):
@@ -61,7 +61,7 @@ def print_run(run: Run, epochs: Sequence[Row]) -> None:
 
 
 def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
-    """A curve in one line of text, from its lowest value to its highest; of more than `width` values some."""
+    """A curve in one line of text, from its lowest value to its highest; at most `width` values."""
     if not values:
         return ""
     shown = [values[place * len(values) // min(width, len(values))] for place in range(min(width, len(values)))]
@@ -72,50 +72,50 @@ def sparkline(values: Sequence[float], width: int = WIDTH) -> str:
 
 
 def _repeated(record: Mapping[str, Any]) -> str:
-    """Which run this one repeats, and whether it came out the same."""
+    """The run that this one repeats, and whether the result is identical."""
     identical = record.get("rerun_identical")
     verdict = "not compared" if identical is None else "identical" if identical else "NOT identical"
     return f"{record['rerun_of']}: {verdict}" if "rerun_of" in record else ""
 
 
 def _settings(settings: Mapping[str, Any]) -> Table:
-    """One row per group: the option, unless it is several, whose names the rest tells, and what it was given.
+    """One row per group: its option, unless it has several, and its settings.
 
-    Left out is what leaves the result as it is, and what is null; --json has it all.
+    Settings that do not change the result and those that are null are left out; --json has them.
     """
     table = Table.grid(padding=(0, 2))
-    plain = {
+    main = {
         name: value
         for name, value in settings.items()
         if value is not None and "${" not in str(value) and "_target_" not in name and (decides(name) or name == "seed")
     }
-    groups = {name for name in plain for other in plain if other.startswith(f"{name}.")}
-    top = [name for name in plain if "." not in name and name not in groups]
+    groups = {name for name in main for other in main if other.startswith(f"{name}.")}
+    top = [name for name in main if "." not in name and name not in groups]
     if top:
-        table.add_row("", "", escape(" ".join(f"{name}={spelled(plain[name])}" for name in top)))
-    inner = sorted((name for name in plain if "." in name), key=lambda name: name.partition(".")[0])
+        table.add_row("", "", escape(" ".join(f"{name}={spelled(main[name])}" for name in top)))
+    inner = sorted((name for name in main if "." in name), key=lambda name: name.partition(".")[0])
     for group, names in groupby(inner, key=lambda name: name.partition(".")[0]):
-        given = " ".join(f"{name.partition('.')[2]}={spelled(plain[name])}" for name in names)
-        option = spelled(plain.get(group, ""))
+        given = " ".join(f"{name.partition('.')[2]}={spelled(main[name])}" for name in names)
+        option = spelled(main.get(group, ""))
         table.add_row(group, "" if "+" in option else escape(option), escape(given))
     return table
 
 
-def _figures(metrics: Mapping[str, float]) -> Table:
-    """A row per metric, a column per stage; scores of single classes are left to metrics.json."""
+def _metrics(metrics: Mapping[str, float]) -> Table:
+    """A row per metric, a column per stage; metrics.json has the scores of single classes too."""
     stages = [stage for stage in ("train", "val", "test") if any(name.startswith(f"{stage}/") for name in metrics)]
     table = Table.grid(padding=(0, 2))
     known = {name.partition("/")[2] for name in metrics}
-    names = [name for name in FIGURES if name in known]
+    names = [name for name in METRICS if name in known]
     if names:
         table.add_row("", *stages)
     for name in names:
-        table.add_row(name, *(figure(name, metrics.get(f"{stage}/{name}")) for stage in stages))
+        table.add_row(name, *(format_metric(name, metrics.get(f"{stage}/{name}")) for stage in stages))
     return table
 
 
 def _epochs(epochs: Sequence[Row]) -> Table:
-    """A row per epoch, of many some, and each curve in a line."""
+    """A row per epoch, of many epochs some, and each curve in a line."""
     table = Table.grid(padding=(0, 2))
     curves = [name for name in CURVES if any(name in row for row in epochs)]
     if not curves:
@@ -123,7 +123,7 @@ def _epochs(epochs: Sequence[Row]) -> Table:
     table.add_row("epoch", *curves)
     step = -(-len(epochs) // ROWS)
     for row in [*epochs[:-1:step], epochs[-1]]:
-        table.add_row(f"{row['epoch']:.0f}", *(figure(name, row.get(name)) for name in curves))
+        table.add_row(f"{row['epoch']:.0f}", *(format_metric(name, row.get(name)) for name in curves))
     width = min(WIDTH, 14)
     table.add_row("", *(sparkline([row[name] for row in epochs if name in row], width) for name in curves))
     return table
@@ -132,5 +132,5 @@ def _epochs(epochs: Sequence[Row]) -> Table:
 def _files(found: Mapping[str, int]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, count in found.items():
-        table.add_row(escape(name), size(count))
+        table.add_row(escape(name), format_size(count))
     return table

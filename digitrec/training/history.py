@@ -1,13 +1,17 @@
 """Every epoch's metrics."""
 
+from pathlib import Path
 from typing import Any
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
+from digitrec.run_folder.epochs import write_epochs
+from digitrec.run_folder.record import RECORD
+
 
 class History(Callback):
-    """One row of metrics per epoch, names as in TensorBoard; kept in the checkpoint."""
+    """One row of metrics per epoch, names as in TensorBoard; kept in the checkpoint and in the run's history.csv."""
 
     def __init__(self) -> None:
         self.epochs: list[dict[str, float]] = []
@@ -28,6 +32,10 @@ class History(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember whom to ask when a checkpoint is saved."""
         self._trainer = trainer
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the rows that a run goes on from, of a new one none."""
+        self._write(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Note that figures of the validation are of this epoch, not left over from one before."""
@@ -61,3 +69,9 @@ class History(Callback):
             self._validated = False
             rate = trainer.optimizers[0].param_groups[0]["lr"]
             self.epochs.append({"epoch": float(finished), "lr": rate, **row})
+            self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        folder = Path(trainer.default_root_dir)
+        if trainer.is_global_zero and (folder / RECORD).is_file():  # not where a program of its own trains
+            write_epochs(folder, self.epochs)

@@ -25,7 +25,7 @@ from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.resume import earlier_composition
 from digitrec.run_folder.settings import spelled
 from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
-from digitrec.tune.study_info import Begun, read_begun, write_begun
+from digitrec.tune.study_info import StudyInfo, read_study_info, write_study_info
 from digitrec.wording import near, shown
 
 if TYPE_CHECKING:  # Optuna takes a second to import, and a wrong key shall not wait for it
@@ -33,10 +33,10 @@ if TYPE_CHECKING:  # Optuna takes a second to import, and a wrong key shall not 
 
     from digitrec.tune.study import Study
 
-OURS = {"tune", "trials", "seeds", "workers", "prune", "warmup_epochs", "baseline", "seed", "test", "resume"}
-ANEW = {"trials", "workers", "resume"}  # what may be another when a study goes on
+SEARCH_KEYS = {"tune", "trials", "seeds", "workers", "prune", "warmup_epochs", "baseline", "seed", "test", "resume"}
+CHANGEABLE = {"trials", "workers", "resume"}  # what may be another when a study goes on
 THREADS = "OMP_NUM_THREADS"
-CROWD = 4  # runs at a time for each core, beyond which all of them only become slower
+MAX_WORKERS_PER_CORE = 4  # runs at a time for each core, beyond which all of them only become slower
 
 
 def main() -> None:
@@ -46,32 +46,32 @@ def main() -> None:
 
 def _task(cfg: DictConfig, folder: Path) -> float | None:
     if cfg.resume is None:
-        if read_begun(folder) is not None:
+        if read_study_info(folder) is not None:
             place = spelled_path(shown(folder))
             raise FolderTakenError(f"{folder} holds a study already; go on with it: resume={place}")
-        return _prepared(cfg, folder, Begun.now(_overrides(), _flags(), _groups()))
+        return _prepared(cfg, folder, StudyInfo.now(_overrides(), _flags(), _groups()))
     try:
-        begun = _check_same(cfg, folder)
-        return _prepared(_with_todays(earlier_composition(cfg, folder), cfg), folder, begun)
+        info = _check_same(cfg, folder)
+        return _prepared(_with_todays(earlier_composition(cfg, folder), cfg), folder, info)
     except FolderTakenError:
         raise
     except UsageError as error:  # the study's own files must stay, which those of a run that never began do not
         raise FolderTakenError(str(error)) from error
 
 
-def _prepared(cfg: DictConfig, folder: Path, begun: Begun) -> float | None:
+def _prepared(cfg: DictConfig, folder: Path, info: StudyInfo) -> float | None:
     """Search, once everything has been held against what there is."""
     settings = check(cfg, TuneConfig)
-    space = read_space(settings["tune"], _of_a_run(settings), begun.groups)
-    check_values(space, partial(_check_setting, cfg, begun.groups))
-    _check_search(settings, begun)
+    space = read_space(settings["tune"], _of_a_run(settings), info.groups)
+    check_values(space, partial(_check_setting, cfg, info.groups))
+    _check_search(settings, info)
     if find_spec("optuna") is None:
         raise UsageError("digitrec.tune needs Optuna, the extra tune: python -m pip install 'optuna>=4.9'")
     if cfg.resume is None:
         keep_composition(cfg, folder)
-        write_begun(folder, begun)
+        write_study_info(folder, info)
     os.environ.setdefault(THREADS, str(max(1, _cores() // settings["workers"])))  # before torch is imported anywhere
-    return _search(settings, space, folder, begun)
+    return _search(settings, space, folder, info)
 
 
 def _cores() -> int:
@@ -79,26 +79,26 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
-def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Path, begun: Begun) -> float | None:
+def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Path, info: StudyInfo) -> float | None:
     from digitrec.tune.display import Display
     from digitrec.tune.results import publish
     from digitrec.tune.search import Search
     from digitrec.tune.study import Study
-    from digitrec.tune.worker import Owner
+    from digitrec.tune.worker import Worker
 
     names = ("seed", "prune", "warmup_epochs")
     study = Study(folder, space, metric=settings["objective"], **{name: settings[name] for name in names})
-    owner = Owner(folder)
-    without = OURS | {turned.name for turned in space}
-    before = as_they_are(space, _of_a_run(settings), begun.groups)
+    worker = Worker(folder)
+    without = SEARCH_KEYS | {turned.name for turned in space}
+    before = as_they_are(space, _of_a_run(settings), info.groups)
     if settings["baseline"]:
         _begin_with(study, before)
     try:
-        with owner.at_work(), Display(study, settings, folder) as display:
+        with worker.registered(), Display(study, settings, folder) as display:
             Search(
                 study,
-                owner,
-                fixed=begun.fixed(without),
+                worker,
+                fixed=info.fixed(without),
                 metric=settings["objective"],
                 seeds=range(settings["seed"], settings["seed"] + settings["seeds"]),
                 trials=settings["trials"],
@@ -109,7 +109,7 @@ def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Pat
         place = shlex.quote(f"resume={spelled_path(shown(folder))}")
         print(f"go on with: python -m digitrec.tune {place}", file=sys.stderr)  # noqa: T201
         raise
-    return publish(study, settings, begun, before, without)
+    return publish(study, settings, info, before, without)
 
 
 def _begin_with(study: Study, settings: Mapping[str, Any]) -> None:
@@ -121,31 +121,31 @@ def _begin_with(study: Study, settings: Mapping[str, Any]) -> None:
         study.begin_with(settings)
 
 
-def _check_same(cfg: DictConfig, folder: Path) -> Begun:
+def _check_same(cfg: DictConfig, folder: Path) -> StudyInfo:
     """What was said when the study began, which this command may repeat but not change."""
-    begun = read_begun(folder)
-    if cfg.resume == AUTO or begun is None:
+    info = read_study_info(folder)
+    if cfg.resume == AUTO or info is None:
         with suppress(OSError):  # Hydra has made it
             folder.rmdir()
         raise FolderTakenError(f"resume={cfg.resume}: no study in this folder; expected one such as outputs/tune/...")
-    again = [text for text in _overrides() if key_of(text) not in ANEW]
-    if again and set(again) != {text for text in begun.overrides if key_of(text) not in ANEW}:
-        other = next((text for text in again if text not in begun.overrides), again[0])
+    again = [text for text in _overrides() if key_of(text) not in CHANGEABLE]
+    if again and set(again) != {text for text in info.overrides if key_of(text) not in CHANGEABLE}:
+        other = next((text for text in again if text not in info.overrides), again[0])
         raise FolderTakenError(
             f"{other}: resume={cfg.resume} takes every setting but trials and workers from that study; leave this out"
         )
-    return begun
+    return info
 
 
 def _with_todays(earlier: DictConfig, cfg: DictConfig) -> DictConfig:
-    for key in ANEW & {key_of(text) for text in _overrides()}:
+    for key in CHANGEABLE & {key_of(text) for text in _overrides()}:
         earlier[key] = cfg[key]
     return earlier
 
 
-def _check_search(settings: Mapping[str, Any], begun: Begun) -> None:
+def _check_search(settings: Mapping[str, Any], info: StudyInfo) -> None:
     objective, devices = settings["objective"], settings["trainer"].get("devices", 1)
-    taken_out = [text for text in begun.fixed(OURS) if text.startswith("~")]
+    taken_out = [text for text in info.fixed(SEARCH_KEYS) if text.startswith("~")]
     if taken_out:
         raise UsageError(f"{taken_out[0]}: the experiment that a search leaves can take nothing out; give it a value")
     if settings["rerun"] is not None:
@@ -156,10 +156,9 @@ def _check_search(settings: Mapping[str, Any], begun: Begun) -> None:
         raise UsageError("test=true: test images are not read while settings are being chosen; leave this out")
     if not settings["data"].get("val_size"):
         raise UsageError("data.val_size=0: nothing is held out to choose by; hold out some, as in data.val_size=5000")
-    if (workers := settings["workers"]) > CROWD * _cores():
-        raise UsageError(
-            f"workers={workers}: more than {CROWD} runs at a time for each core; this process has {_cores()}"
-        )
+    if (workers := settings["workers"]) > MAX_WORKERS_PER_CORE * _cores():
+        most = f"at most {MAX_WORKERS_PER_CORE} runs at a time for each core"
+        raise UsageError(f"workers={workers}: expected {most}; this process has {_cores()}")
     if devices not in (1, "1", "auto"):
         raise UsageError(f"trainer.devices={spelled(devices)}: a run of a search has one process; use 1, and workers")
 
@@ -179,7 +178,7 @@ def _check_setting(cfg: DictConfig, groups: Mapping[str, Any], name: str, value:
 
 def _of_a_run(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings without those of the search."""
-    return {name: value for name, value in settings.items() if name not in OURS}
+    return {name: value for name, value in settings.items() if name not in SEARCH_KEYS}
 
 
 def _overrides() -> list[str]:

@@ -11,8 +11,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from digitrec.run_folder.formatting import format_duration, format_metric, short_names
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.words import duration, figure, short
 from digitrec.tune.job import Point
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Study, Trial
 from digitrec.wording import shown
@@ -39,7 +39,7 @@ class Display:
     def __init__(self, study: Study, settings: Mapping[str, Any], folder: Path) -> None:
         self._study, self._metric, self._planned = study, settings["objective"], settings["trials"]
         self._seeds, self._folder = settings["seeds"], folder
-        self._heads = short(list(study.space))
+        self._heads = short_names(list(study.space))
         self._console = plain_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._going_on: dict[int, tuple[Trial, str, float]] = {}
@@ -72,16 +72,20 @@ class Display:
         """Show how far a trial has come."""
         trial, _, since = self._going_on[number]
         of_seed = f", seed {seed}" if self._seeds > 1 else ""
-        self._going_on[number] = (trial, f"epoch {point.epoch}{of_seed}: {figure(self._metric, point.value)}", since)
+        self._going_on[number] = (
+            trial,
+            f"epoch {point.epoch}{of_seed}: {format_metric(self._metric, point.value)}",
+            since,
+        )
         self._draw()
 
     def ended(self, trial: Trial) -> None:
         """Print the line of a trial."""
         self._going_on.pop(trial.number, None)
-        value = WORDS.get(trial.status) or figure(self._metric, trial.value)
+        value = WORDS.get(trial.status) or format_metric(self._metric, trial.value)
         best = self._study.best
         mark = "best so far" if best is not None and best.number == trial.number else ""
-        words = f"{value:>11}  {duration(trial.seconds):>6}  {self._spelled(trial)}"
+        words = f"{value:>11}  {format_duration(trial.seconds):>6}  {self._spelled(trial)}"
         reason = f"\n           {trial.error}" if trial.error else f"  {mark}".rstrip()
         self._say(f"trial {trial.number:>3}  {words}{reason}", COLOURS[trial.status] if mark or trial.error else "")
         self._draw()
@@ -115,9 +119,9 @@ class Display:
         trials = self._study.trials
         complete = [trial for trial in trials if trial.status == COMPLETE]
         for trial in sorted(complete, key=lambda trial: self._study.rank(trial.value))[:BEST]:
-            self._row(table, trial, figure(self._metric, trial.value), COLOURS[COMPLETE])
+            self._row(table, trial, format_metric(self._metric, trial.value), COLOURS[COMPLETE])
         for trial, words, since in self._going_on.values():
-            elapsed = duration(time.monotonic() - since)
+            elapsed = format_duration(time.monotonic() - since)
             self._row(table, trial, f"{words}, {elapsed}", COLOURS[RUNNING])
         return table
 
@@ -132,14 +136,14 @@ class Display:
         parts = [f"{len(over)}/{self._planned} trials{self._best()}"]
         parts += [f"{count} {word}" for word, count in counts.items() if count]
         elapsed, done = time.monotonic() - self._start, len(over) - self._before
-        parts.append(duration(elapsed))
+        parts.append(format_duration(elapsed))
         if done and self._planned > len(over):
-            parts.append(f"about {duration(elapsed / done * (self._planned - len(over)))} left")
+            parts.append(f"about {format_duration(elapsed / done * (self._planned - len(over)))} left")
         return ", ".join(parts)
 
     def _best(self) -> str:
         best = self._study.best
-        return "" if best is None else f", best {figure(self._metric, best.value)} (trial {best.number})"
+        return "" if best is None else f", best {format_metric(self._metric, best.value)} (trial {best.number})"
 
     def _spelled(self, trial: Trial) -> str:
         settings = self._study.tidied(trial).settings

@@ -137,7 +137,7 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
 
     from digitrec.training.trial import TrialCurve
 
-    def ask(epoch: int, value: float, last: bool) -> bool:
+    def should_continue(epoch: int, value: float, last: bool) -> bool:
         try:
             search.send((epoch, value, last))
             return bool(search.recv())
@@ -145,7 +145,7 @@ def _train(arguments: list[str], folder: Path, search: Connection) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
             return True
 
-    TrialCurve.ask = ask
+    TrialCurve.should_continue = should_continue
     sys.argv = ["digitrec.train", *arguments]
     sys.orig_argv = [sys.executable, "-m", *sys.argv]  # for the record's command
     runpy.run_module("digitrec.train", run_name="__main__")

@@ -7,11 +7,10 @@ from typing import Any
 from digitrec.reports.figures.search import Axis, Scale, Tried, importance, search_history, slices
 from digitrec.reports.figures.style import DARK, LIGHT, Theme
 from digitrec.reports.page import Card, Picture, picture, write_page
+from digitrec.run_folder.formatting import format_duration, format_metric, format_time, is_share, short_names
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.tables import when
-from digitrec.run_folder.words import duration, figure, is_share, short
+from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import FOLDER, NAME
-from digitrec.tune.results import Outcome, confirmation
 from digitrec.tune.space import CHOICE, LOG_UNIFORM
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Trial
 from digitrec.wording import shown
@@ -53,8 +52,8 @@ def write_pictures_and_page(outcome: Outcome) -> Path:
             (name, spelled(outcome.before[name]), spelled(value)) for name, value in outcome.best.settings.items()
         ],
         recipe=f"python -m digitrec.train --config-dir={shown(folder) / FOLDER} experiment={NAME}",
-        confirmation=confirmation(folder, outcome.begun.flags),
-        names=list(short(list(outcome.study.space)).values()),
+        confirmation=confirmation(folder, outcome.info.flags),
+        names=list(short_names(list(outcome.study.space)).values()),
         trials=[
             (_row(outcome, trial), [spelled(trial.settings[name]) for name in outcome.study.space], trial.error)
             for trial in sorted(trials, key=lambda trial: (trial.status != COMPLETE, outcome.study.rank(trial.value)))
@@ -95,13 +94,13 @@ def _cards(outcome: Outcome) -> list[Card]:
     counts = {status: sum(trial.status == status for trial in trials) for status in (PRUNED, FAILED)}
     seeds = outcome.settings["seeds"]
     cards = [
-        Card("Best", outcome.figure(outcome.best.value), f"trial {outcome.best.number}, {outcome.metric}"),
+        Card("Best", outcome.formatted(outcome.best.value), f"trial {outcome.best.number}, {outcome.metric}"),
         Card("Trials", str(len(trials)), f"{counts[PRUNED]} ended early, {counts[FAILED]} failed"),
         Card("Seeds a trial", str(seeds), "their mean counts" if seeds > 1 else "one may be lucky"),
-        Card("Training time", duration(outcome.seconds()), "of all trials together"),
+        Card("Training time", format_duration(outcome.seconds()), "of all trials together"),
     ]
     if outcome.baseline is not None:
-        cards.insert(1, Card("Settings as they were", outcome.figure(outcome.baseline), "the first trial"))
+        cards.insert(1, Card("Settings as they were", outcome.formatted(outcome.baseline), "the first trial"))
     return cards
 
 
@@ -109,21 +108,21 @@ def _row(outcome: Outcome, trial: Trial) -> tuple[str, str, str, str]:
     epochs = str(max(trial.curve)) if trial.curve else ""
     return (
         str(trial.number),
-        WORDS.get(trial.status) or figure(outcome.metric, trial.value),
+        WORDS.get(trial.status) or format_metric(outcome.metric, trial.value),
         epochs,
-        duration(trial.seconds),
+        format_duration(trial.seconds),
     )
 
 
 def _facts(outcome: Outcome) -> list[tuple[str, str]]:
-    begun = outcome.begun
+    info = outcome.info
     facts = {
-        "command": begun.command,
+        "command": info.command,
         "folder": shown(outcome.study.folder),
-        "begun": when(begun.start),
-        "on": begun.host,
-        "code": begun.git_revision or "",
-        "versions": ", ".join(f"{name} {number}" for name, number in begun.versions.items()),
+        "begun": format_time(info.start),
+        "on": info.host,
+        "code": info.git_revision or "",
+        "versions": ", ".join(f"{name} {number}" for name, number in info.versions.items()),
         "proposals": f"TPE, seed {outcome.settings['seed']}",
     }
     return [(name, str(value)) for name, value in facts.items()]

@@ -2,79 +2,31 @@
 
 import os
 import shlex
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from rich.table import Table
 
+from digitrec.run_folder.formatting import format_duration
 from digitrec.run_folder.settings import spelled
-from digitrec.run_folder.words import duration, figure
 from digitrec.tune.display import plain_console
-from digitrec.tune.recipe import FOLDER, NAME, write_recipe
+from digitrec.tune.outcome import Outcome, confirmation
+from digitrec.tune.recipe import write_recipe
 from digitrec.tune.space import Value
-from digitrec.tune.study import COMPLETE, WORDS, Study, Trial
-from digitrec.tune.study_info import Begun
+from digitrec.tune.study import Study
+from digitrec.tune.study_info import StudyInfo
 from digitrec.wording import shown
-
-SEEDS = "1,2,3,4,5"  # to see whether it holds
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a search came to.
-
-    Attributes:
-        study: what was tried.
-        settings: of the search.
-        begun: how it began.
-        before: the turned settings as they were.
-        best: the best trial, its numbers as they were tried.
-    """
-
-    study: Study
-    settings: Mapping[str, Any]
-    begun: Begun
-    before: Mapping[str, Value]
-    best: Trial
-
-    @property
-    def metric(self) -> str:
-        """Name of what was searched by."""
-        return str(self.settings["objective"])
-
-    @property
-    def baseline(self) -> float | None:
-        """Value of the settings as they were; None if no complete trial had them."""
-        same = [one for one in self.study.trials if one.status == COMPLETE and one.settings == self.before]
-        return same[0].value if same else None
-
-    def counts(self) -> str:
-        """How many trials there are, and how they ended."""
-        trials = self.study.trials
-        numbers = {word: sum(trial.status == status for trial in trials) for status, word in WORDS.items()}
-        parts = [f"{number} {word}" for word, number in numbers.items() if number]
-        return f"{len(trials)} trials" + (f" ({', '.join(parts)})" if parts else "")
-
-    def seconds(self) -> float:
-        """Time that all trials took together."""
-        return sum(trial.seconds or 0.0 for trial in self.study.trials)
-
-    def figure(self, value: float | None) -> str:
-        """A value of the metric as people read it."""
-        return figure(self.metric, value)
 
 
 def publish(
-    study: Study, settings: Mapping[str, Any], begun: Begun, before: Mapping[str, Value], without: Collection[str]
+    study: Study, settings: Mapping[str, Any], info: StudyInfo, before: Mapping[str, Value], without: Collection[str]
 ) -> float | None:
     """Write and print everything; the best value, None if no trial came to one.
 
     Args:
         study: what was tried.
         settings: of the search.
-        begun: how it began.
+        info: how it began.
         before: the turned settings as they were.
         without: keys of the command line that are no run's, or are turned.
     """
@@ -84,8 +36,8 @@ def publish(
     if (best := study.best) is None:
         console.print("no trial has come to a value yet")
         return None
-    outcome = Outcome(study, settings, begun, before, study.tidied(best))
-    recipe = write_recipe(study.folder, _notes(outcome), begun.fixed(without), outcome.best.settings, begun.groups)
+    outcome = Outcome(study, settings, info, before, study.tidied(best))
+    recipe = write_recipe(study.folder, _notes(outcome), info.fixed(without), outcome.best.settings, info.groups)
     page = write_pictures_and_page(outcome)
     console.print(_headline(outcome), style="bold", soft_wrap=True)
     console.print(_table(outcome))
@@ -93,22 +45,13 @@ def publish(
     console.print(f"what was tried:            {shown(page)}", soft_wrap=True)
     runs = shlex.quote(str(shown(study.folder)))
     console.print(f"all runs:                  python -m digitrec.runs list {runs}", soft_wrap=True)
-    console.print(f"does it hold?              {confirmation(study.folder, begun.flags)}", soft_wrap=True)
+    console.print(f"does it hold?              {confirmation(study.folder, info.flags)}", soft_wrap=True)
     return best.value
 
 
-def confirmation(folder: Path, flags: Sequence[str]) -> str:
-    """Command that trains the best settings anew, with several seeds, on validation images alone."""
-    place = shlex.quote(f"--config-dir={shown(folder) / FOLDER}")
-    if flags:  # Hydra takes one such folder: the person's own goes into its search path
-        own = ",".join(f"'{flag.partition('=')[2]}'" for flag in flags)
-        place += " " + shlex.quote(f"hydra.searchpath=[{own}]")
-    return f"python -m digitrec.train -m {place} experiment={NAME} seed={SEEDS} test=false"
-
-
 def _headline(outcome: Outcome) -> str:
-    better = f", {outcome.figure(outcome.baseline)} before" if outcome.baseline is not None else ""
-    value = f"{outcome.metric} {outcome.figure(outcome.best.value)}{better}"
+    better = f", {outcome.formatted(outcome.baseline)} before" if outcome.baseline is not None else ""
+    value = f"{outcome.metric} {outcome.formatted(outcome.best.value)}{better}"
     return f"Best of {outcome.counts()}: trial {outcome.best.number}, {value}"
 
 
@@ -127,15 +70,17 @@ def _notes(outcome: Outcome) -> list[str]:
     best, settings = outcome.best, outcome.settings
     seeds = [str(settings["seed"] + place) for place in range(settings["seeds"])]
     of = f"seed {seeds[0]}" if len(seeds) == 1 else f"mean of seeds {', '.join(seeds)}"
-    before = f"; the settings as they were: {outcome.figure(outcome.baseline)}" if outcome.baseline is not None else ""
+    before = (
+        f"; the settings as they were: {outcome.formatted(outcome.baseline)}" if outcome.baseline is not None else ""
+    )
     return [
         f"The best of {outcome.counts()}, number {best.number}: "
-        f"{outcome.metric} {outcome.figure(best.value)}, {of}{before}.",
+        f"{outcome.metric} {outcome.formatted(best.value)}, {of}{before}.",
         "Chosen among many by held-out images: expect a little less of new ones. Found by",
-        outcome.begun.command,
-        f"in {duration(outcome.seconds())} of training, {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) a run, "
-        f"{_processor()}, torch {outcome.begun.versions['torch']}, Optuna {outcome.begun.versions['optuna']}.",
-        f"Whether it holds: {confirmation(outcome.study.folder, outcome.begun.flags)}",
+        outcome.info.command,
+        f"in {format_duration(outcome.seconds())} of training, {os.environ.get('OMP_NUM_THREADS', '1')} thread(s) "
+        f"a run, {_processor()}, torch {outcome.info.versions['torch']}, Optuna {outcome.info.versions['optuna']}.",
+        f"Whether it holds: {confirmation(outcome.study.folder, outcome.info.flags)}",
     ]
 
 

@@ -12,20 +12,21 @@ from typing import Protocol
 
 from digitrec.config.overrides import spelled_path
 from digitrec.errors import DigitrecError
+from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import is_held, read_metrics
 from digitrec.run_folder.settings import spelled
 from digitrec.tune.failures import log_failure
 from digitrec.tune.job import Job, Point
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, Study, Trial, TrialTakenError
-from digitrec.tune.worker import Owner
+from digitrec.tune.worker import Worker
 from digitrec.wording import shown
 
-PATIENCE = 60.0  # seconds that runs have to save and end
-BREATH = 0.5  # seconds at most between two looks at everything
-LITTLE = 2**20  # bytes of room on the disk, less than any run needs
-HOPELESS = 5  # trials that fail before any succeeds, after which there is no sense in going on
-TELLER = "digitrec.training.trial.TrialCurve"
+SHUTDOWN_S = 60.0  # seconds that runs have to save and end
+POLL_S = 0.5  # seconds at most between two looks at everything
+MIN_FREE_BYTES = 2**20  # bytes of room on the disk, less than any run needs
+MAX_FAILURES = 5  # trials that fail before any succeeds, after which there is no sense in going on
+TRIAL_CURVE = "digitrec.training.trial.TrialCurve"
 
 
 class Watcher(Protocol):
@@ -64,7 +65,7 @@ class Search:
 
     Args:
         study: what is known.
-        owner: this program.
+        worker: this program.
         fixed: arguments of every run.
         metric: to search by.
         seeds: of the runs of each trial; the curve of the first one decides whether it ends early.
@@ -76,7 +77,7 @@ class Search:
     def __init__(
         self,
         study: Study,
-        owner: Owner,
+        worker: Worker,
         *,
         fixed: Sequence[str],
         metric: str,
@@ -85,7 +86,7 @@ class Search:
         workers: int,
         watcher: Watcher,
     ) -> None:
-        self.study, self.owner, self.watcher = study, owner, watcher
+        self.study, self.worker, self.watcher = study, worker, watcher
         self._fixed, self._metric, self._seeds = fixed, metric, seeds
         self._trials, self._workers = trials, workers
         self._going_on: list[_Attempt] = []
@@ -107,7 +108,7 @@ class Search:
             self._end_jobs()
 
     def _next(self) -> Trial | None:
-        return self.study.adopt(self.owner) or self.study.propose(self.owner.name, self._trials)
+        return self.study.adopt(self.worker) or self.study.propose(self.worker.name, self._trials)
 
     def _begin(self, trial: Trial) -> None:
         """Train a trial from the first of its runs on that is not finished."""
@@ -121,13 +122,13 @@ class Search:
 
     def _look(self) -> None:
         """Wait a little for runs to tell something, and act on it."""
-        ready = set(wait([sign for attempt in self._going_on for sign in attempt.job.signs], BREATH))
+        ready = set(wait([sign for attempt in self._going_on for sign in attempt.job.signs], POLL_S))
         for attempt in [attempt for attempt in self._going_on if ready.intersection(attempt.job.signs)]:
             if (point := attempt.job.point()) is None:
                 attempt.job.wait()
                 self._going_on.remove(attempt)
             self._hear(attempt, point)
-        self.owner.beat(time.monotonic())
+        self.worker.heartbeat(time.monotonic())
         self.watcher.tick()
 
     def _hear(self, attempt: _Attempt, point: Point | None) -> None:
@@ -173,14 +174,14 @@ class Search:
             self.study.complete(number, values)
         trials = self.study.trials
         self.watcher.ended(next(trial for trial in trials if trial.number == number))
-        _check_hope(trials)
+        _check_failures(trials)
 
     def _end_jobs(self) -> None:
         for attempt in self._going_on:
             attempt.job.end()
             if attempt.job.waits:  # a signal came between its point and the answer
                 attempt.job.answer(go_on=not attempt.stopped)
-        patience = time.monotonic() + PATIENCE
+        patience = time.monotonic() + SHUTDOWN_S
         for attempt in self._going_on:
             while (point := attempt.job.point(_left(patience))) is not None:  # it may wait for an answer
                 self._hear(attempt, point)
@@ -199,7 +200,7 @@ def run_folder(study: Path, number: int, seed: int) -> Path:
 
 def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metric: str) -> list[str]:
     """Of digitrec.train: a new run, or one that goes on where it was cut off."""
-    if (folder / "run.json").is_file() and (folder / ".hydra" / "config.yaml").is_file():
+    if (folder / RECORD).is_file() and (folder / ".hydra" / "config.yaml").is_file():
         _wait_for(folder)
         flags = [argument for argument in fixed if argument.startswith("-")]
         return [*flags, f"resume={spelled_path(shown(folder))}"]
@@ -209,14 +210,14 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
         *(f"{name}={spelled(value)}" for name, value in trial.settings.items()),
         f"seed={seed}",
         "test=false",
-        f"+callbacks.trial={{_target_:{TELLER},monitor:{metric},turned:{{{turned}}}}}",
+        f"+callbacks.trial={{_target_:{TRIAL_CURVE},monitor:{metric},turned:{{{turned}}}}}",
         f"hydra.run.dir={spelled_path(shown(folder))}",
     ]
 
 
 def _wait_for(folder: Path) -> None:
     """Let the process that was at work in a run folder save and end."""
-    patience = time.monotonic() + PATIENCE
+    patience = time.monotonic() + SHUTDOWN_S
     while is_held(folder) and time.monotonic() < patience:
         time.sleep(0.1)
 
@@ -227,12 +228,12 @@ def _quoted(value: Value) -> str:
 
 def _check_room(study: Path, error: str) -> None:
     """Raise DigitrecError if a run failed for want of room, which its settings can't help and the next would meet."""
-    if os.strerror(errno.ENOSPC) in error or shutil.disk_usage(study).free < LITTLE:
+    if os.strerror(errno.ENOSPC) in error or shutil.disk_usage(study).free < MIN_FREE_BYTES:
         place = spelled_path(shown(study))
         raise DigitrecError(f"the disk is full: {error}\nfree some room, then: python -m digitrec.tune resume={place}")
 
 
-def _check_hope(trials: Sequence[Trial]) -> None:
+def _check_failures(trials: Sequence[Trial]) -> None:
     failed = [trial for trial in trials if trial.status == FAILED]
-    if len(failed) >= HOPELESS and not any(trial.status == COMPLETE for trial in trials):
+    if len(failed) >= MAX_FAILURES and not any(trial.status == COMPLETE for trial in trials):
         raise DigitrecError(f"the first {len(failed)} trials have all failed; the last one: {failed[-1].error}")

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import optuna
 from filelock import FileLock
@@ -19,7 +18,7 @@ from optuna.distributions import (
     IntDistribution,
 )
 from optuna.pruners import BasePruner, MedianPruner, NopPruner
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock, JournalFileSymlinkLock
 from optuna.trial import FrozenTrial, TrialState
@@ -28,13 +27,13 @@ from digitrec.errors import DigitrecError
 from digitrec.run_folder.ranking import lower_is_better
 from digitrec.system.signals import held_back
 from digitrec.tune.space import CHOICE, INT, LOG_UNIFORM, Dimension, Value
-from digitrec.tune.worker import Owner
+from digitrec.tune.worker import Worker
 
 JOURNAL = "journal.log"
 NAME = "digitrec"
-STARTUP = 10  # trials drawn evenly before those that came off well are learned from
-CURVES = 5  # trials that must have ended before one is ended early
-ENOUGH = 4  # trials with a value that it takes to tell what matters
+RANDOM_TRIALS = 10  # trials drawn evenly before those that came off well are learned from
+MIN_CURVES = 5  # trials that must have ended before one is ended early
+MIN_TRIALS_FOR_IMPORTANCE = 4  # trials with a value that it takes to tell what matters
 
 RUNNING, COMPLETE, PRUNED, FAILED = "running", "complete", "pruned", "failed"
 WORDS = {PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}  # instead of a value
@@ -63,7 +62,7 @@ class Trial:
         values: metric of each run, in the order of their seeds.
         seconds: from its proposal to its end.
         error: why it failed.
-        owner: the program that sees to it.
+        worker: the program that sees to it.
         given: its settings are a person's own, not proposed.
         stopped: it was told to end early, and may not have ended yet.
     """
@@ -76,7 +75,7 @@ class Trial:
     values: tuple[float, ...] = ()
     seconds: float | None = None
     error: str = ""
-    owner: str = ""
+    worker: str = ""
     given: bool = False
     stopped: bool = False
 
@@ -110,7 +109,7 @@ class Study:
         self.lower = lower_is_better(metric)
         self._ours: dict[int, str] = {}  # trials proposed or adopted here, and for which program
         self._pruner: BasePruner = (
-            MedianPruner(n_startup_trials=CURVES, n_warmup_steps=warmup_epochs + 1) if prune else NopPruner()
+            MedianPruner(n_startup_trials=MIN_CURVES, n_warmup_steps=warmup_epochs + 1) if prune else NopPruner()
         )
         with _readable(folder / JOURNAL):
             self._storage = JournalStorage(_backend(folder / JOURNAL))
@@ -118,7 +117,6 @@ class Study:
                 storage=self._storage,
                 study_name=NAME,
                 direction="minimize" if self.lower else "maximize",
-                sampler=_Numbered(seed),
                 pruner=self._pruner,
                 load_if_exists=True,
             )
@@ -145,24 +143,25 @@ class Study:
             if not self._study.get_trials(deepcopy=False):
                 self._study.enqueue_trial(dict(settings), user_attrs={"given": True})
 
-    def propose(self, owner: str, most: int) -> Trial | None:
+    def propose(self, worker: str, most: int) -> Trial | None:
         """A new trial, for a program by its name; None when there are as many as there should be."""
         with self._alone():
             if len(self.trials) >= most:
                 return None
+            self._study.sampler = _sampler(self.seed, len(self._study.get_trials(deepcopy=False)))
             asked = self._study.ask(self._distributions)
-            asked.set_user_attr("owner", owner)
-        self._ours[asked.number] = owner
+            asked.set_user_attr("owner", worker)
+        self._ours[asked.number] = worker
         return self.tidied(next(trial for trial in self.trials if trial.number == asked.number))
 
-    def adopt(self, owner: Owner) -> Trial | None:
+    def adopt(self, worker: Worker) -> Trial | None:
         """A running trial whose program is gone, from now on that of another one; None where there is none."""
         with self._alone():
             for trial in self.trials:
-                if trial.status == RUNNING and trial.owner != owner.name and owner.is_gone(trial.owner):
+                if trial.status == RUNNING and trial.worker != worker.name and worker.is_gone(trial.worker):
                     whole = self._completed(trial)
-                    self._storage.set_trial_user_attr(self._key(trial.number), "owner", owner.name)
-                    self._ours[trial.number] = owner.name
+                    self._storage.set_trial_user_attr(self._key(trial.number), "owner", worker.name)
+                    self._ours[trial.number] = worker.name
                     return self.tidied(whole)
         return None
 
@@ -206,7 +205,7 @@ class Study:
 
         values = {trial.value for trial in self.trials if trial.status == COMPLETE}
         complete = sum(trial.status == COMPLETE for trial in self.trials)
-        if complete < ENOUGH or len(values) == 1:
+        if complete < MIN_TRIALS_FOR_IMPORTANCE or len(values) == 1:
             return {}
         return get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=self.seed))
 
@@ -223,6 +222,7 @@ class Study:
         """A trial with all its settings, also if its program ended while it proposed them, one by one."""
         if len(trial.settings) == len(self.space):
             return trial
+        self._study.sampler = _sampler(self.seed, trial.number)
         asked = optuna.Trial(self._study, self._key(trial.number))
         for name, distribution in self._distributions.items():
             asked._suggest(name, distribution)  # takes those that are there as they are
@@ -237,8 +237,8 @@ class Study:
         """The key of a trial, which nobody adopts until the end of the block."""
         with self._alone():
             trial = next(trial for trial in self.trials if trial.number == number)
-            if trial.status != RUNNING or trial.owner != self._ours.get(number):
-                raise TrialTakenError(f"trial {number} was taken over by {trial.owner}")
+            if trial.status != RUNNING or trial.worker != self._ours.get(number):
+                raise TrialTakenError(f"trial {number} was taken over by {trial.worker}")
             yield self._key(number)
 
     @contextmanager
@@ -259,34 +259,14 @@ class Study:
             raise DigitrecError(f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}") from error
 
 
-class _Numbered(BaseSampler):
+def _sampler(seed: int, number: int) -> TPESampler:
     """TPE (Bergstra et al., 2011) that draws from a seed and the trial's number alone.
 
-    So a search that was cut off goes on with the proposals that it would have made; no two machines make the same.
+    So a search that was interrupted makes the proposals that it would have made; no two machines make the same.
     """
-
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._inner = TPESampler()
-
-    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        # 2**31 - 1 is prime: seeds and numbers that people use never meet.
-        seed = (self._seed * 1_000_003 + trial.number) % (2**31 - 1)
-        self._inner = TPESampler(n_startup_trials=STARTUP, multivariate=True, constant_liar=True, seed=seed)
-        self._inner.before_trial(study, trial)
-
-    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
-        return self._inner.infer_relative_search_space(study, trial)
-
-    def sample_relative(
-        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
-    ) -> dict[str, Any]:
-        return self._inner.sample_relative(study, trial, search_space)
-
-    def sample_independent(
-        self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
-    ) -> Any:
-        return self._inner.sample_independent(study, trial, param_name, param_distribution)
+    # 2**31 - 1 is prime: seeds and numbers that people use never meet.
+    drawn = (seed * 1_000_003 + number) % (2**31 - 1)
+    return TPESampler(n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True, seed=drawn)
 
 
 def _backend(journal: Path) -> JournalFileBackend:
@@ -336,7 +316,7 @@ def _trial(found: FrozenTrial) -> Trial:
         values=tuple(noted.get("values", ())),
         seconds=((ended or datetime.now()) - began).total_seconds() if began else None,
         error=noted.get("error", ""),
-        owner=noted.get("owner", ""),
+        worker=noted.get("owner", ""),
         given=noted.get("given", False),
         stopped=noted.get("stopped", False),
     )

@@ -1,4 +1,4 @@
-"""study.json: with which command a study was begun, on what."""
+"""study.json: how a study began: command, code, versions, machine."""
 
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ FILE = "study.json"
 
 
 @dataclass(frozen=True)
-class Begun:
+class StudyInfo:
     """How a study began.
 
     Attributes:
@@ -39,7 +39,7 @@ class Begun:
     start: str
 
     @classmethod
-    def now(cls, overrides: Sequence[str], flags: Sequence[str], groups: Mapping[str, Any]) -> "Begun":
+    def now(cls, overrides: Sequence[str], flags: Sequence[str], groups: Mapping[str, Any]) -> "StudyInfo":
         """A study that begins in this process."""
         return cls(list(overrides), list(flags), dict(groups), **provenance("optuna"))
 
@@ -48,19 +48,19 @@ class Begun:
         return [*self.flags, *(text for text in self.overrides if not _names(text, without))]
 
 
-def write_begun(folder: Path, begun: Begun) -> None:
+def write_study_info(folder: Path, info: StudyInfo) -> None:
     """Write study.json into a folder."""
-    write_json(folder / FILE, asdict(begun))
+    write_json(folder / FILE, asdict(info))
 
 
-def read_begun(folder: Path) -> Begun | None:
+def read_study_info(folder: Path) -> StudyInfo | None:
     """What study.json says; None where there is none.
 
     Raises:
         FolderTakenError: it can't be read.
     """
     try:
-        return Begun(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        return StudyInfo(**json.loads((folder / FILE).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:

@@ -11,11 +11,11 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 FOLDER = ".workers"
-BEAT = 5.0  # seconds between two signs of life
-SILENCE = 120.0  # seconds without one, after which a program on another machine counts as gone
+HEARTBEAT_S = 5.0  # seconds between two signs of life
+TIMEOUT_S = 120.0  # seconds without one, after which a program on another machine counts as gone
 
 
-class Owner:
+class Worker:
     """This program, as the others see it: a locked file in the study's folder, touched now and then."""
 
     def __init__(self, study: Path) -> None:
@@ -23,10 +23,10 @@ class Owner:
         # A container that is started anew has the same name and numbers its processes alike.
         self.name = f"{self.host}_{os.getpid()}-{secrets.token_hex(4)}"
         self._folder = study / FOLDER
-        self._beaten = 0.0
+        self._last_heartbeat = 0.0
 
     @contextmanager
-    def at_work(self) -> Iterator[None]:
+    def registered(self) -> Iterator[None]:
         """Be there until the end of the block."""
         self._folder.mkdir(exist_ok=True)
         with FileLock(self._folder / self.name):
@@ -35,10 +35,10 @@ class Owner:
             finally:
                 (self._folder / self.name).unlink(missing_ok=True)
 
-    def beat(self, now: float) -> None:
+    def heartbeat(self, now: float) -> None:
         """Give a sign of life if one is due; `now` in seconds."""
-        if now - self._beaten >= BEAT:
-            self._beaten = now
+        if now - self._last_heartbeat >= HEARTBEAT_S:
+            self._last_heartbeat = now
             os.utime(self._folder / self.name)
 
     def is_gone(self, other: str) -> bool:
@@ -51,7 +51,7 @@ class Owner:
         if other.rpartition("_")[0] == self.host:
             return _is_free(file)
         os.utime(self._folder / self.name)  # both times by the clock of whoever keeps the files
-        return (self._folder / self.name).stat().st_mtime - file.stat().st_mtime > SILENCE
+        return (self._folder / self.name).stat().st_mtime - file.stat().st_mtime > TIMEOUT_S
 
 
 def _is_free(file: Path) -> bool:

@@ -3,7 +3,7 @@
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from digitrec.config.overrides import beyond, is_override, key_of, value, value_of
+from digitrec.config.overrides import is_override, key_of, overrides_except, value, value_of
 
 WORDS = ["seed=1", "+seed=1", "++optimizer.lr=0.1", "~model", "~tags=[a]", "model@other=cnn", "note=a=b@c", "seed="]
 
@@ -31,4 +31,4 @@ def test_the_last_word_decides_and_null_is_nothing() -> None:
 
 def test_what_takes_a_name_out_does_more_than_set_it() -> None:
     words = ["-m", "tags=[a]", "++note=b", "~note", "seed=1", "other"]
-    assert beyond(words, ("tags", "note")) == ["~note", "seed=1"]
+    assert overrides_except(words, ("tags", "note")) == ["~note", "seed=1"]

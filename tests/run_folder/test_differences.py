@@ -27,11 +27,11 @@ def test_what_follows_from_the_option_is_left_out() -> None:
     assert differing([*runs, again]) == ["model", "model.filters"]
 
 
-def test_what_was_said_stays() -> None:
+def test_what_was_given_stays() -> None:
     runs = [run(optimizer="sgd", optimizer__lr=0.1), run()]
     assert differing(runs) == ["optimizer"]
-    said = [replace(runs[0], said=frozenset({"optimizer", "optimizer.lr"})), runs[1]]
-    assert differing(said) == ["optimizer", "optimizer.lr"]
+    given = [replace(runs[0], overridden=frozenset({"optimizer", "optimizer.lr"})), runs[1]]
+    assert differing(given) == ["optimizer", "optimizer.lr"]
 
 
 def test_what_an_experiment_sets_follows_from_it() -> None:

@@ -5,7 +5,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from digitrec.run_folder.epochs import Row, progress, read_epochs
+from digitrec.run_folder.epochs import HISTORY, Row, progress, read_epochs, write_epochs
 from digitrec.run_folder.run import Run
 
 
@@ -25,6 +25,21 @@ def record_ends(content: bytes) -> list[int]:
     while ends[-1] < len(content):
         ends.append(ends[-1] + 16 + int.from_bytes(content[ends[-1] : ends[-1] + 8], "little"))
     return ends[1:]
+
+
+def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
+    rows = [{"epoch": 1.0, "train/loss": 0.1 + 0.2}, {"epoch": 2.0, "train/loss": 1e-9, "val/loss": float("nan")}]
+    for count in range(3):
+        write_epochs(tmp_path, rows[:count])
+        assert repr(read_epochs(tmp_path)) == repr(rows[:count])
+
+
+@pytest.mark.parametrize("content", ["epoch,lr\n1,fast\n", "epoch\n1,2\n", "\xff"])
+def test_a_damaged_history_gives_way_to_the_events(content: str, tmp_path: Path) -> None:
+    write(tmp_path, range(2))
+    rows = read_epochs(tmp_path)
+    (tmp_path / HISTORY).write_text(content, encoding="latin-1")
+    assert read_epochs(tmp_path) == rows
 
 
 def test_epochs_are_what_tensorboard_shows(tmp_path: Path) -> None:

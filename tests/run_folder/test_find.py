@@ -116,7 +116,11 @@ def test_a_path_to_a_run_anywhere_will_do(outputs: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize(
     ("word", "answer"),
-    [("seed-1", "2 runs are called so"), ("mlp-digit-aa01", "did you mean mlp-digits-aa01"), ("zzz", "there are")],
+    [
+        ("seed-1", "2 runs have this"),
+        ("mlp-digit-aa01", "did you mean mlp-digits-aa01"),
+        ("zzz", "there are"),
+    ],
 )
 def test_no_run_or_several_is_said_in_one_line(word: str, answer: str, outputs: Path) -> None:
     with pytest.raises(UsageError, match=answer) as caught:

@@ -83,13 +83,13 @@ def test_differences_are_reported_with_their_size(old: Path, run_train: Command,
 
 def test_without_the_old_weights_the_metrics_decide(old: Path, run_train: Command) -> None:
     (old / "checkpoints" / "last.ckpt").unlink()
-    assert "rerun: identical with old: every metric; no weights were left" in run_train("rerun=old").out
+    assert "rerun: identical with old: every metric; there are no weights" in run_train("rerun=old").out
 
 
 def test_an_unfinished_run_cannot_be_compared(old: Path, run_train: Command, tmp_path: Path) -> None:
     edited(old / "run.json", status="failed")
     again = run_train("rerun=old")
-    assert (again.code, "can't be told: old is failed" in again.out) == (0, True)
+    assert (again.code, "cannot be compared: old is failed" in again.out) == (0, True)
     assert read_json(only_run(tmp_path) / "run.json")["rerun_identical"] is None
 
 

@@ -24,7 +24,7 @@ def flat(prefix: str, node: dict[str, Any]) -> dict[str, Any]:
 
 
 @given(st.dictionaries(KEYS, NODES, max_size=5))
-def test_parsed_by_its_top_level_keys_a_composition_is_what_it_is_parsed_as_a_whole(
+def test_settings_are_the_values_of_the_composition_by_dotted_names(
     tmp_path_factory: pytest.TempPathFactory, config: dict[str, Any]
 ) -> None:
     folder = tmp_path_factory.mktemp("run")

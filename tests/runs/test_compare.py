@@ -9,7 +9,7 @@ import torch
 from digitrec.errors import DigitrecError
 from digitrec.evaluation.comparison import paired_test
 from digitrec.run_folder.run import Run, read_run
-from digitrec.runs import paired_predictions as answers
+from digitrec.runs import paired_predictions
 from digitrec.runs.compare import Pair, compare, difference_text, pair_entry, place
 from digitrec.runs.page import write_comparison
 from tests.command import Command, read_json
@@ -57,11 +57,11 @@ def test_predictions_that_were_written_down_are_what_the_networks_say(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = read_run(trained / "one")
-    assert answers.written(run, []) == trained / "one" / "predictions.csv"
-    asked, _ = answers._ask(run, run)
+    assert paired_predictions.written(run, []) == trained / "one" / "predictions.csv"
+    asked, _ = paired_predictions._predict_both(run, run)
     with monkeypatch.context() as patch:
-        patch.setattr(answers, "_ask", None)
-        read, other = answers.answers(run, run, [])
+        patch.setattr(paired_predictions, "_predict_both", None)
+        read, other = paired_predictions.paired_predictions(run, run, [])
     assert torch.equal(asked, read)
     assert torch.equal(read, other)
     assert paired_test(read, "other", other).test.p_value == 1
@@ -77,7 +77,7 @@ def test_an_evaluation_counts_only_if_it_is_of_this_run_on_its_test_images(train
         (folder / "predictions.csv").touch()
         return read_run(folder)
 
-    assert answers.written(run, []) is None
+    assert paired_predictions.written(run, []) is None
     fits = evaluation(0)
     wrong = [
         evaluation(1, checkpoints=[str(trained / "one")]),
@@ -90,8 +90,8 @@ def test_an_evaluation_counts_only_if_it_is_of_this_run_on_its_test_images(train
         evaluation(8, start="1999-01-01"),
         evaluation(9, start=just_before(trained / "two" / "checkpoints" / "best.ckpt")),
     ]
-    assert answers.written(run, wrong) is None
-    assert answers.written(run, [*wrong, fits]) == fits.folder / "predictions.csv"
+    assert paired_predictions.written(run, wrong) is None
+    assert paired_predictions.written(run, [*wrong, fits]) == fits.folder / "predictions.csv"
 
 
 def just_before(file: Path) -> str:
@@ -113,7 +113,7 @@ def test_other_data_are_no_common_images(tmp_path: Path) -> None:
     a = read_run(make_run(tmp_path / "a", metrics={}))
     b = read_run(make_run(tmp_path / "b", metrics={}, record={"data": "mnist"}))
     with pytest.raises(DigitrecError, match="trained on digits and mnist"):
-        answers.answers(a, b, [])
+        paired_predictions.paired_predictions(a, b, [])
 
 
 def test_a_run_is_not_compared_with_itself(run_runs: Command, trained: Path) -> None:

@@ -83,12 +83,12 @@ def test_what_json_cannot_hold_is_a_word(run_runs: Command, tmp_path: Path) -> N
 def test_no_runs_are_a_note_and_empty_documents(run_runs: Command, tmp_path: Path) -> None:
     outcome = run_runs("list")
     assert (outcome.code, outcome.out) == (0, "")
-    assert "no runs below outputs; make one: " in outcome.err
+    assert "no runs below outputs; train one: " in outcome.err
     assert json.loads(run_runs("list", "--json").out) == []
     assert run_runs("list", "--csv").out == "name,path,status,error,progress,seed,start,duration_s,tags,note\n"
     make_run(tmp_path / "outputs" / "one", metrics={})
     outcome = run_runs("list", "--where", "seed=9")
-    assert (outcome.code, outcome.out, outcome.err) == (0, "", "note: none of 1 run is as asked for: seed=9\n")
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "note: none of 1 run fits seed=9\n")
 
 
 def test_a_group_is_the_mean_over_its_seeds(run_runs: Command, tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_damage_is_noted_and_the_rest_is_listed(run_runs: Command, tmp_path: Pat
     make_run(tmp_path / "outputs" / "sound", metrics={"val/accuracy": 0.5})
     (make_run(tmp_path / "outputs" / "damaged") / "run.json").write_text("{")
     make_run(tmp_path / "outputs" / "bare")
-    (make_run(tmp_path / "outputs" / "odd", metrics={}) / ".hydra" / "config.yaml").write_text("model: [")
+    (make_run(tmp_path / "outputs" / "odd", metrics={}, old=True) / ".hydra" / "config.yaml").write_text("model: [")
     outcome = run_runs("list")
     assert outcome.code == 0
     assert {cells[0] for cells in rows(outcome.out)} == {"sound", "bare", "odd"}
@@ -165,7 +165,7 @@ def test_nothing_heavy_is_imported(command: tuple[str, ...], tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
-def test_nothing_is_cut_where_nobody_watches(run_runs: Command, tmp_path: Path) -> None:
+def test_nothing_is_cut_where_the_output_is_no_terminal(run_runs: Command, tmp_path: Path) -> None:
     name = "a-very-long-name-of-a-run-" * 6
     make_run(tmp_path / "outputs" / name, metrics={"val/accuracy": 0.5})
     outcome = run_runs("list", "--metrics", "val/accuracy")

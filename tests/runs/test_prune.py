@@ -9,7 +9,7 @@ from filelock import FileLock
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.find import find_runs
 from digitrec.run_folder.record import LOCK
-from digitrec.runs.prune import Wish, delete, doomed, parse_age, weigh
+from digitrec.runs.prune import Selection, delete, folder_size, parse_age, select
 from tests.command import Command
 from tests.made_runs import make_run
 
@@ -72,17 +72,17 @@ def test_the_best_stay_and_so_does_the_sweeps_folder(run_runs: Command, outputs:
 def test_what_cannot_be_ranked_is_not_bad(outputs: Path) -> None:
     make_run(outputs / "train" / "other", metrics={"test/accuracy": 0.9})
     runs = find_runs([outputs], lambda line: None)
-    assert {run.name for run in doomed(runs, Wish(keep=2, metric="val/accuracy"))} == {"job-1", "failed", "killed"}
+    assert {run.name for run in select(runs, Selection(keep=2, metric="val/accuracy"))} == {"job-1", "failed", "killed"}
 
 
 def test_all_that_is_said_must_apply(outputs: Path) -> None:
     runs = find_runs([outputs], lambda line: None)
     now = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    assert len(doomed(runs, Wish(older=timedelta(hours=1)), now)) == 5
-    assert not doomed(runs, Wish(older=timedelta(hours=3)), now)
-    assert not doomed(runs, Wish(where=["status=failed"], older=timedelta(hours=3)), now)
-    with pytest.raises(UsageError, match="say which runs may go"):
-        doomed(runs, Wish())
+    assert len(select(runs, Selection(older=timedelta(hours=1)), now)) == 5
+    assert not select(runs, Selection(older=timedelta(hours=3)), now)
+    assert not select(runs, Selection(where=["status=failed"], older=timedelta(hours=3)), now)
+    with pytest.raises(UsageError, match="choose runs"):
+        select(runs, Selection())
 
 
 def test_a_running_run_stays_whatever_is_said(run_runs: Command, outputs: Path) -> None:
@@ -102,7 +102,7 @@ def test_what_links_point_to_is_not_touched(outputs: Path, tmp_path: Path) -> No
     run = outputs / "train" / "failed"
     (run / "data").symlink_to(precious)
     (run / "file").symlink_to(precious / "data.bin")
-    assert weigh(run) < 5000
+    assert folder_size(run) < 5000
     delete(run)
     assert (precious / "data.bin").stat().st_size == 5000
     (outputs / "train" / "link").symlink_to(outputs / "train" / "killed")
@@ -117,10 +117,10 @@ def test_that_something_stays_which_was_to_go_is_a_failure(run_runs: Command, ou
     (tmp_path / "link").symlink_to(tmp_path / "elsewhere")
     asked = ("prune", "outputs", "link", "--where", "status=failed")
     assert run_runs(*asked).code == 0
-    told = run_runs(*asked, "--delete")
-    assert told.code == 1
-    assert "failed: another run lies in it" in told.err
-    assert "link: a link" in told.err
+    listed = run_runs(*asked, "--delete")
+    assert listed.code == 1
+    assert "failed: it holds another run" in listed.err
+    assert "link: a link" in listed.err
     assert {"failed", "inner"} <= left(outputs)
     assert (tmp_path / "elsewhere" / "run.json").is_file()
 
@@ -129,7 +129,7 @@ def test_only_run_folders_are_deleted_and_none_with_another_in_it(outputs: Path)
     with pytest.raises(DigitrecError, match="no run"):
         delete(outputs / "train" / "mine")
     make_run(outputs / "train" / "failed" / "inner")
-    with pytest.raises(DigitrecError, match="another run lies in it"):
+    with pytest.raises(DigitrecError, match="it holds another run"):
         delete(outputs / "train" / "failed")
     assert left(outputs) >= {"failed", "inner"}
 

@@ -1,9 +1,13 @@
 import json
+import shutil
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digitrec.run_folder.epochs import read_epochs
+from digitrec.run_folder.run import read_run
+from digitrec.run_folder.settings import read_overrides, read_settings
 from digitrec.runs.show import BARS, sparkline
 from tests.command import Command, read_json
 
@@ -54,3 +58,19 @@ def test_a_sparkline_goes_from_the_lowest_to_the_highest(values: list[float]) ->
     if len(set(values)) > 1 and len(values) <= 40:
         assert line[values.index(min(values))] == BARS[0]
         assert line[values.index(max(values))] == BARS[-1]
+
+
+def test_a_run_leaves_its_settings_and_epochs_as_older_versions_are_read(trained: Path, tmp_path: Path) -> None:
+    run, old = trained / "two", tmp_path / "old"
+    shutil.copytree(run, old)
+    record = read_json(old / "run.json")
+    assert record.pop("overrides") == read_overrides(old)
+    assert record.pop("settings") == read_settings(old)
+    (old / "run.json").write_text(json.dumps(record))
+    (old / "history.csv").unlink()
+    assert read_run(old).settings == read_run(run).settings
+    assert read_run(old).overridden == read_run(run).overridden
+    for epoch, events in zip(read_epochs(run), read_epochs(old), strict=True):
+        shared = epoch.keys() & events.keys() - {"lr"}  # of a step in the events, of the epoch's end in the history
+        assert {"epoch", "train/loss", "val/accuracy"} <= shared
+        assert {name: epoch[name] for name in shared} == {name: events[name] for name in shared}

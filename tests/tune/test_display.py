@@ -13,7 +13,7 @@ from digitrec.tune.job import Point
 from digitrec.tune.results import publish
 from digitrec.tune.space import Dimension, Value
 from digitrec.tune.study import Study
-from digitrec.tune.study_info import Begun
+from digitrec.tune.study_info import StudyInfo
 
 SETTINGS = {"objective": "val/accuracy", "trials": 9, "seeds": 1, "seed": 1}
 
@@ -69,7 +69,7 @@ def test_settings_that_look_like_markup_are_shown_as_they_are(
     study.complete(trial.number, [0.9])
     drawn = SimpleNamespace(write_pictures_and_page=lambda outcome: folder / "tune.html")
     monkeypatch.setitem(sys.modules, "digitrec.tune.page", drawn)
-    begun = Begun([], [], {}, "python", None, {"torch": "2", "optuna": "4"}, "here", "now")
-    assert publish(study, SETTINGS, begun, before, ()) == 0.9
+    info = StudyInfo([], [], {}, "python", None, {"torch": "2", "optuna": "4"}, "here", "now")
+    assert publish(study, SETTINGS, info, before, ()) == 0.9
     said = capsys.readouterr().out
     assert all(words in said for words in ("[affine]", "[elastic,:cat:]", "[bold] study/tune.html"))

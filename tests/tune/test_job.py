@@ -12,7 +12,7 @@ from digitrec.tune import job, search
 from digitrec.tune.job import Job, Point
 from digitrec.tune.search import Search
 from digitrec.tune.study import COMPLETE, PRUNED, Study, Trial
-from digitrec.tune.worker import Owner
+from digitrec.tune.worker import Worker
 from tests.tune import made_jobs
 
 pytestmark = pytest.mark.skipif(not job.FORKSERVER, reason="made runs fork")
@@ -31,7 +31,7 @@ def have_runs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Callable[..
         running._stop()
 
 
-class Told:
+class Recorder:
     """Remembers what a search tells."""
 
     def __init__(self, *, at_point: Callable[[], object] = int, at_tick: Callable[[], object] = int) -> None:
@@ -54,9 +54,9 @@ class Told:
         self._at_tick()
 
 
-def begin(study: Study, owner: Owner, told: Told) -> Search:
+def begin(study: Study, worker: Worker, recorder: Recorder) -> Search:
     return Search(
-        study, owner, fixed=(), metric="val/accuracy", seeds=[1], trials=1, workers=1, watcher=told
+        study, worker, fixed=(), metric="val/accuracy", seeds=[1], trials=1, workers=1, watcher=recorder
     )  # fmt: skip
 
 
@@ -87,11 +87,11 @@ def test_a_search_that_ends_waits_no_longer_than_its_patience(
     have_runs: Callable[..., None], make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     have_runs(made_jobs.hear_no_signal)
-    monkeypatch.setattr(search, "PATIENCE", 0.5)
-    owner = Owner(tmp_path)
-    searching = begin(make_study(), owner, Told(at_tick=interrupt))
+    monkeypatch.setattr(search, "SHUTDOWN_S", 0.5)
+    worker = Worker(tmp_path)
+    searching = begin(make_study(), worker, Recorder(at_tick=interrupt))
     before = time.monotonic()
-    with owner.at_work(), pytest.raises(KeyboardInterrupt):
+    with worker.registered(), pytest.raises(KeyboardInterrupt):
         searching.run()
     assert time.monotonic() - before < SECONDS
     (attempt,) = searching._going_on
@@ -103,11 +103,11 @@ def test_a_run_whose_point_was_heard_gets_its_answer_also_if_the_search_is_inter
     have_runs: Callable[..., None], make_study: MakeStudy, tmp_path: Path
 ) -> None:
     have_runs(made_jobs.end_between_points)
-    owner = Owner(tmp_path)
+    worker = Worker(tmp_path)
     signals = iter([interrupt])
-    searching = begin(make_study(), owner, Told(at_point=lambda: next(signals, int)()))
+    searching = begin(make_study(), worker, Recorder(at_point=lambda: next(signals, int)()))
     before = time.monotonic()
-    with owner.at_work(), pytest.raises(KeyboardInterrupt):
+    with worker.registered(), pytest.raises(KeyboardInterrupt):
         searching.run()
     assert time.monotonic() - before < SECONDS
     assert (tmp_path / "trial-000_seed-1" / "metrics.json").exists()
@@ -119,21 +119,21 @@ def test_a_trial_that_was_to_end_early_did_so_also_if_the_search_was_cut_off_the
     have_runs(made_jobs.come_to_half)
     monkeypatch.setattr(Study, "report", lambda *point: True)
     for cut_off in (True, False):
-        owner = Owner(tmp_path)
-        with owner.at_work(), monkeypatch.context() as patch:
+        worker = Worker(tmp_path)
+        with worker.registered(), monkeypatch.context() as patch:
             if cut_off:
                 patch.setattr(Study, "prune", interrupt)
                 with pytest.raises(KeyboardInterrupt):
-                    begin(make_study(), owner, Told()).run()
+                    begin(make_study(), worker, Recorder()).run()
             else:
-                begin(make_study(), owner, Told()).run()
+                begin(make_study(), worker, Recorder()).run()
     assert [trial.status for trial in make_study().trials] == [PRUNED]
 
 
 def test_a_search_lets_go_of_a_trial_that_another_program_has_ended(
     have_runs: Callable[..., None], make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    owner, other = Owner(tmp_path), Owner(tmp_path)
+    worker, other = Worker(tmp_path), Worker(tmp_path)
 
     def take_over() -> None:
         study = make_study()
@@ -141,10 +141,10 @@ def test_a_search_lets_go_of_a_trial_that_another_program_has_ended(
             study.complete(adopted.number, [0.7])
 
     have_runs(made_jobs.come_to_half)
-    monkeypatch.setattr(Owner, "is_gone", lambda self, name: name == owner.name)
-    told = Told(at_point=take_over)
-    with owner.at_work():
-        begin(make_study(), owner, told).run()
+    monkeypatch.setattr(Worker, "is_gone", lambda self, name: name == worker.name)
+    recorder = Recorder(at_point=take_over)
+    with worker.registered():
+        begin(make_study(), worker, recorder).run()
     (trial,) = make_study().trials
-    assert (trial.status, trial.value, trial.owner) == (COMPLETE, 0.7, other.name)
-    assert told.lost == [0]
+    assert (trial.status, trial.value, trial.worker) == (COMPLETE, 0.7, other.name)
+    assert recorder.lost == [0]

@@ -98,8 +98,8 @@ def test_trials_that_are_killed_or_diverge_are_recorded_and_the_search_goes_on(
             os.kill(run["pid"], {1: signal.SIGKILL, 2: signal.SIGTERM}[number])
         return report(study, number, epoch, value)
 
-    def propose_too_much(study: Study, owner: str, most: int) -> Trial | None:
-        trial = propose(study, owner, most)
+    def propose_too_much(study: Study, worker: str, most: int) -> Trial | None:
+        trial = propose(study, worker, most)
         if trial is None or trial.number != 3:
             return trial
         return replace(trial, settings={**trial.settings, "optimizer.lr": 1e30})
@@ -243,5 +243,5 @@ def test_two_programs_share_a_study(start_tune: Start, tmp_path: Path) -> None:
     assert (one.returncode, other.returncode) == (0, 0), said
     tried = trials(tmp_path / "shared")
     assert [(trial.number, trial.status) for trial in tried] == [(n, COMPLETE) for n in range(6)]
-    assert len({trial.owner for trial in tried}) == 2
+    assert len({trial.worker for trial in tried}) == 2
     assert len({str(trial.settings) for trial in tried}) == 6

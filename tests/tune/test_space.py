@@ -81,7 +81,7 @@ def test_a_space_is_read_beside_the_settings_that_it_turns() -> None:
         ("rerun=outputs/train/x", "rerun=outputs/train/x: a search starts new runs"),
         ("-m", "-m: a search starts its runs itself"),
         ("hydra.mode=MULTIRUN", "-m: a search starts its runs itself"),
-        ("workers=100000", "workers=100000: more than 4 runs at a time for each core"),
+        ("workers=100000", "workers=100000: expected at most 4 runs at a time for each core"),
         ("~optimizer.eps", "~optimizer.eps: the experiment that a search leaves can take nothing out"),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 from digitrec.errors import DigitrecError
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial, TrialTakenError
-from digitrec.tune.worker import Owner
+from digitrec.tune.worker import Worker
 from tests.tune.conftest import SPACE
 
 MakeStudy = Callable[..., Study]
@@ -111,27 +111,27 @@ def test_what_became_of_each_trial_is_kept(make_study: MakeStudy) -> None:
 
 
 def test_only_a_trial_whose_program_is_gone_changes_hands(make_study: MakeStudy, tmp_path: Path) -> None:
-    study, here = make_study(), Owner(tmp_path)
+    study, here = make_study(), Worker(tmp_path)
     gone = study.propose(f"{here.host}_0", 2)
     assert gone is not None
     elsewhere = study.propose("another-machine_77", 2)
     assert elsewhere is not None
-    with here.at_work():
+    with here.registered():
         (tmp_path / ".workers" / "another-machine_77").touch()
         adopted = study.adopt(here)
         assert adopted is not None
         assert adopted.number == gone.number
         assert study.adopt(here) is None
-    assert study.trials[gone.number].owner == here.name
+    assert study.trials[gone.number].worker == here.name
 
 
 def test_a_program_that_is_started_anew_under_the_same_name_and_number_takes_up_its_trials(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
-    study, before, now = make_study(), Owner(tmp_path), Owner(tmp_path)
+    study, before, now = make_study(), Worker(tmp_path), Worker(tmp_path)
     assert before.name.startswith(f"{before.host}_{os.getpid()}")
     study.propose(before.name, 2)
-    with now.at_work():
+    with now.registered():
         adopted = study.adopt(now)
     assert adopted is not None
     assert adopted.number == 0
@@ -140,11 +140,11 @@ def test_a_program_that_is_started_anew_under_the_same_name_and_number_takes_up_
 def test_whoever_has_a_trial_by_now_notes_what_became_of_it_and_nobody_else(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
-    silent, other, owner = make_study(), make_study(), Owner(tmp_path)
-    silent.propose(f"{owner.host}_0", 1)
+    silent, other, worker = make_study(), make_study(), Worker(tmp_path)
+    silent.propose(f"{worker.host}_0", 1)
     silent.report(0, 1, 0.4)
-    with owner.at_work():
-        assert other.adopt(owner)
+    with worker.registered():
+        assert other.adopt(worker)
     for ended in (False, True):
         if ended:
             other.complete(0, [0.9])
@@ -156,7 +156,7 @@ def test_whoever_has_a_trial_by_now_notes_what_became_of_it_and_nobody_else(
             lambda: silent.fail(0, "error"),
         ]
         for note in refused:
-            with pytest.raises(TrialTakenError, match=f"trial 0 was taken over by {owner.name}"):
+            with pytest.raises(TrialTakenError, match=f"trial 0 was taken over by {worker.name}"):
                 note()
     (trial,) = make_study().trials
     assert (trial.status, trial.value, trial.curve, trial.error) == (COMPLETE, 0.9, {1: 0.4}, "")
@@ -165,16 +165,16 @@ def test_whoever_has_a_trial_by_now_notes_what_became_of_it_and_nobody_else(
 def test_settings_that_a_person_gave_keep_all_their_digits_and_proposals_have_few(
     make_study: MakeStudy, tmp_path: Path
 ) -> None:
-    study, owner = make_study(), Owner(tmp_path)
+    study, worker = make_study(), Worker(tmp_path)
     given = {**AS_THEY_ARE, "optimizer.lr": 0.0015625}
     study.begin_with(given)
-    first, second = (study.propose(f"{owner.host}_0", 2) for _ in range(2))
+    first, second = (study.propose(f"{worker.host}_0", 2) for _ in range(2))
     assert first is not None
     assert first.settings == given
     assert second is not None
     assert len(f"{second.settings['optimizer.lr']:g}".lstrip("0.")) <= 3
-    with owner.at_work():
-        adopted = study.adopt(owner)
+    with worker.registered():
+        adopted = study.adopt(worker)
     assert adopted is not None
     assert adopted.settings == given
 
@@ -209,10 +209,10 @@ def test_a_proposal_that_was_cut_off_anywhere_becomes_whole(make_study: MakeStud
     assert len(lines) > len(SPACE)
     for end in (*lines, *(place + 20 for place in lines[:-1])):
         journal.write_bytes(content[:end])
-        noted, owner = make_study().trials, Owner(tmp_path)
-        with owner.at_work():
+        noted, worker = make_study().trials, Worker(tmp_path)
+        with worker.registered():
             taken_up = make_study()
-            trial = taken_up.adopt(owner) or taken_up.propose(owner.name, 3)
+            trial = taken_up.adopt(worker) or taken_up.propose(worker.name, 3)
         assert trial is not None
         assert trial.number == (0 if given else 2)
         assert all(turned.holds(trial.settings[turned.name]) for turned in SPACE)
@@ -238,9 +238,9 @@ def test_a_journal_without_room_is_told_in_a_line_and_stays_whole(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
     assert journal.read_bytes().endswith(b"\n")
-    owner = Owner(tmp_path)
-    with owner.at_work():
-        trial = study.adopt(owner) or study.propose(owner.name, 3)
+    worker = Worker(tmp_path)
+    with worker.registered():
+        trial = study.adopt(worker) or study.propose(worker.name, 3)
     assert trial is not None
     study.complete(trial.number, [0.5])
     assert [one.status for one in make_study().trials] == [COMPLETE] * 3
