@@ -85,7 +85,7 @@ def _open(name: str) -> str | bytes:
 @cache
 def _standard_input() -> bytes:
     """Read once: `--explain` asks for it again. A byte more than a picture may have, so that it is known to be more."""
-    from digitrec.preprocessing import reading
+    from digitrec.preprocessing import picture as reading
 
     return sys.stdin.buffer.read(reading.CONTENT + 1)
 

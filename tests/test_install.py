@@ -32,7 +32,7 @@ def test_the_wheel_holds_every_configuration(wheel: Path) -> None:
 
 def test_the_wheel_holds_the_page_to_draw_on(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
-    page = ROOT / "digitrec" / "app" / "page"
+    page = ROOT / "digitrec" / "app" / "static"
     assert {str(file.relative_to(ROOT)) for file in page.iterdir()} <= inside
 
 

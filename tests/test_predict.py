@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from digitrec import Recognizer, predict
-from digitrec.preprocessing import reading
+from digitrec.preprocessing import picture as reading
 from digitrec.preprocessing.finding import find_pictures
 from tests.command import Command, Outcome
 from tests.handwriting.digits import Digit

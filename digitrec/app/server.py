@@ -24,7 +24,7 @@ from digitrec.recognition.page import Digit
 from digitrec.recognition.recognizer import Ink, Reading, Recognizer
 from digitrec.wording import first_line, shown
 
-PAGE = Path(__file__).parent / "page"
+PAGE = Path(__file__).parent / "static"
 INDEX = "index.html"
 TYPES = {
     ".html": "text/html; charset=utf-8",

@@ -13,7 +13,7 @@ from digitrec.export.check import Agreement, write_checked
 from digitrec.export.one_script import one_script
 from digitrec.export.trained import Trained
 
-PAGE = Path(__file__).parent.parent / "app" / "page"  # its reader.js asks the app's server
+PAGE = Path(__file__).parent.parent / "app" / "static"  # its reader.js asks the app's server
 READER = Path(__file__).parent / "web"
 HEAD = '<link rel="manifest" href="page.webmanifest">\n<script src="from-file.js" defer></script>\n</head>'
 NETWORK = "network.bin"

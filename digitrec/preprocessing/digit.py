@@ -9,7 +9,7 @@ from digitrec.preprocessing.framing import SIDE, crop, frame
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import all_of, digit_of
 from digitrec.preprocessing.pens import usual_pen
-from digitrec.preprocessing.reading import Picture, read_picture
+from digitrec.preprocessing.picture import Picture, read_picture
 
 BITS = 255
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from digitrec.preprocessing.reading import FORMATS, UNREADABLE
+from digitrec.preprocessing.picture import FORMATS, UNREADABLE
 
 
 def find_pictures(words: Iterable[str]) -> Iterator[str]:

@@ -4,7 +4,7 @@ import unicodedata
 
 from PIL import Image, ImageDraw, ImageFont
 
-from digitrec.preprocessing.reading import Picture, read_picture
+from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.page import Digit, Page
 from digitrec.wording import printable
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digitrec.errors import DigitrecError
-from digitrec.preprocessing.reading import Picture, read_picture
+from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.drawing import in_ascii
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from digitrec.preprocessing.page import Writing
+from digitrec.preprocessing.page_ink import Writing
 from digitrec.preprocessing.rows import Box, words_of
 from digitrec.recognition.segmentation import Read, split
 

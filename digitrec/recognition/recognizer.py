@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from digitrec.data.labels import are_digits
 from digitrec.errors import DataError
 from digitrec.preprocessing.digit import Found, as_mnist, find_digit
-from digitrec.preprocessing.page import find_writing
-from digitrec.preprocessing.reading import Picture
+from digitrec.preprocessing.page_ink import find_writing
+from digitrec.preprocessing.picture import Picture
 from digitrec.recognition.features import FeatureMaps
 from digitrec.recognition.networks.opening import Images, Network, OpenNetwork, open_network
 from digitrec.recognition.occlusion import evidence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from digitrec.preprocessing.digit import as_mnist
 from digitrec.preprocessing.framing import Bytes
-from digitrec.preprocessing.page import Piece, Writing, joined
+from digitrec.preprocessing.page_ink import Piece, Writing, joined
 from digitrec.preprocessing.rows import Box
 from digitrec.wording import printable
 

@@ -15,9 +15,9 @@ from playwright.sync_api import expect
 
 from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import strokes_of
-from tests.app.hands import Visitor, visit
 from tests.app.postcode import postcode
 from tests.app.serving import Served, serve
+from tests.app.visitor import Visitor, visit
 from tests.handwriting.situations import file
 
 if TYPE_CHECKING:

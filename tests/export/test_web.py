@@ -25,7 +25,7 @@ from digitrec.recognition.recognizer import Recognizer
 from digitrec.recognition.rejection import objection
 from digitrec.weights import HANDWRITING
 from tests.app.drawn import strokes_of
-from tests.app.hands import visit
+from tests.app.visitor import visit
 from tests.export.hosting import hosted
 from tests.export.networks import NETWORKS, made, saved
 from tests.handwriting.digits import Digit

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from digitrec.errors import DataError
-from digitrec.preprocessing import reading
+from digitrec.preprocessing import picture as reading
 from digitrec.preprocessing.digit import find_digit
-from digitrec.preprocessing.page import find_writing
-from digitrec.preprocessing.reading import read_picture
+from digitrec.preprocessing.page_ink import find_writing
+from digitrec.preprocessing.picture import read_picture
 from tests.handwriting.situations import EXIF_ORIENTATION, file, picture
 
 DEEP = {

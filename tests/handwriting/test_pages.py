@@ -9,11 +9,11 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
-from digitrec.preprocessing import page as writing
+from digitrec.preprocessing import page_ink as writing
 from digitrec.preprocessing.cuts import find_cuts
 from digitrec.preprocessing.marks import Mark
-from digitrec.preprocessing.page import Piece, Writing
-from digitrec.preprocessing.reading import Size
+from digitrec.preprocessing.page_ink import Piece, Writing
+from digitrec.preprocessing.picture import Size
 from digitrec.preprocessing.rows import Box, rows_of, words_of
 from digitrec.preprocessing.rules import without_table
 from digitrec.recognition.drawing import draw_page

@@ -10,7 +10,7 @@ import pytest
 from digitrec.config.check import CONF_DIR
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.portable import read_portable
-from digitrec.recognition.networks.plain import PlainNetwork
+from digitrec.recognition.networks.numpy import PlainNetwork
 from tests.command import Command, Outcome, only_run
 
 SCRIPT = CONF_DIR.parent / "scripts" / "weights"

@@ -2,7 +2,7 @@
  * Reads digits in the browser, without any server: what the page to draw on imports in place of the app's reader.js.
  */
 import { asMnist } from "./digit.js";
-import { objection } from "./doubt.js";
+import { objection } from "./rejection.js";
 import { Network } from "./network.js";
 
 let network;

@@ -58,7 +58,7 @@ def open_network(path: str | Path) -> Network:
 
         return OnnxNetwork(path)
     if suffix == SUFFIX:
-        from digitrec.recognition.networks.plain import PlainNetwork, lists_layers
+        from digitrec.recognition.networks.numpy import PlainNetwork, lists_layers
 
         if lists_layers(path):
             return PlainNetwork(path)

@@ -14,8 +14,8 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.models.plain import plain_layers
 from digitrec.models.portable import read_portable, write_portable
+from digitrec.recognition.networks.numpy import PlainNetwork
 from digitrec.recognition.networks.opening import open_network
-from digitrec.recognition.networks.plain import PlainNetwork
 from digitrec.recognition.networks.torch import TorchNetwork
 from digitrec.weights import HANDWRITING
 from tests.export.networks import NETWORKS, made

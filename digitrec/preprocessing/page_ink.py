@@ -13,8 +13,8 @@ from digitrec.preprocessing.framing import crop
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import Mark, find_marks, ink_of
 from digitrec.preprocessing.pens import stroke_width
+from digitrec.preprocessing.picture import Picture, Size, read_picture
 from digitrec.preprocessing.planes import BOX, Plane, resized, scaled
-from digitrec.preprocessing.reading import Picture, Size, read_picture
 from digitrec.preprocessing.rows import Box, around, rows_of, usual_height
 from digitrec.preprocessing.rules import LONG, without_table
 

@@ -3,9 +3,9 @@
 import { Answer, capital } from "./answer.js";
 import { Correction } from "./correct.js";
 import { Drawing, PENS } from "./drawing.js";
-import { drawByKeys, drawByPointer } from "./hands.js";
-import { showLayers } from "./inside.js";
-import { Live } from "./live.js";
+import { drawByKeys, drawByPointer } from "./input.js";
+import { showLayers } from "./feature_maps.js";
+import { Live } from "./request_queue.js";
 import { PictureView, decode } from "./picture.js";
 import * as reader from "./reader.js";
 
