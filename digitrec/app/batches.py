@@ -6,7 +6,8 @@ from collections.abc import Callable
 from starlette.exceptions import HTTPException
 
 from digitrec.app.worker import Worker
-from digitrec.recognition.recognizer import Ink, Reading
+from digitrec.recognition.reading import Reading
+from digitrec.recognition.recognizer import Ink
 
 LARGEST = 32  # drawings read together
 WAITING = 256  # drawings; more would wait too long to be of use

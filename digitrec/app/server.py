@@ -19,9 +19,10 @@ from digitrec.app.limits import Addresses, Guard, read_body, refusal
 from digitrec.app.samples import Samples
 from digitrec.app.worker import Worker
 from digitrec.errors import DataError, DigitrecError
-from digitrec.recognition.features import FeatureMaps
+from digitrec.recognition.networks.network import FeatureMaps
 from digitrec.recognition.page import Digit
-from digitrec.recognition.recognizer import Ink, Reading, Recognizer
+from digitrec.recognition.reading import Reading
+from digitrec.recognition.recognizer import Ink, Recognizer
 from digitrec.wording import first_line, shown
 
 PAGE = Path(__file__).parent / "static"

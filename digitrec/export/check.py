@@ -12,11 +12,11 @@ from digitrec.data import datasets
 from digitrec.data.synthetic.written import written_digits
 from digitrec.errors import DigitrecError
 from digitrec.export.trained import Probabilities, Trained
+from digitrec.recognition.networks.network import BATCH
 from digitrec.wording import first_line
 
 MADE = 5_000  # digits written by rule, where no test images are at hand
 SEED = 0
-BATCH = 250  # images
 CLOSE = 1e-4  # a larger difference of probabilities is no rounding
 
 Reader = Callable[[Tensor], Tensor]

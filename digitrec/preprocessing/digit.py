@@ -14,7 +14,7 @@ from digitrec.preprocessing.picture import Picture, read_picture
 BITS = 255
 
 
-class Found(NamedTuple):
+class DigitImage(NamedTuple):
     """What is on a picture of one digit.
 
     Attributes:
@@ -26,7 +26,7 @@ class Found(NamedTuple):
     note: str | None
 
 
-def find_digit(picture: Picture, name: str = "picture", whole: bool = False) -> Found:
+def find_digit(picture: Picture, name: str = "picture", whole: bool = False) -> DigitImage:
     """The digit on a picture, or with ``whole`` the letter, sign or number that all its ink is.
 
     Args:
@@ -41,7 +41,7 @@ def find_digit(picture: Picture, name: str = "picture", whole: bool = False) -> 
     inked = find_ink(colours, whole=whole)
     ink, count = (all_of(inked), 1) if whole else digit_of(inked)
     several = f"{count} marks of a digit's size: --many, or read_page, reads them all" if count > 1 else None
-    return Found(as_mnist(ink), "; ".join(filter(None, (several, note))) or None)
+    return DigitImage(as_mnist(ink), "; ".join(filter(None, (several, note))) or None)
 
 
 def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:

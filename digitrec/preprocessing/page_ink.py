@@ -43,7 +43,7 @@ class Piece(NamedTuple):
     cut: float | None
 
 
-class Writing(NamedTuple):
+class PageInk(NamedTuple):
     """What is written on a picture.
 
     Attributes:
@@ -51,7 +51,7 @@ class Writing(NamedTuple):
         height: usual height of a digit, in pixels of the reduced picture.
         reduced: pixels of the upright picture in one of the reduced picture.
         size: of the upright picture.
-        note: as that of `Sight`.
+        note: as that of `OpenedPicture`.
     """
 
     lines: list[list[Piece]]
@@ -68,7 +68,7 @@ class _Group(NamedTuple):
     box: Box
 
 
-def find_writing(picture: Picture, name: str = "picture") -> Writing:
+def find_page_ink(picture: Picture, name: str = "picture") -> PageInk:
     """Marks of a picture in lines, those that may be several digits in pieces.
 
     Args:
@@ -86,7 +86,7 @@ def find_writing(picture: Picture, name: str = "picture") -> Writing:
         numbers, marks = find_marks(ink)
     height = _height(marks) if marks else 0.0
     lines = _in_lines(ink, numbers, marks, height) if marks else []
-    return Writing(lines, height, max(size) / max(ink.shape), size, note)
+    return PageInk(lines, height, max(size) / max(ink.shape), size, note)
 
 
 def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], height: float) -> list[list[Piece]]:

@@ -44,7 +44,7 @@ class Size(NamedTuple):
     height: int
 
 
-class Sight(NamedTuple):
+class OpenedPicture(NamedTuple):
     """A picture as seen by a person.
 
     Attributes:
@@ -58,7 +58,7 @@ class Sight(NamedTuple):
     note: str | None
 
 
-def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST) -> Sight:
+def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST) -> OpenedPicture:
     """Open a picture.
 
     Args:
@@ -152,7 +152,7 @@ def _check_size(opened: Image.Image) -> None:
         raise ValueError("it has no pixels")
 
 
-def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
+def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> OpenedPicture:
     _check_size(opened)
     several = opened.format != "MPO" and getattr(opened, "is_animated", False)  # MPO: a photo and its thumbnails
     size = Size(*opened.size)
@@ -172,7 +172,7 @@ def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
         straight = straight.transpose(turn)
         size = Size(size.height, size.width) if turn in LYING else size
     colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
-    return Sight(_on_paper(colours) if clear else colours, size, FIRST if several else None)
+    return OpenedPicture(_on_paper(colours) if clear else colours, size, FIRST if several else None)
 
 
 def _orientation(opened: Image.Image) -> Any:

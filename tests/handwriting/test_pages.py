@@ -12,13 +12,13 @@ from digitrec import Recognizer
 from digitrec.preprocessing import page_ink as writing
 from digitrec.preprocessing.cuts import find_cuts
 from digitrec.preprocessing.marks import Mark
-from digitrec.preprocessing.page_ink import Piece, Writing
+from digitrec.preprocessing.page_ink import PageInk, Piece
 from digitrec.preprocessing.picture import Size
 from digitrec.preprocessing.rows import Box, rows_of, words_of
 from digitrec.preprocessing.rules import without_table
 from digitrec.recognition.drawing import draw_page
 from digitrec.recognition.page import Page, page_of
-from digitrec.recognition.recognizer import Reading
+from digitrec.recognition.reading import Reading
 from tests.handwriting.benchmark import Row, changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
@@ -76,7 +76,7 @@ def test_empty_paper_holds_no_line(recognizer: Recognizer) -> None:
 
 def test_a_line_of_what_is_no_digit_has_no_words() -> None:
     piece = Piece(np.ones((20, 30), np.float32), Box(10, 40, 30, 20), None)
-    writing = Writing([[piece]], height=20, reduced=2.0, size=Size(200, 300))
+    writing = PageInk([[piece]], height=20, reduced=2.0, size=Size(200, 300))
     found = page_of(writing, lambda images: [Reading(None, {}, image, "not a digit: a block") for image in images])
     assert (found.text, found.digits, found.problem) == ("", (), "not a digit: a block")
     (line,) = found.lines
@@ -95,7 +95,7 @@ def test_why_ink_is_taken_for_nothing_is_what_speaks_most_against_a_digit(
     width: int, height: int, confidence: float, why: str
 ) -> None:
     piece = Piece(np.ones((height, width), np.float32), Box(0, 0, width, height), None)
-    lines = Writing([[piece]], height=20, reduced=1.0, size=Size(200, 200))
+    lines = PageInk([[piece]], height=20, reduced=1.0, size=Size(200, 200))
     found = page_of(lines, lambda images: [Reading("2", {"2": confidence}, image) for image in images])
     assert found.problem == f"not a digit: {why}"
 

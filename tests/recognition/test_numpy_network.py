@@ -14,7 +14,7 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.models.plain import plain_layers
 from digitrec.models.portable import read_portable, write_portable
-from digitrec.recognition.networks.numpy import PlainNetwork
+from digitrec.recognition.networks.numpy import NumpyNetwork
 from digitrec.recognition.networks.opening import open_network
 from digitrec.recognition.networks.torch import TorchNetwork
 from digitrec.weights import HANDWRITING
@@ -36,7 +36,7 @@ def written(model: DigitClassifier, path: Path) -> Path:
 def test_without_torch_the_answers_are_the_same(kind: str, tmp_path: Path) -> None:
     path = written(made(kind, ("a", "b", "c")), tmp_path / "it.safetensors")
     plain, torch = open_network(path), TorchNetwork(path)
-    assert isinstance(plain, PlainNetwork)
+    assert isinstance(plain, NumpyNetwork)
     assert (plain.class_names, plain.threshold) == (torch.class_names, torch.threshold) == (("a", "b", "c"), 0.7)
     assert plain(IMAGES) == pytest.approx(torch(IMAGES), abs=1e-5)
     for mine, other in zip(plain.feature_maps(IMAGES[0]), torch.feature_maps(IMAGES[0]), strict=True):
