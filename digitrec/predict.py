@@ -42,7 +42,7 @@ def main() -> None:
     parser = Parser(prog="python -m digitrec.predict", description=__doc__, epilog=EPILOG)
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="file, folder, pattern, or - for standard input")
     parser.add_argument("--many", action="store_true", help="several digits on each picture, in lines")
-    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
+    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; default: the shipped weights")
     parser.add_argument("--format", choices=WRITERS, default="table", help="of the output (default: %(default)s)")
     parser.add_argument(
         "--explain", type=Path, metavar="DIR", help="draw the network's inputs there, and why or where it read what"

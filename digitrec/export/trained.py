@@ -1,4 +1,4 @@
-"""What is exported: a classifier that answers with probabilities, and what is known of it."""
+"""A trained network to export, with its description."""
 
 import json
 from dataclasses import dataclass

@@ -15,29 +15,28 @@ BITS = 255
 
 
 class DigitImage(NamedTuple):
-    """What is on a picture of one digit.
+    """The digit of a picture.
 
     Attributes:
         image: uint8 (28, 28), white ink on black; all black without ink.
-        note: what else is there and was left out, further digits for instance; None if nothing.
+        note: what was left out, further digits for instance; None if nothing.
     """
 
     image: NDArray[np.uint8]
     note: str | None
 
 
-def find_digit(picture: Picture, name: str = "picture", whole: bool = False) -> DigitImage:
+def find_digit(picture: Picture, whole: bool = False) -> DigitImage:
     """The digit on a picture, or with ``whole`` the letter, sign or number that all its ink is.
 
     Args:
         picture: as `read_picture` takes it.
-        name: what errors call it, if it has no path.
-        whole: all ink is kept but pale rules, whatever its shape.
+        whole: all ink but pale rules is kept, of any shape.
 
     Raises:
         DataError: the picture can't be read.
     """
-    colours, _, note = read_picture(picture, name)
+    colours, _, note = read_picture(picture)
     inked = find_ink(colours, whole=whole)
     ink, count = (all_of(inked), 1) if whole else digit_of(inked)
     several = f"{count} marks of a digit's size: --many, or read_page, reads them all" if count > 1 else None

@@ -23,7 +23,7 @@ def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
 
     Args:
         colours: (H, W, 3) in [0, 1].
-        finest: pixels of the longer side in which strokes can be told.
+        finest: pixels of the longer side in which strokes are visible.
     """
     thick = edge_line(colours @ BRIGHTNESS)
     if thick:

@@ -41,7 +41,7 @@ def draw_page_and_seen(picture: Picture, page: Page) -> Image.Image:
     """
     drawn = draw_page(picture, page)
     across = max(1, (drawn.width - APART) // (SEEN + APART))
-    lines = [sorted((*line.digits, *line.others), key=lambda digit: digit.box.x) for line in page.lines]
+    lines = [line.from_left for line in page.lines]
     rows = [line[start : start + across] for line in lines for start in range(0, len(line), across)]
     size = max(drawn.width, SEEN + 2 * APART), drawn.height + len(rows) * (APART + SEEN + BELOW) + APART * bool(rows)
     sheet = Image.new("RGB", size, "white")

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from digitrec.preprocessing.boxes import Box
 from digitrec.preprocessing.page_ink import PageInk
-from digitrec.preprocessing.rows import Box, words_of
+from digitrec.preprocessing.rows import words_of
 from digitrec.recognition.reading import Reading
 from digitrec.recognition.segmentation import Read, split
 
@@ -39,6 +40,11 @@ class Line:
     def digits(self) -> tuple[Digit, ...]:
         """All digits from left to right."""
         return tuple(digit for word in self.words for digit in word)
+
+    @property
+    def from_left(self) -> list[Digit]:
+        """Digits and rejected ink, from left to right."""
+        return sorted((*self.digits, *self.others), key=lambda digit: digit.box.x)
 
     @property
     def text(self) -> str:

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf, log
 
+from digitrec.preprocessing.boxes import Box
 from digitrec.preprocessing.digit import as_mnist
 from digitrec.preprocessing.framing import Bytes
 from digitrec.preprocessing.page_ink import PageInk, Piece, joined
-from digitrec.preprocessing.rows import Box
 from digitrec.recognition.reading import Reading
 from digitrec.wording import printable
 

@@ -123,7 +123,7 @@ def _description(session: Any) -> tuple[tuple[str, ...], float | None]:
     """Names of the classes, and the threshold."""
     metadata = session.get_modelmeta().custom_metadata_map
     if "digitrec" not in metadata:
-        raise ValueError("it does not say what its classes are")
+        raise ValueError("it has no description of its classes")
     return described(json.loads(metadata["digitrec"]))
 
 
