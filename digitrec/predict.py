@@ -105,12 +105,12 @@ def _with_bar(results: Iterable[Result], count: int) -> Iterator[Iterable[Result
 
 def _drawing(recognizer: Recognizer, picture: str | bytes, result: Reading | Page, title: str) -> Image.Image:
     """The network's input and why it was read so; of a page, where the digits are."""
-    from digitrec.recognition.drawing import draw_page_and_seen
+    from digitrec.recognition.drawing import draw_page_with_inputs
     from digitrec.recognition.explanation import draw_reading
     from digitrec.recognition.page import Page
 
     if isinstance(result, Page):
-        return draw_page_and_seen(picture, result)
+        return draw_page_with_inputs(picture, result)
     return draw_reading(picture, result, recognizer.occlusion_map(result), title)
 
 

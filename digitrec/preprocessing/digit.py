@@ -5,13 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digitrec.preprocessing.framing import SIDE, crop, frame
+from digitrec.preprocessing.framing import SIDE, WHITE, crop, frame
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import all_of, digit_of
 from digitrec.preprocessing.pens import usual_pen
 from digitrec.preprocessing.picture import Picture, read_picture
-
-BITS = 255
 
 
 class DigitImage(NamedTuple):
@@ -48,4 +46,4 @@ def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     cropped = crop(ink)
     if not cropped.size:
         return np.zeros((SIDE, SIDE), np.uint8)
-    return frame((usual_pen(cropped) * BITS).round().astype(np.uint8))
+    return frame((usual_pen(cropped) * WHITE).round().astype(np.uint8))

@@ -51,12 +51,12 @@ def _strokes(colours: Colours) -> Mask:
 
 def _shade(view: View, areas: NDArray[np.intp], paper: int, number: int) -> Mask | None:
     """Pixels (h, w) that have rather a zone's light than the paper's; None if that is no shadow's light."""
-    light, dark = (float(np.median(view.plain[view.zones == zone])) for zone in (paper, number))
+    light, dark = (float(np.median(view.background[view.zones == zone])) for zone in (paper, number))
     share = min(light, dark) / max(light, dark, 1e-6)
     is_grey = _is_grey(view.colours[view.zones == number], view.colours[view.zones == paper])
     if not (is_grey and DARKEST <= share <= FAINTEST):
         return None
-    levels = ndimage.mean(view.plain, view.zones, np.arange(len(areas)))
+    levels = ndimage.mean(view.background, view.zones, np.arange(len(areas)))
     lit = (levels >= 0.75 * min(light, dark)) & (areas >= CROSSED)
     lit[0] = False
     shaded = np.abs(levels - dark) < np.abs(levels - light)

@@ -34,7 +34,7 @@ def draw_page(picture: Picture, page: Page) -> Image.Image:
     return image
 
 
-def draw_page_and_seen(picture: Picture, page: Page) -> Image.Image:
+def draw_page_with_inputs(picture: Picture, page: Page) -> Image.Image:
     """The picture with boxes, as `draw_page` draws it, and below it the network's inputs, line by line.
 
     Args and errors are those of `draw_page`.

@@ -72,7 +72,7 @@ def draw_reading(picture: Picture, reading: Reading, occlusion: NDArray[np.float
     ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
     squares = {
         "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
-        "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
+        "the network's input": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
         ink: _enlarged(_coloured(reading.image, occlusion)),
     }
     return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_summary(reading)}", LETTERS), squares)

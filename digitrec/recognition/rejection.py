@@ -6,9 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.data.labels import are_digits
-from digitrec.preprocessing.framing import INK_SIDE
+from digitrec.preprocessing.framing import INK_SIDE, WHITE
 
-BITS = 255
 INK_AREA = INK_SIDE**2
 MOST_INK = 0.85  # share of the digit's 20x20 pixels
 FINEST = 4.0  # strokes that an inked row, or column, crosses on average
@@ -28,7 +27,7 @@ def rejection_reason(
         class_names: of these classes; where they are not digits, clothes for instance, any ink is accepted.
         threshold: least certainty of a digit; None for networks that were not trained to reject.
     """
-    ink = image.astype(float).sum() / BITS / INK_AREA
+    ink = image.astype(float).sum() / WHITE / INK_AREA
     if not ink:
         return "no ink found"
     if not np.isfinite(probabilities).all():
@@ -60,6 +59,6 @@ def threshold_for(certainties_of_digits: NDArray[np.float32], accepted: float = 
 
 def crossings(image: NDArray[np.uint8]) -> float:
     """Strokes side by side in an inked row, or in an inked column where there are more: a mean over them."""
-    inked = np.pad(image >= (BITS + 1) // 2, 1)
+    inked = np.pad(image >= (WHITE + 1) // 2, 1)
     starts = [(inked & ~np.roll(inked, 1, axis)).sum(axis) for axis in (0, 1)]
     return max(float(count[count > 0].mean()) if count.any() else 0.0 for count in starts)

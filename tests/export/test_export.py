@@ -280,7 +280,7 @@ HOSTILE = {
     "an empty file": (b"", "0 bytes"),
     "another file": (b"<html>no network</html>", "not a network"),
     "a file cut short": (graph()[:3000], "not a network"),
-    "no metadata": (graph(metadata={}), "what its classes are"),
+    "no metadata": (graph(metadata={}), "no description of its classes"),
     "metadata that are no JSON": (graph(metadata={"digitrec": "{"}), "not a network"),
     "too deep metadata": (graph(metadata={"digitrec": "[" * 100_000}), "not a network"),
     "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "have no names"),

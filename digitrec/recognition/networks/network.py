@@ -63,7 +63,9 @@ def check_images(arguments: Mapping[str, Any], path: str | Path) -> None:
     """
     channels, size = (arguments.get(name) for name in ("in_channels", "image_size"))
     if (channels, size) != (1, SIDE):
-        raise UsageError(f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of 28x28")
+        raise UsageError(
+            f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of {SIDE}x{SIDE}"
+        )
 
 
 def described(about: Mapping[str, Any]) -> tuple[tuple[str, ...], float | None]:

@@ -7,6 +7,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from digitrec.errors import CheckpointError, UsageError
+from digitrec.preprocessing.framing import WHITE
 from digitrec.recognition.networks.layers import Floats, filled, run
 from digitrec.recognition.networks.network import (
     FeatureMaps,
@@ -19,7 +20,6 @@ from digitrec.recognition.networks.network import (
 )
 from digitrec.wording import first_line
 
-BITS = 255
 BATCH = 32  # images whose windows stay in a processor's cache
 
 
@@ -79,7 +79,7 @@ class NumpyNetwork:
         return found
 
     def _normalised(self, images: Images) -> Floats:
-        normalised: Floats = ((images - self._mean * BITS) / (self._std * BITS))[..., None]
+        normalised: Floats = ((images - self._mean * WHITE) / (self._std * WHITE))[..., None]
         return normalised
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.preprocessing.framing import SIDE
+from digitrec.preprocessing.framing import SIDE, WHITE
 from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, check_output, described
 from digitrec.wording import first_line
 
@@ -55,7 +55,7 @@ class OnnxNetwork:
         batches = []
         for start in range(0, len(images), BATCH):
             batch = images[start : start + BATCH, None]
-            given = batch if self._type is np.uint8 else batch / np.float32(255)
+            given = batch if self._type is np.uint8 else batch / np.float32(WHITE)
             batches.append(self._session.run(None, {self._name: given})[0])
         return np.concatenate(batches)
 
