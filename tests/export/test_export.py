@@ -87,7 +87,7 @@ def test_a_torch_program_answers_as_the_network_does(
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights in the box as ONNX."""
+    """The shipped weights as ONNX."""
     path = tmp_path_factory.mktemp("shipped") / "digits.onnx"
     onnx_graph.write(open_trained(HANDWRITING), path, "uint8")
     return path

@@ -113,7 +113,7 @@ ODD: dict[str, Ink] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights in the box as a page."""
+    """The shipped weights as a page."""
     folder = tmp_path_factory.mktemp("page") / "digits"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(check, "MADE", 300)

@@ -24,15 +24,15 @@ def test_a_threshold_accepts_the_share_that_is_asked_for(accepted: float) -> Non
     assert accepted <= share < accepted + 0.003
 
 
-def test_a_digit_that_is_read_surely_is_not_doubted() -> None:
+def test_a_digit_of_high_certainty_is_accepted() -> None:
     assert rejection_reason(THREE, SURE, DIGITS, 0.9) is None
 
 
-def test_who_never_learnt_to_doubt_is_believed() -> None:
+def test_without_a_threshold_any_certainty_is_accepted() -> None:
     assert rejection_reason(THREE, EVEN, DIGITS) is None
 
 
-def test_what_is_read_less_surely_than_digits_are_is_doubted() -> None:
+def test_a_certainty_below_the_threshold_is_rejected() -> None:
     reason = rejection_reason(THREE, EVEN, DIGITS, 0.9)
     assert reason == "it looks like none (certainty 0.20, of digits at least 0.90)"
 
@@ -40,7 +40,7 @@ def test_what_is_read_less_surely_than_digits_are_is_doubted() -> None:
 @pytest.mark.parametrize("threshold", [None, 0.9])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("names", [DIGITS, ("shirt", "shoe", *DIGITS[2:])])
-def test_an_answer_that_is_no_number_is_not_believed(
+def test_probabilities_that_are_not_numbers_are_rejected(
     wrong: float, threshold: float | None, names: tuple[str, ...]
 ) -> None:
     answer = SURE.copy()
