@@ -25,7 +25,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_every_configuration_and_the_page_to_draw_on(wheel: Path) -> None:
     inside = set(zipfile.ZipFile(wheel).namelist())
     configurations = {f"digitrec/conf/{file.relative_to(CONF_DIR)}" for file in CONF_DIR.rglob("*.yaml")}
-    page = {str(file.relative_to(ROOT)) for file in (ROOT / "digitrec" / "app" / "page").iterdir()}
+    page = {str(file.relative_to(ROOT)) for file in (ROOT / "digitrec" / "app" / "static").iterdir()}
     assert configurations | page <= inside
     assert not any(name.startswith(("tests", "outputs")) for name in inside)
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -18,9 +19,13 @@ import pytest
 from PIL import Image
 
 from digitrec import Recognizer, predict
-from digitrec.preprocessing import reading
+from digitrec.models.cnn import CNN
+from digitrec.preprocessing import picture as opening
 from digitrec.preprocessing.finding import find_pictures
+from digitrec.recognition.networks import layers
+from digitrec.recognition.networks import numpy as numpy_network
 from tests.command import Command, Outcome
+from tests.export.networks import made, saved
 from tests.handwriting.digits import Digit
 from tests.handwriting.pages import Page, Source, page
 from tests.handwriting.situations import file, picture
@@ -48,6 +53,30 @@ def test_a_line_for_each_picture(run_predict: Command, scans: Path) -> None:
     assert [line.split()[:2] for line in outcome.out.splitlines()] == [
         ["3", "scans/a.png"], ["5", "scans/b.png"], ["8", "scans/more/c.png"]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["one", "--checkpoint"])
+def test_few_frames_lie_between_the_command_and_the_network(
+    how: str, run_predict: Command, scans: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the one of `python -m digitrec.predict` they are at most 8."""
+    frames: list[list[str]] = []
+    package = str(Path(predict.__file__).parent)
+
+    def counted(compute: Callable[..., Any]) -> Callable[..., Any]:
+        def forward(*arguments: Any) -> Any:
+            frames.append([frame.name for frame in traceback.extract_stack() if frame.filename.startswith(package)])
+            return compute(*arguments)
+
+        return forward
+
+    monkeypatch.setattr(numpy_network, "run", counted(layers.run))
+    monkeypatch.setattr(CNN, "forward", counted(CNN.forward))
+    checkpoint = () if how == "one" else (f"--checkpoint={saved(made('cnn'), scans.parent / 'it.ckpt')}",)
+    frames.clear()
+    assert run_predict("scans", *checkpoint).code == 0
+    before_reading = 1 if how == "one" else 0  # the check of the file's network
+    assert max(map(len, frames[before_reading:])) <= 6, frames
 
 
 def test_json_and_csv_say_the_same(run_predict: Command, scans: Path) -> None:
@@ -157,7 +186,7 @@ def test_more_from_standard_input_than_a_picture_may_have_is_too_large_and_not_d
     content = (scans / "a.png").read_bytes()
     for bound, said in ((len(content), "3  -  "), (len(content) - 1, "-  -  cannot be read as a picture: more than ")):
         predict._standard_input.cache_clear()
-        monkeypatch.setattr(reading, "CONTENT", bound)
+        monkeypatch.setattr(opening, "CONTENT", bound)
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
         assert run_predict("-").out.startswith(said)
     predict._standard_input.cache_clear()

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.system.terminal import Parser, end_with
 
-if TYPE_CHECKING:  # what is imported with the extra, or takes seconds, is imported once the port is ours
+if TYPE_CHECKING:  # imported once the port is taken: the extra may be missing, and torch takes seconds
     from digitrec.app.limits import Addresses
 
 NEEDED = ("starlette", "uvicorn")
 LOOPBACK = "127.0.0.1"
 SAMPLES = Path("outputs/samples")
-KEPT_OPEN = 60  # seconds without a request, which a person looks at the page
+KEPT_OPEN = 60  # seconds without a request
 SWITCH = 0.0005  # seconds between the thread of the network and that of the connections
 
 
@@ -30,12 +30,12 @@ def main() -> None:
         SystemExit: 1 failed, 2 wrong usage, 130 interrupted, which is how it usually ends.
     """
     parser = Parser(prog="python -m digitrec.app", description=__doc__)
-    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; the default comes with digitrec")
+    parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; default: the shipped weights")
     parser.add_argument("--port", type=_port, default=8000, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument(
         "--host",
         default=LOOPBACK,
-        help="address to listen at (default: %(default)s, this machine only); others are for a network that you trust",
+        help="address to listen at (default: %(default)s, this machine only); others only in a network that you trust",
     )
     parser.add_argument("--save", type=Path, default=SAMPLES, metavar="FOLDER",
                         help="where corrections go when Save is pressed (default: %(default)s)")  # fmt: skip
@@ -65,9 +65,7 @@ def _serve(arguments: argparse.Namespace) -> None:
 
         addresses = Addresses(listening.getsockname()[1], arguments.host)
         recognizer, pages = (Recognizer(arguments.checkpoint) for _ in range(2))
-        name = (
-            "the network that comes with digitrec" if arguments.checkpoint is None else Path(arguments.checkpoint).name
-        )
+        name = "the shipped weights" if arguments.checkpoint is None else Path(arguments.checkpoint).name
         app = build(recognizer, pages, name, Samples(arguments.save, recognizer.class_names), addresses)
         sys.setswitchinterval(SWITCH)
         _welcome(addresses, listening, name, arguments)
@@ -76,7 +74,7 @@ def _serve(arguments: argparse.Namespace) -> None:
             http=Connection,
             ws="none",
             lifespan="off",
-            log_level="error",  # what strangers send wrong concerns nobody here
+            log_level="error",  # not of each invalid request
             access_log=False,
             server_header=False,
             proxy_headers=False,
@@ -88,12 +86,12 @@ def _serve(arguments: argparse.Namespace) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """Bind before anything slow is imported: a port that is taken is said at once."""
+    """Bind before anything slow is imported, so that an occupied port is reported at once."""
     try:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         both = family == socket.AF_INET6 and address[0] == "::" and socket.has_dualstack_ipv6()
         listening = socket.create_server(address, family=family, dualstack_ipv6=both)
-        # Connections inherit it. Otherwise an answer's second part waits 40 ms for word that the first has come.
+        # Connections inherit it; else the second part of a response waits 40 ms for the first one's acknowledgement.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except socket.gaierror as error:
         raise DigitrecError(f"cannot listen at {host!r}: {error.strerror}; next: another --host") from error
@@ -106,7 +104,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _welcome(addresses: "Addresses", listening: socket.socket, name: str, arguments: argparse.Namespace) -> None:
     url = f"http://{_host(listening, arguments.host)}:{addresses.port}/"
-    print(f"Draw at {url} with {name}; Ctrl-C ends it.", flush=True)  # noqa: T201
+    print(f"Draw at {url} with {name}; Ctrl-C stops it.", flush=True)  # noqa: T201
     if addresses.beyond_this_machine:
         print(f"warning: other machines reach it too, without a password ({arguments.host})", file=sys.stderr)  # noqa: T201
     if not arguments.no_browser:
@@ -114,7 +112,7 @@ def _welcome(addresses: "Addresses", listening: socket.socket, name: str, argume
 
 
 def _host(listening: socket.socket, host: str) -> str:
-    """Under which a browser on this machine reaches it: a socket may listen at every address, but none is named so."""
+    """Host in the URL for a browser on this machine, also where the socket listens at every address."""
     bound = listening.getsockname()[0]
     if bound == "::" and listening.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
         return "[::1]"

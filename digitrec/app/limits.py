@@ -1,4 +1,7 @@
-"""What the server takes: from whom, how much, how often; and what browsers may do with its answers."""
+"""Limits of the server: from which address, how much and how often; and headers that limit browsers.
+
+Starlette's TrustedHostMiddleware knows names only: it can't take every number, and no port.
+"""
 
 import asyncio
 import ipaddress
@@ -27,7 +30,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
-BODY = "application/octet-stream"  # no form can send it: a page of another origin would have to ask first
+BODY = "application/octet-stream"  # no form sends it: from another origin, a browser asks for permission first
 BODY_SECONDS = 10.0
 CLIENTS = 1000  # addresses whose rate is kept
 ADDRESS = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\[\]:]+)(:(?P<port>\d{1,5}))?", re.ASCII)
@@ -42,7 +45,7 @@ class Rate:
 
 
 RATES = {
-    "/api/read": Rate(600, 600),  # eight people who draw ask some 300 times
+    "/api/read": Rate(600, 600),  # eight people who draw send about 300
     "/api/picture": Rate(5, 20),
     "/api/save": Rate(10, 40),
     "/api/peek": Rate(20, 40),
@@ -52,14 +55,13 @@ OTHERS = Rate(100, 400)
 
 @dataclass(frozen=True)
 class Addresses:
-    """Names under which this server may be asked for.
+    """Addresses of this server that a Host header may name.
 
-    Another name that leads here may be one that somebody's page uses to get around its browser's rules
-    (DNS rebinding). A number can't be: only names are given away.
+    Any other name may belong to a page that attacks by DNS rebinding; a number can't.
 
     Attributes:
-        port: that the server listens at.
-        bound: address or name that it was told to listen at; beyond this machine, every number is taken.
+        port: of the server.
+        bound: address or name of `--host`; if other machines reach it, every number is accepted.
     """
 
     port: int
@@ -92,14 +94,14 @@ def _is_number(name: str) -> bool:
 
 
 class Rates:
-    """Counts what each address asks for (token buckets)."""
+    """Limits the rate of requests of each address (token buckets)."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._left: OrderedDict[tuple[str, str], tuple[float, float]] = OrderedDict()  # tokens, and when counted
 
     def wait(self, client: str, path: str) -> float:
-        """Take one request; 0, or the seconds after which it would be taken."""
+        """Count one request; 0 if it is accepted, else the seconds after which it would be."""
         kind = path if path in RATES else ""
         rate = RATES.get(path, OTHERS)
         now = self._clock()
@@ -112,10 +114,10 @@ class Rates:
 
 
 class Guard:
-    """Turns away what shall not be answered, and tells browsers how to treat the answers; an ASGI middleware.
+    """ASGI middleware that refuses requests beyond the limits, and adds the headers to responses.
 
     Args:
-        app: that answers.
+        app: the application.
         addresses: of the server.
         clock: in seconds.
     """
@@ -157,7 +159,7 @@ class Guard:
             raise HTTPException(429, "too many requests, wait a moment", {"Retry-After": str(int(wait) + 1)})
 
     def _check_sender(self, headers: Headers, host: str) -> None:
-        """Only this server's own page, or a program, may ask for more than to look."""
+        """Refuse requests that change anything or take work, unless from this server's own page or a program."""
         origin = headers.get("origin", f"http://{host}")
         if origin != f"http://{host}" or headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
             raise HTTPException(403, "only digitrec's own page may send this")
@@ -166,7 +168,7 @@ class Guard:
 
 
 def refusal(error: HTTPException) -> JSONResponse:
-    """The answer to a request that is turned away."""
+    """The response to a refused request."""
     return JSONResponse({"error": error.detail}, error.status_code, error.headers)
 
 

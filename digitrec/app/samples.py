@@ -11,12 +11,12 @@ from PIL import Image
 from digitrec.errors import DataError, UsageError
 from digitrec.recognition.recognizer import Ink
 
-MARGIN = 0.5  # of the ink's longer side, of paper on each side: what is narrower than the paper is ink for everyone
+MARGIN = 0.5  # paper on each side, of the ink's longer side: enough that the ink is narrower than the paper
 SUFFIX = ".png"
 
 
 class Samples:
-    """A folder with a sub-folder of pictures for each label; nothing is made before there is a sample.
+    """A folder with a sub-folder of pictures for each label; created with the first sample.
 
     Args:
         folder: may be absent.
@@ -43,14 +43,14 @@ class Samples:
             raise UsageError(f"no label {label[:20]!r}; there are {', '.join(self._labels)}")
         content = _picture(ink)
         file = self.folder / label / f"{hashlib.sha256(content).hexdigest()[:16]}{SUFFIX}"
-        beside = file.with_name(f".{file.name}.{os.getpid()}")  # hidden ones are no samples
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")  # hidden files are not counted
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             try:
-                beside.write_bytes(content)
-                beside.replace(file)
+                temporary.write_bytes(content)
+                temporary.replace(file)
             finally:
-                beside.unlink(missing_ok=True)
+                temporary.unlink(missing_ok=True)
         except OSError as error:
             raise DataError(f"{file.parent}: {error.strerror}; give another folder with --save") from error
         return file

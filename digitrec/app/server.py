@@ -1,4 +1,4 @@
-"""What the page asks for: recognition, samples kept, and the page's own files."""
+"""The application: reads drawings and pictures, keeps samples, serves the page's files."""
 
 import base64
 import re
@@ -14,17 +14,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from digitrec.app.batches import Batches
 from digitrec.app.limits import Addresses, Guard, read_body, refusal
 from digitrec.app.samples import Samples
-from digitrec.app.worker import Worker
+from digitrec.app.worker import Batches, Worker
 from digitrec.errors import DataError, DigitrecError
-from digitrec.recognition.features import FeatureMaps
-from digitrec.recognition.page import Digit
-from digitrec.recognition.recognizer import Ink, Reading, Recognizer
+from digitrec.recognition.networks.network import FeatureMaps
+from digitrec.recognition.reading import Reading
+from digitrec.recognition.recognizer import Ink, Recognizer
 from digitrec.wording import first_line, shown
 
-PAGE = Path(__file__).parent / "page"
+STATIC = Path(__file__).parent / "static"
 INDEX = "index.html"
 TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -47,7 +46,7 @@ def build(recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples
         pages: reads pictures, in another thread: the same network, opened once more.
         name: of the network, for people.
         samples: where corrections go.
-        addresses: under which it may be asked for.
+        addresses: of the server.
     """
     api = Api(recognizer, pages, name, samples)
     routes = [
@@ -63,21 +62,21 @@ def build(recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples
 
 
 class Api:
-    """Answers about one network, as JSON; images are bytes in base64."""
+    """JSON responses; images are bytes in base64."""
 
     def __init__(self, recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples) -> None:
         self._recognizer = recognizer
         self._pages = pages
         self._name = name
         self._samples = samples
-        self._looks = Worker("looks inside", LOOKS)  # where drawings are read too: one network, one thread
+        self._looks = Worker("looks inside", LOOKS)  # drawings are read there too: one network, one thread
         self._batches = Batches(recognizer.read_ink, self._looks)
-        self._pictures = Worker("pictures", PICTURES)  # takes seconds, for which no drawing and no sample waits
+        self._pictures = Worker("pictures", PICTURES)  # one takes seconds; drawings and samples don't wait for it
         self._saves = Worker("samples", SAVES)
         self._can = {"pictures": True, "correct": True, "peek": bool(recognizer.feature_maps(DOT))}
 
     async def about(self, _request: Request) -> Response:
-        """What there is to read with."""
+        """The network and what the page can do with it."""
         return JSONResponse(
             {
                 "classes": self._recognizer.class_names,
@@ -88,8 +87,8 @@ class Api:
         )
 
     async def read(self, request: Request) -> Response:
-        """Ink -> what it is read as."""
-        return JSONResponse(self._plain(await self._batches.read(await _ink(request))))
+        """Ink -> its reading."""
+        return JSONResponse(self._reading_json(await self._batches.read(await _ink(request))))
 
     async def picture(self, request: Request) -> Response:
         """A picture's file -> the digits on it."""
@@ -98,7 +97,7 @@ class Api:
             return JSONResponse(await self._pictures.do_for(request, self._read_picture, content))
 
     async def save(self, request: Request) -> Response:
-        """Ink and its label -> where it is kept."""
+        """Ink and its label -> the file of the sample."""
         with self._saves.place():
             ink = await _ink(request)
             if not ink.any():
@@ -107,10 +106,10 @@ class Api:
             return JSONResponse(await self._saves.do_for(request, self._save, ink, label))
 
     async def peek(self, request: Request) -> Response:
-        """Ink -> what each convolution finds in it."""
+        """Ink -> feature maps of each convolution."""
         with self._looks.place():
             layers = await self._looks.do_for(request, self._recognizer.feature_maps, await _ink(request))
-            return JSONResponse({"layers": [_plain_layer(layer) for layer in layers]})
+            return JSONResponse({"layers": [_layer_json(layer) for layer in layers]})
 
     def _save(self, ink: Ink, label: str) -> dict[str, Any]:
         file = self._samples.save(ink, label)
@@ -118,25 +117,25 @@ class Api:
 
     def _read_picture(self, content: bytes) -> dict[str, Any]:
         (page,) = self._pages.read_pages([content])
-        if not page.width:
+        if not page.is_readable:
             raise DataError(page.problem)
-        found = [digit for line in page.lines for digit in sorted((*line.digits, *line.others), key=_left)]
+        found = [digit for line in page.lines for digit in line.from_left]
         return {
             "width": page.width,
             "height": page.height,
             "text": page.text,
             "problem": page.problem,
             "note": page.note,
-            "digits": [{**self._plain(digit.reading), "box": _corner_and_size(digit)} for digit in found],
+            "digits": [{**self._reading_json(digit.reading), "box": list(map(round, digit.box))} for digit in found],
         }
 
-    def _plain(self, reading: Reading) -> dict[str, Any]:
+    def _reading_json(self, reading: Reading) -> dict[str, Any]:
         assert reading.image is not None, "only a picture that can't be read has none"
         return {
             "label": reading.label,
             "problem": reading.problem,
             "probabilities": [round(reading.probabilities.get(name, 0.0), 6) for name in self._recognizer.class_names],
-            "image": _text(reading.image),
+            "image": _base64(reading.image),
         }
 
 
@@ -152,37 +151,29 @@ async def _ink(request: Request) -> Ink:
     return np.frombuffer(body, np.uint8).reshape(height, width).astype(np.float32) / np.float32(255)
 
 
-def _plain_layer(layer: FeatureMaps) -> dict[str, Any]:
+def _layer_json(layer: FeatureMaps) -> dict[str, Any]:
     _, height, width = layer.maps.shape
-    return {"name": layer.name, "height": height, "width": width, "maps": [_text(found) for found in layer.maps]}
+    return {"name": layer.name, "height": height, "width": width, "maps": [_base64(found) for found in layer.maps]}
 
 
-def _left(digit: Digit) -> float:
-    return digit.box.x
-
-
-def _corner_and_size(digit: Digit) -> list[int]:
-    return [round(pixels) for pixels in digit.box]
-
-
-def _text(image: NDArray[np.uint8]) -> str:
+def _base64(image: NDArray[np.uint8]) -> str:
     return base64.b64encode(image.tobytes()).decode()
 
 
 def _files() -> list[Route]:
     """A route for each file of the page, read once; there is no other way to a file."""
     routes = []
-    for file in sorted(file for file in PAGE.iterdir() if file.suffix in TYPES):
-        answer = _file(file.read_bytes(), TYPES[file.suffix])
-        routes += [Route(f"/{path}", answer) for path in ({file.name, ""} if file.name == INDEX else {file.name})]
+    for file in sorted(file for file in STATIC.iterdir() if file.suffix in TYPES):
+        endpoint = _file(file.read_bytes(), TYPES[file.suffix])
+        routes += [Route(f"/{path}", endpoint) for path in ({file.name, ""} if file.name == INDEX else {file.name})]
     return routes
 
 
 def _file(content: bytes, kind: str) -> Any:
-    async def answer(_request: Request) -> Response:
+    async def respond(_request: Request) -> Response:
         return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
 
-    return answer
+    return respond
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:
@@ -195,8 +186,8 @@ async def _explain(_request: Request, error: Exception) -> Response:
 
 
 async def _leave(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=499)  # nobody is there to read it
+    return Response(status_code=499)  # the client has left
 
 
 async def _fail(_request: Request, _error: Exception) -> Response:
-    return JSONResponse({"error": "digitrec failed; its terminal says why"}, 500)
+    return JSONResponse({"error": "digitrec failed; see its terminal"}, 500)

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from digitrec.data.labels import are_digits
 from digitrec.errors import DataError, UsageError
-from digitrec.preprocessing.reading import check_picture
+from digitrec.preprocessing.picture import check_picture
 
 TEST_SHARE = 0.2
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}

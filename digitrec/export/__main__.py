@@ -30,7 +30,7 @@ def main() -> None:
         SystemExit: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
     parser = Parser(prog="python -m digitrec.export", description=__doc__)
-    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; the default comes with digitrec")
+    parser.add_argument("--checkpoint", help="run folder, .ckpt or .safetensors file; default: the shipped weights")
     parser.add_argument(
         "--format", required=True, choices=FORMATS, help="a .onnx file, a torch.export program (.pt2), a folder to host"
     )

@@ -1,4 +1,4 @@
-"""Holds what was written against the network that it was written from."""
+"""Compares an exported file with its network."""
 
 import os
 from collections.abc import Callable
@@ -12,19 +12,19 @@ from digitrec.data import datasets
 from digitrec.data.synthetic.written import written_digits
 from digitrec.errors import DigitrecError
 from digitrec.export.trained import Probabilities, Trained
+from digitrec.recognition.networks.network import BATCH
 from digitrec.wording import first_line
 
-MADE = 5_000  # digits written by rule, where no test images are at hand
+MADE = 5_000  # synthetic digits, where no test images are available
 SEED = 0
-BATCH = 250  # images
-CLOSE = 1e-4  # a larger difference of probabilities is no rounding
+CLOSE = 1e-4  # a larger difference of probabilities is more than rounding
 
 Reader = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
 class Agreement:
-    """How a file's answers agree with torch's.
+    """Agreement of a file's probabilities with the network's.
 
     Attributes:
         images: how many were read, and which.
@@ -43,7 +43,7 @@ class Agreement:
 def write_checked(
     file: Path, write: Callable[[Path], None], opened: Callable[[Path], Reader], trained: Trained
 ) -> Agreement:
-    """Write a file, and leave it only if it reads as the network does; until then one of that name stays.
+    """Write a file, and replace an older one only if its probabilities are those of the network.
 
     Args:
         file: its folder is made if there is none.
@@ -57,7 +57,7 @@ def write_checked(
     temporary = file.with_name(f".{os.getpid()}_{file.name}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.touch()  # of what hinders it the system tells more shortly than the writers of formats
+        temporary.touch()  # the system's errors are shorter than those of the exporters
         try:
             _attempt(write, temporary, trained)
             agreed = agreement(opened(temporary), trained)
@@ -74,13 +74,12 @@ def _attempt(write: Callable[[Path], None], file: Path, trained: Trained) -> Non
         write(file)
     except (DigitrecError, OSError):
         raise
-    except Exception as error:  # torch's exporters raise whatever a network of another's making makes them trip over
-        said = first_line(error)
-        raise DigitrecError(f"{trained.name} cannot be written in this format: {said:.200}") from error
+    except Exception as error:  # a network of another's making can make torch's exporters raise anything
+        raise DigitrecError(f"{trained.name} cannot be written in this format: {first_line(error):.200}") from error
 
 
 def agreement(read: Reader, trained: Trained) -> Agreement:
-    """Have both read the data set's test images if they are at hand, else made digits.
+    """Compare both on the test images of the data set if they are available, else on synthetic digits.
 
     Args:
         read: images uint8 (N, 1, 28, 28) -> probabilities (N, C).
@@ -92,7 +91,7 @@ def agreement(read: Reader, trained: Trained) -> Agreement:
     images, which = _images(trained.data)
     with torch.inference_mode():
         expected = torch.cat([Probabilities(trained.classifier)(batch) for batch in images.split(BATCH)])
-    # A first image by itself: what was fixed to the size of a batch shows.
+    # The first image by itself shows a batch size that was fixed by mistake.
     found = torch.cat([read(batch) for batch in (images[:1], *images[1:].split(BATCH))])
     changed = int((found.argmax(dim=1) != expected.argmax(dim=1)).sum())
     agreed = Agreement(f"{len(images):,} {which}", changed, float((found - expected).abs().max()))
@@ -108,6 +107,6 @@ def _images(data: tuple[str, str | None] | None) -> tuple[Tensor, str]:
             if place is not None:
                 name, root = place
                 return datasets.load(name, "test", root).images, f"test images of {name}"
-        except DigitrecError:  # not at hand, or damaged
+        except DigitrecError:  # missing or damaged
             continue
     return written_digits(MADE, SEED).images, "digits written by rule"

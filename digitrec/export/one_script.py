@@ -1,6 +1,6 @@
-"""The page's modules and its network as one plain script, for a page that is opened straight from a file.
+"""The page's modules and its network as one classic script, for a page that is opened straight from a file.
 
-There browsers let no script load modules or read files beside it, but run plain scripts.
+From a file, browsers run classic scripts, but load neither modules nor other files.
 """
 
 import base64

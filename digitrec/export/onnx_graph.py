@@ -1,4 +1,4 @@
-"""One .onnx file: bytes or shares of light in, probabilities out, with all that is known of the network."""
+"""One .onnx file: images in, probabilities out, with the description of the network."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def write(trained: Trained, file: Path, input_type: str) -> None:
     )
     assert program is not None
     model = program.model_proto
-    _forget_where_it_was_made(model)
+    _drop_origin(model)
     onnx.helper.set_model_props(model, trained.metadata)
     model.ir_version = IR_VERSION
     model.producer_name, model.producer_version = "digitrec", __version__
@@ -46,7 +46,7 @@ def write(trained: Trained, file: Path, input_type: str) -> None:
 
 
 def opened(file: Path, input_type: str) -> Reader:
-    """What `digitrec.predict` makes of the file: images uint8 (N, 1, 28, 28), whatever its input -> (N, C)."""
+    """The file as `digitrec.predict` opens it: images uint8 (N, 1, 28, 28), for both input types -> (N, C)."""
     network = OnnxNetwork(file)
 
     def read(images: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ def _usage(input_type: str) -> str:
     return f"images (N, 1, 28, 28), {values}, white ink on black, framed as MNIST's -> probabilities (N, classes)"
 
 
-def _forget_where_it_was_made(model: Any) -> None:
+def _drop_origin(model: Any) -> None:
     """Drop torch's notes on each node, which name files and lines of this computer."""
     for part in (model.graph, *model.functions):
         for item in (*part.node, *part.value_info):

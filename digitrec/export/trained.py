@@ -1,4 +1,4 @@
-"""What is exported: a classifier that answers with probabilities, and what is known of it."""
+"""A trained network to export, with its description."""
 
 import json
 from dataclasses import dataclass
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.errors import UsageError
-from digitrec.models.checkpoint import find_checkpoint
+from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import description, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.preprocessing.framing import SIDE
-from digitrec.recognition.networks.opening import ONNX
-from digitrec.recognition.networks.torch import load_reader
+from digitrec.recognition.networks.network import check_images
+from digitrec.weights import ONNX, find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ def open_trained(path: str | Path) -> Trained:
     """
     if Path(path).suffix == ONNX:
         raise UsageError(f"{path}: exported already; give the run folder or the checkpoint that it came from")
-    classifier = load_reader(path)
-    content = read_content(find_checkpoint(path))
+    file = find_checkpoint(path)
+    classifier, content = load_classifier(file), read_content(file)
+    check_images(classifier.hparams, path)
     return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)

@@ -28,7 +28,7 @@ def write(trained: Trained, file: Path) -> None:
     """Write the network.
 
     Raises:
-        UsageError: it has layers that the browser's reader does not know.
+        UsageError: it has layers that the browser's reader lacks.
     """
     weights: list[Floats] = []
     classifier = trained.classifier

@@ -13,20 +13,20 @@ from digitrec.export.check import Agreement, write_checked
 from digitrec.export.one_script import one_script
 from digitrec.export.trained import Trained
 
-PAGE = Path(__file__).parent.parent / "app" / "page"  # its reader.js asks the app's server
+PAGE = Path(__file__).parent.parent / "app" / "static"  # its reader.js, for the app's server, is replaced
 READER = Path(__file__).parent / "web"
 HEAD = '<link rel="manifest" href="page.webmanifest">\n<script src="from-file.js" defer></script>\n</head>'
 NETWORK = "network.bin"
 WORKER = "service-worker.js"
-KEPT = "kept.js"  # which files the service worker keeps, and the name of this set of them
+KEPT = "kept.js"  # the files that the service worker keeps, and their version
 ONE = "all-in-one.js"  # for a page that is opened straight from a file
 
 
 def write(trained: Trained, folder: Path) -> Agreement:
-    """Write the folder, after the network in it was held against torch; other files in it stay.
+    """Write the folder once the network in it agrees with torch; other files in it stay.
 
     Raises:
-        UsageError: the network has layers that the browser's reader does not know.
+        UsageError: the network has layers that the browser's reader lacks.
         DigitrecError: the folder can't be written, or the network in it reads differently.
     """
     try:

@@ -2,14 +2,13 @@
 
 import importlib
 from pathlib import Path
-from typing import Any
 
 from digitrec.config.allowed import allowed, how_to_allow
 from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint_file import read_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.system.memory import Allowance
-from digitrec.weights import file_of
+from digitrec.weights import confidence_threshold, find_checkpoint
 
 SPARE = 2**26  # bytes that a network may take beside what its file holds: torchvision's are built with a layer more
 GROWTH = 4  # weights take at most this many times their size in the file
@@ -35,20 +34,11 @@ def load_classifier(path: str | Path) -> DigitClassifier:
             model = network(**about["arguments"])
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
+        model.threshold = confidence_threshold(about)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
-    model.threshold = _threshold(about, file)
     return model.eval()
-
-
-def _threshold(about: dict[str, Any], file: Path) -> float | None:
-    threshold = about.get("threshold")
-    if threshold is None:
-        return None
-    if not isinstance(threshold, float) or not 0 <= threshold <= 1:
-        raise CheckpointError(f"{file}: its threshold is {threshold!r}, expected a number from 0 to 1")
-    return threshold
 
 
 def load_weights(model: DigitClassifier, file: str | Path) -> None:
@@ -73,23 +63,6 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
     callbacks = read_checkpoint(last if last.is_file() else find_checkpoint(path)).get("callbacks", {})
     rows: list[dict[str, float]] = callbacks.get("History", {}).get("epochs", [])
     return rows
-
-
-def find_checkpoint(path: str | Path) -> Path:
-    """Path of a checkpoint file, of a run folder's best or last checkpoint, or of shipped weights by their name.
-
-    Raises:
-        CheckpointError: there is no such file.
-    """
-    path = file_of(path)
-    places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
-    for place in places:
-        if place.is_file():
-            return place
-    missing = "no checkpoint in this folder" if path.is_dir() else "no such file"
-    raise CheckpointError(
-        f"{path}: {missing}; expected a run folder such as outputs/train/..., or a .ckpt or .safetensors file"
-    )
 
 
 def _in_one_line(error: BaseException) -> str:

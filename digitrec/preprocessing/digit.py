@@ -5,43 +5,40 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from digitrec.preprocessing.framing import SIDE, crop, frame
+from digitrec.preprocessing.framing import SIDE, WHITE, crop, frame
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import all_of, digit_of
 from digitrec.preprocessing.pens import usual_pen
-from digitrec.preprocessing.reading import Picture, read_picture
-
-BITS = 255
+from digitrec.preprocessing.picture import Picture, read_picture
 
 
-class Found(NamedTuple):
-    """What is on a picture of one digit.
+class DigitImage(NamedTuple):
+    """The digit of a picture.
 
     Attributes:
         image: uint8 (28, 28), white ink on black; all black without ink.
-        note: what else is there and was left out, further digits for instance; None if nothing.
+        note: what was left out, further digits for instance; None if nothing.
     """
 
     image: NDArray[np.uint8]
     note: str | None
 
 
-def find_digit(picture: Picture, name: str = "picture", whole: bool = False) -> Found:
+def find_digit(picture: Picture, whole: bool = False) -> DigitImage:
     """The digit on a picture, or with ``whole`` the letter, sign or number that all its ink is.
 
     Args:
         picture: as `read_picture` takes it.
-        name: what errors call it, if it has no path.
-        whole: all ink is kept but pale rules, whatever its shape.
+        whole: all ink but pale rules is kept, of any shape.
 
     Raises:
         DataError: the picture can't be read.
     """
-    colours, _, note = read_picture(picture, name)
+    colours, _, note = read_picture(picture)
     inked = find_ink(colours, whole=whole)
     ink, count = (all_of(inked), 1) if whole else digit_of(inked)
     several = f"{count} marks of a digit's size: --many, or read_page, reads them all" if count > 1 else None
-    return Found(as_mnist(ink), "; ".join(filter(None, (several, note))) or None)
+    return DigitImage(as_mnist(ink), "; ".join(filter(None, (several, note))) or None)
 
 
 def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -49,4 +46,4 @@ def as_mnist(ink: NDArray[np.float32]) -> NDArray[np.uint8]:
     cropped = crop(ink)
     if not cropped.size:
         return np.zeros((SIDE, SIDE), np.uint8)
-    return frame((usual_pen(cropped) * BITS).round().astype(np.uint8))
+    return frame((usual_pen(cropped) * WHITE).round().astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Which pictures a person means by names, folders and patterns."""
+"""Finds pictures by names, folders and patterns."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -6,24 +6,24 @@ from pathlib import Path
 
 from PIL import Image
 
-from digitrec.preprocessing.reading import FORMATS, UNREADABLE
+from digitrec.preprocessing.picture import FORMATS, UNREADABLE
 
 
-def find_pictures(words: Iterable[str]) -> Iterator[str]:
-    """Names of files: each word's, or those in a folder and its sub-folders, or those that fit a pattern.
+def find_pictures(arguments: Iterable[str]) -> Iterator[str]:
+    """Names of files: each argument's, or those in a folder and its sub-folders, or those that match a pattern.
 
-    Of a folder, what is not hidden and ends like a picture that we read, or as one that phones save. A word that stands
-    for no file is given back: its reader reports what is wrong.
+    Of a folder, files that are not hidden and have the ending of a picture that we read, or of one that phones save.
+    An argument that matches no file is returned as it is: opening it reports the error.
     """
-    for word in words:
+    for argument in arguments:
         try:
-            found = sorted(_meant(Path(word)))
-        except (OSError, ValueError, NotImplementedError):  # no file can have this name, or no pattern this form
+            found = sorted(_matches(Path(argument)))
+        except (OSError, ValueError, NotImplementedError):  # a name or a pattern that the system or pathlib refuses
             found = []
-        yield from map(str, found) if found else (word,)
+        yield from map(str, found) if found else (argument,)
 
 
-def _meant(path: Path) -> Iterator[Path]:
+def _matches(path: Path) -> Iterator[Path]:
     if path.is_file():
         yield path
     elif path.is_dir():

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 SIDE = 28
 INK_SIDE = 20
 CENTRE = 14
+WHITE = 255  # full ink, as a byte
 SHARPNESS = -0.75  # of the cubic that enlarges, as torch has it
 
 Bytes = NDArray[np.uint8]

@@ -18,8 +18,8 @@ CLEAR = 0.1  # contrast that all but a 200th of the pixels shows at both ends
 UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest and brightest, at which light is clear
 DECISIVE = 2.0  # times as much dark as bright, or bright as dark, of what is narrower than strokes may be
 ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
-UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is not believed
-TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shapes tell which of the two is ink
+UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is overruled
+TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shapes decide which of the two is ink
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
@@ -71,7 +71,7 @@ def _count_at_border(side: Mask) -> int:
 def _has_dark_strokes(grey: Plane, widest: int, odds: float, thick: bool = False) -> bool:
     """Is more dark than bright, by these odds, of what is narrow? Shadows are wide.
 
-    The narrowest is asked first, as what a stroke encloses may be narrow, too, but less so; not of thick strokes along
+    The narrowest is tried first, as what a stroke encloses may be narrow, too, but less so; not for thick strokes along
     the edges, which leave slits.
     """
     small = resized(grey, fitted(grey.shape, SMALL * widest / WIDEST_STROKE), BOX)

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from digitrec.preprocessing.boxes import Box, around
 from digitrec.preprocessing.planes import NEIGHBOURS, Plane
 
 SURE, UNSURE = 0.5, 0.25  # ink that is a mark by itself, and ink that is one beside such
@@ -25,16 +26,13 @@ class Mark(NamedTuple):
 
     number: int
     area: int
-    top: int
-    left: int
-    bottom: int
-    right: int
+    box: Box
     at_border: bool
 
     @property
-    def size(self) -> int:
+    def size(self) -> float:
         """The longer side of its box, in pixels."""
-        return max(self.bottom - self.top, self.right - self.left)
+        return max(self.box.width, self.box.height)
 
 
 def find_marks(ink: Plane) -> tuple[NDArray[np.int32], list[Mark]]:
@@ -48,8 +46,8 @@ def find_marks(ink: Plane) -> tuple[NDArray[np.int32], list[Mark]]:
     for number, (rows, columns) in enumerate(ndimage.find_objects(numbers), start=1):
         if sure[number]:
             at_border = 0 in (rows.start, columns.start) or rows.stop == ink.shape[0] or columns.stop == ink.shape[1]
-            box = rows.start, columns.start, rows.stop, columns.stop
-            marks.append(Mark(number, int(areas[number]), *box, at_border))
+            box = Box(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+            marks.append(Mark(number, int(areas[number]), box, at_border))
     return numbers, sorted(marks, key=lambda mark: -mark.area)
 
 
@@ -60,7 +58,7 @@ def digit_of(ink: Plane) -> tuple[Plane, int]:
         return np.zeros_like(ink), 0
     chosen = [max(marks, key=_weight)]
     is_cut = chosen[0].at_border and _fills(chosen[0], marks, ink)  # then so may its parts be
-    for mark in sorted(marks, key=lambda mark: _distance(chosen[0], mark)):
+    for mark in sorted(marks, key=lambda mark: _distance(chosen[0].box, mark.box)):
         if mark not in chosen and (is_cut or not mark.at_border) and _belongs(mark, chosen):
             chosen.append(mark)
     return ink_of(chosen, ink, numbers, marks), _count(chosen, marks)
@@ -93,19 +91,17 @@ def _weight(mark: Mark) -> float:
 def _fills(mark: Mark, marks: Sequence[Mark], ink: Plane) -> bool:
     """Does a mark reach from end to end of the picture, one way or the other, or with what is near it both ways?"""
     near = [other for other in marks if _belongs(other, [mark]) and other.area >= PART * mark.area]
-    return max(_spans([mark], ink)) >= FILLED or min(_spans(near, ink)) >= FILLED
+    return max(_shares(mark.box, ink)) >= FILLED or min(_shares(around([m.box for m in near]), ink)) >= FILLED
 
 
-def _spans(marks: Sequence[Mark], ink: Plane) -> tuple[float, float]:
-    """Shares of the picture's height and width that the box around marks has."""
-    height = max(mark.bottom for mark in marks) - min(mark.top for mark in marks)
-    width = max(mark.right for mark in marks) - min(mark.left for mark in marks)
-    return height / ink.shape[0], width / ink.shape[1]
+def _shares(box: Box, ink: Plane) -> tuple[float, float]:
+    """Of the picture's height and width."""
+    return box.height / ink.shape[0], box.width / ink.shape[1]
 
 
 def _belongs(mark: Mark, chosen: list[Mark]) -> bool:
     largest = max(chosen, key=lambda other: other.area)
-    near = min(_distance(mark, other) for other in chosen) <= APART * max(other.size for other in chosen)
+    near = min(_distance(mark.box, other.box) for other in chosen) <= APART * max(other.size for other in chosen)
     return near and mark.area >= SPECK * largest.area
 
 
@@ -113,14 +109,13 @@ def _count(chosen: Sequence[Mark], marks: Sequence[Mark]) -> int:
     """How many digits there may be: 1 unless marks of their size were left out, are too many, or stand in a row."""
     size = max(mark.size for mark in chosen)
     alike = [mark for mark in marks if mark.size >= ALIKE * size and (mark in chosen or not mark.at_border)]
-    width = max(mark.right for mark in chosen) - min(mark.left for mark in chosen)
-    height = max(mark.bottom for mark in chosen) - min(mark.top for mark in chosen)
-    several = len(alike) > PARTS or width > WIDEST_DIGIT * height or any(mark not in chosen for mark in alike)
+    box = around([mark.box for mark in chosen])
+    several = len(alike) > PARTS or box.width > WIDEST_DIGIT * box.height or any(mark not in chosen for mark in alike)
     return len(alike) if several else 1
 
 
-def _distance(one: Mark, other: Mark) -> float:
+def _distance(one: Box, other: Box) -> float:
     """Between two boxes, in pixels; 0 where they overlap."""
-    down = max(one.top - other.bottom, other.top - one.bottom, 0)
-    across = max(one.left - other.right, other.left - one.right, 0)
+    down = max(one.y - other.bottom, other.y - one.bottom, 0)
+    across = max(one.x - other.right, other.x - one.right, 0)
     return float(np.hypot(down, across))

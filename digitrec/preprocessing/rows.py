@@ -6,40 +6,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from digitrec.preprocessing.boxes import Box
+
 TALL = 0.5  # of the usual height: what is lower is a piece of something, or punctuation
 ASIDE = 0.5  # of the usual height, from the line's course to the middle of a mark that belongs to it
-RECALLED = 6  # marks that say how a line goes on
+RECALLED = 6  # last marks of a line that give its course
 STEEP = 0.5  # of a line, at most: about 27 degrees
 WORD = 0.6  # of the usual height: less is no space between words
 WIDER = 2.2  # times the usual space between digits
 
 
-class Box(NamedTuple):
-    """A rectangle in pixels; `x` and `y` of its upper left corner."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-    @property
-    def centre(self) -> tuple[float, float]:
-        """Its middle, (x, y)."""
-        return self.x + self.width / 2, self.y + self.height / 2
-
-    @property
-    def right(self) -> float:
-        """End of its last column."""
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> float:
-        """End of its last row."""
-        return self.y + self.height
-
-
 class Boxed(NamedTuple):
-    """Anything with a place: its box, and the number that it is known by."""
+    """A mark's box and number."""
 
     box: Box
     number: int
@@ -55,12 +33,6 @@ class Course(NamedTuple):
         """How far the middle of a box lies above or below it."""
         x, y = box.centre
         return abs(self.start + self.slope * x - y)
-
-
-def around(boxes: Sequence[Box]) -> Box:
-    """The smallest box that holds all of them."""
-    left, top = min(box.x for box in boxes), min(box.y for box in boxes)
-    return Box(left, top, max(box.right for box in boxes) - left, max(box.bottom for box in boxes) - top)
 
 
 def usual_height(boxes: Sequence[Box], areas: Sequence[int]) -> float:
@@ -80,7 +52,9 @@ def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:
         boxes: of marks.
         height: usual height of a digit.
     """
-    tall = sorted((Boxed(box, n) for n, box in enumerate(boxes) if box.height >= TALL * height), key=_left)
+    tall = sorted(
+        (Boxed(box, n) for n, box in enumerate(boxes) if box.height >= TALL * height), key=lambda mark: mark.box.x
+    )
     slope = _slope([mark.box for mark in tall], height)
     rows: list[list[Boxed]] = []
     courses: list[Course] = []
@@ -101,10 +75,6 @@ def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:
                 rows[home].append(Boxed(box, number))
     rows.sort(key=lambda row: np.median([mark.box.centre[1] - slope * mark.box.centre[0] for mark in row]))
     return [[mark.number for mark in sorted(row, key=lambda mark: mark.box.centre[0])] for row in rows]
-
-
-def _left(mark: Boxed) -> float:
-    return mark.box.x
 
 
 def _slope(boxes: Sequence[Box], height: float) -> float:

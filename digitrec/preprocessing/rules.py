@@ -49,7 +49,7 @@ def _without_level_rules(contrast: Plane, dark: bool) -> Plane:
 
 
 def _reaches_both_ends(contrast: Plane) -> bool:
-    """Is there anything at all at both ends? A plain canvas shall not wait for the search."""
+    """Is there anything at both ends? Without it the search, which takes long, is left out."""
     width = contrast.shape[1]
     end = -(-width // ENDS) - (-width // BLOCKS)  # blocks may begin half a block away from the edge
     return bool(min(contrast[:, :end].max(), contrast[:, -end:].max()) >= FAINT)

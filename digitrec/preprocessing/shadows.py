@@ -1,4 +1,4 @@
-"""Shadows with an edge: their light is made even with that around them, so that strokes can be told from both."""
+"""Shadows with an edge: their light is made even with that around them, so that strokes stand out from both."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,11 +7,11 @@ from scipy import ndimage
 from digitrec.preprocessing.planes import NEIGHBOURS, Colours, Mask, resized_mask
 from digitrec.preprocessing.zones import THIN, View
 
-LEAST = 0.03  # of the picture: smaller zones cast no doubt
+LEAST = 0.03  # of the picture: smaller zones are not checked
 DARKEST = 0.2  # of the light is left in a shadow
 FAINTEST = 0.88  # is left in what is even light already
 GREY = 0.5  # of the share that a shadow leaves of one colour, it leaves of each
-DIM = 0.05  # light below tells no colour
+DIM = 0.05  # light below has no clear colour
 INKED = 0.3  # share of the light that a stroke takes away
 CROSSED = 4  # pixels that a stroke goes on beyond a shadow's edge, on both sides
 BAND = 3  # pixels on both sides of an edge, where its softness lies
@@ -51,12 +51,12 @@ def _strokes(colours: Colours) -> Mask:
 
 def _shade(view: View, areas: NDArray[np.intp], paper: int, number: int) -> Mask | None:
     """Pixels (h, w) that have rather a zone's light than the paper's; None if that is no shadow's light."""
-    light, dark = (float(np.median(view.plain[view.zones == zone])) for zone in (paper, number))
+    light, dark = (float(np.median(view.background[view.zones == zone])) for zone in (paper, number))
     share = min(light, dark) / max(light, dark, 1e-6)
     is_grey = _is_grey(view.colours[view.zones == number], view.colours[view.zones == paper])
     if not (is_grey and DARKEST <= share <= FAINTEST):
         return None
-    levels = ndimage.mean(view.plain, view.zones, np.arange(len(areas)))
+    levels = ndimage.mean(view.background, view.zones, np.arange(len(areas)))
     lit = (levels >= 0.75 * min(light, dark)) & (areas >= CROSSED)
     lit[0] = False
     shaded = np.abs(levels - dark) < np.abs(levels - light)
@@ -83,7 +83,7 @@ def _is_crossed(strokes: Mask, shade: Mask) -> bool:
 
 
 def _relit(colours: Colours, view: View, shade: Mask) -> Colours:
-    """The picture (H, W, 3) with a shadow's light divided out; in its soft edge, brightness tells how deep it is."""
+    """The picture (H, W, 3) with a shadow's light divided out; in its soft edge, by brightness."""
     light, dark = (np.median(view.colours[_beside(side, ~side, view.zones > 0)], axis=0) for side in (~shade, shade))
     share = (dark / light.clip(1e-3)).astype(np.float32)
     inside, edge = (_large(mask, colours) for mask in (shade, _near(shade, BAND) & _near(~shade, BAND)))

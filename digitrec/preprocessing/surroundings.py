@@ -23,7 +23,7 @@ def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
 
     Args:
         colours: (H, W, 3) in [0, 1].
-        finest: pixels of the longer side in which strokes can be told.
+        finest: pixels of the longer side in which strokes are visible.
     """
     thick = edge_line(colours @ BRIGHTNESS)
     if thick:
@@ -133,10 +133,10 @@ def _beyond(paper: Mask, seen: View, thin: Mask) -> Mask:
 
     And if it is not mostly paper, too, that lies beyond a stroke, nor a stroke itself, as thick as others.
     """
-    plain = seen.plain
+    background = seen.background
     numbers, count = ndimage.label(~paper)
-    unlike = np.abs(plain - np.median(plain[paper])) >= DISTINCT
-    inked = np.abs(seen.colours @ BRIGHTNESS - np.median(plain[paper])) >= DISTINCT
+    unlike = np.abs(background - np.median(background[paper])) >= DISTINCT
+    inked = np.abs(seen.colours @ BRIGHTNESS - np.median(background[paper])) >= DISTINCT
     depth = ndimage.distance_transform_edt(np.pad(inked, 1))[1:-1, 1:-1]
     found = np.zeros_like(paper)
     for number in range(1, count + 1):
@@ -145,28 +145,28 @@ def _beyond(paper: Mask, seen: View, thin: Mask) -> Mask:
         sides = max(part[0].mean(), part[-1].mean(), part[:, 0].mean(), part[:, -1].mean())
         is_stroke = depth[part].max() <= THICKER * depth[~part].max()
         is_beside = (corners or sides >= DESK_EDGE) and not is_stroke
-        if is_beside and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, plain):
+        if is_beside and unlike[part].mean() >= 0.5 and _is_sharp(part, paper, background):
             found |= part
     sheet = ~found
     is_sheet = found.any() and max(squareness(sheet), cornered(sheet)) >= SQUARE
     return found if is_sheet and _is_written(sheet, paper & ~thin) else np.zeros_like(paper)
 
 
-def _is_written(sheet: Mask, plain: Mask) -> bool:
-    """Is there something on a sheet, away from its edge, that is no plain paper?"""
+def _is_written(sheet: Mask, blank: Mask) -> bool:
+    """Is there something on a sheet, away from its edge, that is not blank?"""
     inner = ndimage.binary_erosion(sheet, iterations=4, border_value=1)
-    rows, columns = (np.flatnonzero((inner & ~plain).any(axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero((inner & ~blank).any(axis)) for axis in (1, 0))
     return bool(max(len(rows), len(columns)) >= 0.1 * np.sqrt(sheet.sum()))
 
 
-def _is_sharp(part: Mask, paper: Mask, plain: Plane) -> bool:
+def _is_sharp(part: Mask, paper: Mask, background: Plane) -> bool:
     """Does brightness change at once where a part meets the paper?"""
     reach = ndimage.binary_dilation(part, iterations=10) & paper, ndimage.binary_dilation(paper, iterations=10) & part
     border = ndimage.binary_dilation(part, iterations=2) & ndimage.binary_dilation(paper, iterations=2)
     if not (reach[0].any() and reach[1].any()):
         return False
-    step = abs(float(np.median(plain[reach[0]]) - np.median(plain[reach[1]])))
-    steepest = ndimage.maximum_filter(ndimage.maximum_filter(plain, 3) - ndimage.minimum_filter(plain, 3), 5)
+    step = abs(float(np.median(background[reach[0]]) - np.median(background[reach[1]])))
+    steepest = ndimage.maximum_filter(ndimage.maximum_filter(background, 3) - ndimage.minimum_filter(background, 3), 5)
     return step >= DISTINCT and float(np.median(steepest[border])) >= SHARP * step
 
 

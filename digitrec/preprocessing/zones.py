@@ -21,26 +21,26 @@ class View(NamedTuple):
 
     Attributes:
         colours: (h, w, 3) in [0, 1].
-        plain: (h, w), brightness without what is thin.
+        background: (h, w), brightness without what is thin.
         steps: (h, w), by how much that changes from pixel to pixel but one.
         zones: (h, w), number of each even zone, 0 where brightness changes.
     """
 
     colours: Colours
-    plain: Plane
+    background: Plane
     steps: Plane
     zones: Zones
 
     @property
     def thin(self) -> Plane:
         """By how much what is thin stands out: (h, w)."""
-        return np.asarray(np.abs(self.colours @ BRIGHTNESS - self.plain))
+        return np.asarray(np.abs(self.colours @ BRIGHTNESS - self.background))
 
 
 def view(colours: Colours, longest: int = SMALL) -> View:
     """Look at a picture (H, W, 3) in [0, 1] from afar: its longer side in so many pixels, at most."""
     size = fitted(colours.shape, longest)
     small = np.stack([resized(colours[..., channel], size, BOX) for channel in range(3)], axis=2)
-    plain = ndimage.median_filter(small @ BRIGHTNESS, THIN, mode="nearest")
-    steps = ndimage.maximum_filter(plain, 3) - ndimage.minimum_filter(plain, 3)
-    return View(small, plain, steps, ndimage.label(steps < STEP)[0])
+    background = ndimage.median_filter(small @ BRIGHTNESS, THIN, mode="nearest")
+    steps = ndimage.maximum_filter(background, 3) - ndimage.minimum_filter(background, 3)
+    return View(small, background, steps, ndimage.label(steps < STEP)[0])

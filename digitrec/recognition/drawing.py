@@ -4,15 +4,15 @@ import unicodedata
 
 from PIL import Image, ImageDraw, ImageFont
 
-from digitrec.preprocessing.reading import Picture, read_picture
+from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.page import Digit, Page
 from digitrec.wording import printable
 
 LONGEST = 1200  # pixels of the longer side of what is drawn
 SURE, UNSURE, NO_DIGIT = "#0a7d32", "#c05600", "#8a8a8a"
 SURE_FROM = 0.9  # confidence
-SEEN, APART, BELOW = 56, 12, 22  # pixels: an image that the network saw, two for one; between such, and for words below
-WORDS = 14  # pixels of their height
+SEEN, APART, BELOW = 56, 12, 22  # pixels: a network's input, twice its size; between two, and for the text below
+TEXT = 14  # pixels of its height
 
 
 def draw_page(picture: Picture, page: Page) -> Image.Image:
@@ -34,30 +34,27 @@ def draw_page(picture: Picture, page: Page) -> Image.Image:
     return image
 
 
-def draw_page_and_seen(picture: Picture, page: Page) -> Image.Image:
-    """The picture with boxes, as `draw_page` has it, and below it what the network saw in them, line by line.
+def draw_page_with_inputs(picture: Picture, page: Page) -> Image.Image:
+    """The picture with boxes, as `draw_page` draws it, and below it the network's inputs, line by line.
 
     Args and errors are those of `draw_page`.
     """
     drawn = draw_page(picture, page)
     across = max(1, (drawn.width - APART) // (SEEN + APART))
-    lines = [sorted((*line.digits, *line.others), key=lambda digit: digit.box.x) for line in page.lines]
+    lines = [line.from_left for line in page.lines]
     rows = [line[start : start + across] for line in lines for start in range(0, len(line), across)]
     size = max(drawn.width, SEEN + 2 * APART), drawn.height + len(rows) * (APART + SEEN + BELOW) + APART * bool(rows)
     sheet = Image.new("RGB", size, "white")
     sheet.paste(drawn)
-    pencil, font = ImageDraw.Draw(sheet), ImageFont.load_default(WORDS)
+    pencil, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
     for row, digits in enumerate(rows):
         for column, digit in enumerate(digits):
             place = APART + column * (SEEN + APART), drawn.height + APART + row * (APART + SEEN + BELOW)
             if digit.reading.image is not None:
                 sheet.paste(Image.fromarray(digit.reading.image).resize((SEEN, SEEN), Image.Resampling.NEAREST), place)
-            said = (
-                "-"
-                if digit.reading.label is None
-                else f"{in_ascii(digit.reading.label):.6} {digit.reading.confidence:.0%}"
-            )
-            pencil.text((place[0] + SEEN / 2, place[1] + SEEN + 4), said, _colour(digit), font, anchor="mt")
+            label = digit.reading.label
+            text = "-" if label is None else f"{in_ascii(label):.6} {digit.reading.confidence:.0%}"
+            pencil.text((place[0] + SEEN / 2, place[1] + SEEN + 4), text, _colour(digit), font, anchor="mt")
     return sheet
 
 

@@ -1,21 +1,18 @@
-"""What the network saw on a picture of one digit, and why it says what it says, drawn for people."""
+"""A drawing of how one digit was read: the picture, the network's input, and its occlusion map."""
 
 import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from digitrec.errors import DigitrecError
-from digitrec.preprocessing.reading import Picture, read_picture
+from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.drawing import in_ascii
-
-if TYPE_CHECKING:
-    from digitrec.recognition.recognizer import Reading
+from digitrec.recognition.reading import Reading
 
 SIDE = 280  # pixels of each of the three squares: ten for one of the network's
 MARGIN, LINE = 20, 24
@@ -58,13 +55,13 @@ class Explanations:
             raise DigitrecError(f"{file} cannot be written: {error.strerror}") from error
 
 
-def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.float32], name: str) -> Image.Image:
-    """The picture, the image that the network saw, and which of its ink speaks for and against the most probable class.
+def draw_reading(picture: Picture, reading: Reading, occlusion: NDArray[np.float32], name: str) -> Image.Image:
+    """The picture, the network's input, and which of its ink supports the most probable class, which the second.
 
     Args:
         picture: what was read.
-        reading: what `Recognizer.read` made of it; it has an image.
-        evidence: (28, 28), as `Recognizer.evidence` gives it.
+        reading: of `Recognizer.read`; it has an image.
+        occlusion: (28, 28), of `Recognizer.occlusion_map`.
         name: of the picture.
 
     Raises:
@@ -75,18 +72,18 @@ def draw_reading(picture: Picture, reading: "Reading", evidence: NDArray[np.floa
     ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
     squares = {
         "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
-        "what the network saw": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
-        ink: _enlarged(_coloured(reading.image, evidence)),
+        "the network's input": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
+        ink: _enlarged(_coloured(reading.image, occlusion)),
     }
-    return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_said(reading)}", LETTERS), squares)
+    return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_summary(reading)}", LETTERS), squares)
 
 
-def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
-    """Lines of words, and below them squares with their titles."""
-    top = MARGIN + LINE * len(words) + MARGIN // 2
+def _sheet(text: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
+    """Lines of text, and below them squares with their titles."""
+    top = MARGIN + LINE * len(text) + MARGIN // 2
     sheet = Image.new("RGB", (MARGIN + len(squares) * (SIDE + MARGIN), top + SIDE + LINE + MARGIN), PAPER)
     pencil, font = ImageDraw.Draw(sheet), ImageFont.load_default(TEXT)
-    for number, line in enumerate(words):
+    for number, line in enumerate(text):
         pencil.text((MARGIN, MARGIN + number * LINE), line, INK, font)
     for number, (title, square) in enumerate(squares.items()):
         left = MARGIN + number * (SIDE + MARGIN)
@@ -95,7 +92,7 @@ def _sheet(words: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Im
     return sheet
 
 
-def _said(reading: "Reading") -> str:
+def _summary(reading: Reading) -> str:
     first, *others = (f"{in_ascii(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
     if reading.problem is None:
         return f"{first}, then {', '.join(others)}"
@@ -117,9 +114,9 @@ def _enlarged(image: NDArray[np.uint8]) -> Image.Image:
     return Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.NEAREST)
 
 
-def _coloured(image: NDArray[np.uint8], evidence: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """The image's ink on paper, in the colour of what it speaks for: uint8 (28, 28, 3)."""
-    strength = (evidence / max(float(np.abs(evidence).max()), 1e-6))[..., None]
+def _coloured(image: NDArray[np.uint8], occlusion: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The image's ink on paper, in the colour of the class that it supports: uint8 (28, 28, 3)."""
+    strength = (occlusion / max(float(np.abs(occlusion).max()), 1e-6))[..., None]
     hue = NEITHER + np.abs(strength) * (np.where(strength > 0, FOR, AGAINST) - NEITHER)
     ink = image[..., None] / 255
     coloured: NDArray[np.uint8] = np.rint(hue * ink + np.array(DESK) * (1 - ink)).astype(np.uint8)

@@ -1,27 +1,23 @@
 """What a picture of several digits was read as."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
-from digitrec.preprocessing.page import Writing
-from digitrec.preprocessing.rows import Box, words_of
+from digitrec.preprocessing.boxes import Box
+from digitrec.preprocessing.page_ink import PageInk
+from digitrec.preprocessing.rows import words_of
+from digitrec.recognition.reading import Reading
 from digitrec.recognition.segmentation import Read, split
-
-if TYPE_CHECKING:
-    from digitrec.recognition.recognizer import Reading
 
 
 @dataclass(frozen=True)
 class Digit:
-    """A digit of a page, or what was taken for none.
+    """A digit of a page, or what was rejected.
 
     Attributes:
         box: x, y, width and height in whole pixels of the upright picture.
-        reading: its label is None where it is no digit.
+        reading: its label is None where it was rejected.
     """
 
     box: Box
@@ -33,8 +29,8 @@ class Line:
     """A line of writing.
 
     Attributes:
-        words: digits from left to right, in groups that wider spaces part.
-        others: what stands in the line and is no digit.
+        words: digits from left to right, grouped by wider spaces.
+        others: rejected ink of the line.
     """
 
     words: tuple[tuple[Digit, ...], ...]
@@ -44,6 +40,11 @@ class Line:
     def digits(self) -> tuple[Digit, ...]:
         """All digits from left to right."""
         return tuple(digit for word in self.words for digit in word)
+
+    @property
+    def from_left(self) -> list[Digit]:
+        """Digits and rejected ink, from left to right."""
+        return sorted((*self.digits, *self.others), key=lambda digit: digit.box.x)
 
     @property
     def text(self) -> str:
@@ -70,6 +71,11 @@ class Page:
     note: str | None = None
 
     @property
+    def is_readable(self) -> bool:
+        """Whether the picture could be opened."""
+        return self.width > 0
+
+    @property
     def digits(self) -> tuple[Digit, ...]:
         """All digits, line by line."""
         return tuple(digit for line in self.lines for digit in line.digits)
@@ -80,28 +86,28 @@ class Page:
         return "\n".join(line.text for line in self.lines if line.words)
 
 
-def page_of(writing: Writing, read: Read) -> Page:
-    """Read what is written.
+def page_of(page_ink: PageInk, read: Read) -> Page:
+    """Read the digits of a picture.
 
     Args:
-        writing: of one picture.
-        read: reads images (28, 28); asked once.
+        page_ink: of one picture.
+        read: reads images (28, 28); called once.
     """
-    rows = [[Digit(_upright(box, writing), reading) for box, reading in row] for row in split(writing, read)]
+    rows = [[Digit(_upright(box, page_ink), reading) for box, reading in row] for row in split(page_ink, read)]
     digits = [[digit for digit in row if digit.reading.label is not None] for row in rows]
-    height = writing.height * writing.reduced
+    height = page_ink.height * page_ink.reduced
     starts = words_of([[digit.box for digit in row] for row in digits], height)
     lines = tuple(
         Line(_words(of_row, begins), tuple(digit for digit in row if digit.reading.label is None))
         for row, of_row, begins in zip(rows, digits, starts, strict=True)
     )
-    return Page(lines, *writing.size, None if any(digits) else _why_none(rows), writing.note)
+    return Page(lines, *page_ink.size, None if any(digits) else _why_none(rows), page_ink.note)
 
 
-def _upright(box: Box, writing: Writing) -> Box:
-    left, top = round(box.x * writing.reduced), round(box.y * writing.reduced)
-    right, bottom = round(box.right * writing.reduced), round(box.bottom * writing.reduced)
-    return Box(left, top, min(right, writing.size.width) - left, min(bottom, writing.size.height) - top)
+def _upright(box: Box, page_ink: PageInk) -> Box:
+    left, top = round(box.x * page_ink.reduced), round(box.y * page_ink.reduced)
+    right, bottom = round(box.right * page_ink.reduced), round(box.bottom * page_ink.reduced)
+    return Box(left, top, min(right, page_ink.size.width) - left, min(bottom, page_ink.size.height) - top)
 
 
 def _words(row: Sequence[Digit], begins: Sequence[int]) -> tuple[tuple[Digit, ...], ...]:

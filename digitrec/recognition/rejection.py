@@ -1,4 +1,4 @@
-"""Whether what a network saw is a digit at all."""
+"""Rejection of images that show no digit."""
 
 from collections.abc import Sequence
 
@@ -6,33 +6,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.data.labels import are_digits
-from digitrec.preprocessing.framing import INK_SIDE
+from digitrec.preprocessing.framing import INK_SIDE, WHITE
 
-BITS = 255
 INK_AREA = INK_SIDE**2
 MOST_INK = 0.85  # share of the digit's 20x20 pixels
 FINEST = 4.0  # strokes that an inked row, or column, crosses on average
 
 
-def objection(
+def rejection_reason(
     image: NDArray[np.uint8],
     probabilities: NDArray[np.float32],
     class_names: Sequence[str],
     threshold: float | None = None,
 ) -> str | None:
-    """Say why an image shows no digit; None if it may show one.
+    """Why an image is rejected as no digit; None if it is accepted.
 
     Args:
         image: uint8 (28, 28), white ink on black.
-        probabilities: (C,) that a network gave to it.
-        class_names: of these classes; where they are not digits, clothes for instance, any ink will do.
-        threshold: least certainty of a digit, for networks that were trained to doubt; None asks only the image.
+        probabilities: (C,), the network's output for it.
+        class_names: of these classes; where they are not digits, clothes for instance, any ink is accepted.
+        threshold: least certainty of a digit; None for networks that were not trained to reject.
     """
-    ink = image.astype(float).sum() / BITS / INK_AREA
+    ink = image.astype(float).sum() / WHITE / INK_AREA
     if not ink:
         return "no ink found"
     if not np.isfinite(probabilities).all():
-        return "the network's answer is no number"
+        return "the network's output is not a number"
     if not are_digits(class_names):
         return None
     if ink > MOST_INK:
@@ -45,7 +44,7 @@ def objection(
 
 
 def certainties(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How surely images show a digit, whichever: (..., C) -> (...) in [0, 1].
+    """Certainty that images show some digit: (..., C) -> (...) in [0, 1].
 
     The two most probable classes together: what may be a 4 or a 9 is a digit.
     """
@@ -60,6 +59,6 @@ def threshold_for(certainties_of_digits: NDArray[np.float32], accepted: float = 
 
 def crossings(image: NDArray[np.uint8]) -> float:
     """Strokes side by side in an inked row, or in an inked column where there are more: a mean over them."""
-    inked = np.pad(image >= (BITS + 1) // 2, 1)
+    inked = np.pad(image >= (WHITE + 1) // 2, 1)
     starts = [(inked & ~np.roll(inked, 1, axis)).sum(axis) for axis in (0, 1)]
     return max(float(count[count > 0].mean()) if count.any() else 0.0 for count in starts)

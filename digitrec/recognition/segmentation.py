@@ -1,24 +1,19 @@
-"""Which pieces of a line make a digit: the split that the network is surest of, and that looks like writing."""
-
-from __future__ import annotations
+"""Which pieces of a line make a digit: the split with the highest confidence that looks like writing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf, log
-from typing import TYPE_CHECKING
 
+from digitrec.preprocessing.boxes import Box
 from digitrec.preprocessing.digit import as_mnist
 from digitrec.preprocessing.framing import Bytes
-from digitrec.preprocessing.page import Piece, Writing, joined
-from digitrec.preprocessing.rows import Box
+from digitrec.preprocessing.page_ink import PageInk, Piece, joined
+from digitrec.recognition.reading import Reading
 from digitrec.wording import printable
 
-if TYPE_CHECKING:
-    from digitrec.recognition.recognizer import Reading
-
-Read = Callable[[list[Bytes]], "list[Reading]"]
-Placed = tuple[Box, "Reading"]
+Read = Callable[[list[Bytes]], list[Reading]]
+Placed = tuple[Box, Reading]
 
 # Width over height of MNIST's training digits: median and standard deviation of each.
 ASPECTS = {
@@ -32,17 +27,17 @@ WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
 @dataclass(frozen=True)
 class Costs:
-    """What speaks against a split; 1 is what a digit costs that the network is sure of by 37 %.
+    """Costs of a split; 1 is the cost of a digit that is read with a confidence of 37 %.
 
     Chosen on pages made of MNIST's training digits: docs/HANDWRITING.md.
 
     Attributes:
-        cut: a cut by itself.
-        crossed: a width of the pen that a cut crosses.
+        cut: each cut.
+        crossed: ink that a cut crosses, per width of the pen.
         gap: paper within a digit, per usual height.
-        low: a digit that is low, per usual height that it lacks of three quarters.
-        wide: a digit that is wider than it usually is, per squared standard deviation.
-        nothing: ink that is no digit, per usual height of its longer side.
+        low: a digit below three quarters of the usual height, per usual height that is missing.
+        wide: a digit wider than its class usually is, per squared standard deviation.
+        rejected: ink that is rejected, per usual height of its longer side.
     """
 
     cut: float = 0.015
@@ -50,7 +45,7 @@ class Costs:
     gap: float = 4.0
     low: float = 4.5
     wide: float = 0.06
-    nothing: float = 2.0
+    rejected: float = 2.0
 
 
 @dataclass(frozen=True)
@@ -66,20 +61,20 @@ class Span:
 COSTS = Costs()
 
 
-def split(writing: Writing, read: Read, costs: Costs = COSTS) -> list[list[Placed]]:
-    """The digits of each line, and what is none of them: boxes in pixels of the reduced picture, and readings.
+def split(page_ink: PageInk, read: Read, costs: Costs = COSTS) -> list[list[Placed]]:
+    """The digits and the rejected ink of each line: boxes in pixels of the reduced picture, and readings.
 
     Args:
-        writing: N lines.
-        read: reads images (28, 28); asked once.
-        costs: what speaks against a split.
+        page_ink: N lines.
+        read: reads images (28, 28); called once.
+        costs: of a split.
     """
-    spans = [_spans(line, writing.height) for line in writing.lines]
+    spans = [_spans(line, page_ink.height) for line in page_ink.lines]
     readings = iter(read([span.image for of_line in spans for span in of_line]))
     found = []
-    for line, of_line in zip(writing.lines, spans, strict=True):
-        judged = [(span, *_judged(span, next(readings), writing.height, costs)) for span in of_line]
-        found.append(_cheapest(line, judged, writing.height, costs))
+    for line, of_line in zip(page_ink.lines, spans, strict=True):
+        candidates = [(span, *_with_cost(span, next(readings), page_ink.height, costs)) for span in of_line]
+        found.append(_cheapest(line, candidates, page_ink.height, costs))
     return found
 
 
@@ -95,43 +90,43 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
     return spans
 
 
-def _judged(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[Reading, float]:
-    """The reading, or that it is no digit where this costs less; and what it costs."""
-    nothing = costs.nothing * max(span.box.width, span.box.height) / height
+def _with_cost(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[Reading, float]:
+    """The reading and its cost; rejected where this costs less."""
+    rejected = costs.rejected * max(span.box.width, span.box.height) / height
     if reading.label is None:
-        return reading, nothing
+        return reading, rejected
     usual, spread = ASPECTS.get(reading.label, ANY_ASPECT)
-    doubt = f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only"
-    against = {
+    unsure = f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only"
+    reasons = {
         "too low for its line": costs.low * max(0.0, 0.75 - span.box.height / height),
         "too wide for its height": costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
-        doubt: -log(max(reading.confidence, 1e-9)),
+        unsure: -log(max(reading.confidence, 1e-9)),
     }
-    cost = sum(against.values())
-    if cost <= nothing:
+    cost = sum(reasons.values())
+    if cost <= rejected:
         return reading, cost
-    return replace(reading, label=None, problem=f"not a digit: {max(against, key=lambda why: against[why])}"), nothing
+    return replace(reading, label=None, problem=f"not a digit: {max(reasons, key=reasons.__getitem__)}"), rejected
 
 
 def _cheapest(
-    line: Sequence[Piece], judged: Sequence[tuple[Span, Reading, float]], height: float, costs: Costs
+    line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float, costs: Costs
 ) -> list[Placed]:
     """The split of a line that costs least, by dynamic programming over where digits end."""
     ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None), *[(inf, None, None)] * len(line)]
-    for span, reading, cost in sorted(judged, key=lambda one: one[0].last):
-        total = ways[span.first][0] + cost + _parted(line[span.first : span.last], height, costs)
+    for span, reading, cost in sorted(candidates, key=lambda one: one[0].last):
+        total = ways[span.first][0] + cost + _cost_of_gaps(line[span.first : span.last], height, costs)
         if total < ways[span.last][0]:
             ways[span.last] = total, span, reading
     found: list[Placed] = []
-    _, chosen, said = ways[-1]
-    while chosen is not None and said is not None:
-        found.append((chosen.box, said))
-        _, chosen, said = ways[chosen.first]
+    _, chosen, read = ways[-1]
+    while chosen is not None and read is not None:
+        found.append((chosen.box, read))
+        _, chosen, read = ways[chosen.first]
     return found[::-1]
 
 
-def _parted(pieces: Sequence[Piece], height: float, costs: Costs) -> float:
-    """What it costs to part pieces from those on their left, and to bridge paper between them."""
+def _cost_of_gaps(pieces: Sequence[Piece], height: float, costs: Costs) -> float:
+    """Cost of the cut on the left of some pieces, and of the paper between them."""
     first = pieces[0].cut
     cost = 0.0 if first is None else costs.cut + costs.crossed * first
     for before, after in pairwise(pieces):

@@ -1,12 +1,44 @@
-"""Weights that come with digitrec, and the names by which a command takes them."""
+"""Files of trained networks: the shipped weights, and which file a path stands for."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-SUFFIX = ".safetensors"
+from digitrec.errors import CheckpointError
+
+SUFFIX, ONNX = ".safetensors", ".onnx"
 HANDWRITING = Path(__file__).parent / f"handwriting{SUFFIX}"
 BY_NAME = {"handwriting": HANDWRITING}
 
 
 def file_of(path: str | Path) -> Path:
-    """The file that is meant: weights that come with digitrec by their name, unless something here is called so."""
+    """The path, or the shipped weights of that name where no such file exists."""
     return Path(path) if Path(path).exists() else BY_NAME.get(str(path), Path(path))
+
+
+def find_checkpoint(path: str | Path) -> Path:
+    """The file of a trained network: as given, the best or else last checkpoint of a run folder, or shipped weights.
+
+    Raises:
+        CheckpointError: there is no such file.
+    """
+    path = file_of(path)
+    places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
+    for place in places:
+        if place.is_file():
+            return place
+    missing = "no checkpoint in this folder" if path.is_dir() else "no such file"
+    expected = "a run folder such as outputs/train/..., or a .ckpt or .safetensors file"
+    raise CheckpointError(f"{path}: {missing}; expected {expected}")
+
+
+def confidence_threshold(about: Mapping[str, Any]) -> float | None:
+    """The confidence threshold in a file's description of its network; None if it has none.
+
+    Raises:
+        ValueError: it is not a number from 0 to 1.
+    """
+    threshold = about.get("threshold")
+    if threshold is None or (isinstance(threshold, float) and 0 <= threshold <= 1):
+        return threshold
+    raise ValueError(f"its threshold is {threshold!r}, expected a number from 0 to 1")

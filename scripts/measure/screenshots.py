@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.app.conftest import CHROMIUM
 from tests.app.drawn import strokes_of
-from tests.app.hands import visit
 from tests.app.postcode import postcode
 from tests.app.serving import Served, serve
+from tests.app.visitor import visit
 
 FOLDER = Path("docs/images")
 

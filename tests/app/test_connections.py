@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from digitrec.app.connections import CONNECTIONS, HEAD_SECONDS, OF_A_STRANGER
+from digitrec.app.connections import CONNECTIONS, HEAD_SECONDS, PER_ADDRESS
 from tests.app.serving import Served, serve
 
 HEAD = b"GET /api/about HTTP/1.1\r\nHost: localhost:%d\r\n"
@@ -86,11 +86,11 @@ def test_someone_elsewhere_holds_only_some_connections(tmp_path: Path) -> None:
     if address is None:
         pytest.skip("this system has no address in a network")
     with serve(tmp_path, "--host", address) as server, ExitStack() as held:
-        connections = [held.enter_context(connect(address, server.port)) for _ in range(OF_A_STRANGER + 5)]
+        connections = [held.enter_context(connect(address, server.port)) for _ in range(PER_ADDRESS + 5)]
         end = time.monotonic() + HEAD_SECONDS / 2
-        while sum(map(is_open, connections)) > OF_A_STRANGER:
+        while sum(map(is_open, connections)) > PER_ADDRESS:
             assert time.monotonic() < end
-        assert all(map(is_open, connections[:OF_A_STRANGER]))
+        assert all(map(is_open, connections[:PER_ADDRESS]))
 
 
 @pytest.mark.slow

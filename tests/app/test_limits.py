@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from digitrec.app import limits
 from digitrec.app.limits import HEADERS, OTHERS, RATES, Addresses, Rates, read_body
-from digitrec.app.server import PAGE
+from digitrec.app.server import STATIC
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"])
@@ -46,7 +46,7 @@ def test_the_address_that_it_listens_at_is_known() -> None:
 def test_the_page_says_itself_what_the_server_says_of_it() -> None:
     """Where a static host serves it, its own words are all that there is; these can't be said in a page."""
     (policy,) = re.findall(
-        r'http-equiv="Content-Security-Policy" content="([^"]+)"', (PAGE / "index.html").read_text("utf-8")
+        r'http-equiv="Content-Security-Policy" content="([^"]+)"', (STATIC / "index.html").read_text("utf-8")
     )
     assert f"{policy}; frame-ancestors 'none'" == HEADERS["Content-Security-Policy"]
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from digitrec.app.__main__ import main
-from digitrec.app.server import INK_SIDE, PAGE, PICTURE_BYTES
+from digitrec.app.server import INK_SIDE, PICTURE_BYTES, STATIC
 from digitrec.export import onnx_graph
 from digitrec.export.trained import open_trained
 from digitrec.models.mlp import MLP
@@ -41,7 +41,7 @@ def test_it_says_what_it_reads_with(served: Served) -> None:
     about = served.ask("/api/about").json
     assert about["classes"] == list("0123456789")
     assert about["can"] == {"pictures": True, "correct": True, "peek": True}
-    assert about["name"] == "the network that comes with digitrec"
+    assert about["name"] == "the shipped weights"
     assert about["folder"] == "samples"
 
 
@@ -226,9 +226,9 @@ def test_there_is_nothing_but_the_page(served: Served, path: str) -> None:
 
 
 def test_every_file_of_the_page_is_served(served: Served) -> None:
-    for path in PAGE.iterdir():
+    for path in STATIC.iterdir():
         assert served.ask(f"/{path.name}").content == path.read_bytes()
-    assert served.ask("/").content == (PAGE / "index.html").read_bytes()
+    assert served.ask("/").content == (STATIC / "index.html").read_bytes()
 
 
 def test_a_wrong_verb_is_refused(served: Served) -> None:

@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message
 from digitrec.app.limits import BODY, Addresses
 from digitrec.app.samples import Samples
 from digitrec.app.server import PICTURES, build
-from digitrec.preprocessing.reading import Picture
+from digitrec.preprocessing.picture import Picture
 from digitrec.recognition.page import Page
 from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import ink_of

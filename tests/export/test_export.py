@@ -88,7 +88,7 @@ def test_a_torch_program_answers_as_the_network_does(
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights in the box as ONNX."""
+    """The shipped weights as ONNX."""
     path = tmp_path_factory.mktemp("shipped") / "digits.onnx"
     onnx_graph.write(open_trained(HANDWRITING), path, "uint8")
     return path
@@ -281,7 +281,7 @@ HOSTILE = {
     "an empty file": (b"", "0 bytes"),
     "another file": (b"<html>no network</html>", "not a network"),
     "a file cut short": (graph()[:3000], "not a network"),
-    "no metadata": (graph(metadata={}), "what its classes are"),
+    "no metadata": (graph(metadata={}), "no description of its classes"),
     "metadata that are no JSON": (graph(metadata={"digitrec": "{"}), "not a network"),
     "too deep metadata": (graph(metadata={"digitrec": "[" * 100_000}), "not a network"),
     "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "have no names"),

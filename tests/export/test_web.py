@@ -22,10 +22,10 @@ from digitrec.export import check, web_network, web_page
 from digitrec.export.trained import open_trained
 from digitrec.preprocessing.digit import as_mnist
 from digitrec.recognition.recognizer import Recognizer
-from digitrec.recognition.rejection import objection
+from digitrec.recognition.rejection import rejection_reason
 from digitrec.weights import HANDWRITING
 from tests.app.drawn import strokes_of
-from tests.app.hands import visit
+from tests.app.visitor import visit
 from tests.export.hosting import hosted
 from tests.export.networks import NETWORKS, made
 from tests.handwriting.digits import Digit
@@ -114,7 +114,7 @@ ODD: dict[str, Ink] = {
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The weights in the box as a page."""
+    """The shipped weights as a page."""
     folder = tmp_path_factory.mktemp("page") / "digits"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(check, "MADE", 300)
@@ -177,7 +177,7 @@ def test_what_is_no_digit_is_told_alike(browser: Browser, folder: Path, tmp_path
     with hosted(tmp_path / "page") as address, visit(browser, address) as visitor:
         found = read(visitor.page, inks)
     reasons = [
-        objection(image.astype(np.uint8), probabilities.astype(np.float32), list("0123456789"), 0.96)
+        rejection_reason(image.astype(np.uint8), probabilities.astype(np.float32), list("0123456789"), 0.96)
         for image, probabilities in zip(found.images, found.probabilities, strict=True)
     ]
     for reading, reason in zip(found.readings, reasons, strict=True):

@@ -10,7 +10,7 @@ from numpy.random import Generator, default_rng
 from PIL import Image
 
 from digitrec.data import datasets
-from digitrec.preprocessing.rows import Box
+from digitrec.preprocessing.boxes import Box
 from tests.handwriting import effects as e
 from tests.handwriting import scenes
 from tests.handwriting.digits import SHARPEST, Array, cropped, enlarged

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from digitrec.errors import DataError
-from digitrec.preprocessing import reading
+from digitrec.preprocessing import picture as reading
 from digitrec.preprocessing.digit import find_digit
-from digitrec.preprocessing.page import find_writing
-from digitrec.preprocessing.reading import read_picture
+from digitrec.preprocessing.page_ink import find_page_ink
+from digitrec.preprocessing.picture import read_picture
 from tests.handwriting.situations import EXIF_ORIENTATION, file, picture
 
 DEEP = {
@@ -104,7 +104,7 @@ def test_whichever_way_a_camera_is_held_the_picture_is_upright(orientation: int)
     upright = picture(4, "mouse", 2).convert("RGB").resize((500, 300))
     content = turned(upright, orientation)
     assert np.array_equal(find_digit(content).image, find_digit(upright).image)
-    ours, theirs = find_writing(content), find_writing(upright)
+    ours, theirs = find_page_ink(content), find_page_ink(upright)
     assert ours.size == theirs.size == (500, 300)
     assert [[piece.box for piece in line] for line in ours.lines] == [[p.box for p in line] for line in theirs.lines]
 

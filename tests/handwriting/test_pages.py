@@ -9,16 +9,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 from digitrec import Recognizer
-from digitrec.preprocessing import page as writing
+from digitrec.preprocessing import page_ink
+from digitrec.preprocessing.boxes import Box
 from digitrec.preprocessing.cuts import find_cuts
 from digitrec.preprocessing.marks import Mark
-from digitrec.preprocessing.page import Piece, Writing
-from digitrec.preprocessing.reading import Size
-from digitrec.preprocessing.rows import Box, rows_of, words_of
+from digitrec.preprocessing.page_ink import PageInk, Piece
+from digitrec.preprocessing.picture import Size
+from digitrec.preprocessing.rows import rows_of, words_of
 from digitrec.preprocessing.rules import without_table
 from digitrec.recognition.drawing import draw_page
 from digitrec.recognition.page import Page, page_of
-from digitrec.recognition.recognizer import Reading
+from digitrec.recognition.reading import Reading
 from scripts.measure.pages import Row, changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
@@ -76,8 +77,8 @@ def test_empty_paper_holds_no_line(recognizer: Recognizer) -> None:
 
 def test_a_line_of_what_is_no_digit_has_no_words() -> None:
     piece = Piece(np.ones((20, 30), np.float32), Box(10, 40, 30, 20), None)
-    writing = Writing([[piece]], height=20, reduced=2.0, size=Size(200, 300))
-    found = page_of(writing, lambda images: [Reading(None, {}, image, "not a digit: a block") for image in images])
+    ink = PageInk([[piece]], height=20, reduced=2.0, size=Size(200, 300))
+    found = page_of(ink, lambda images: [Reading(None, {}, image, "not a digit: a block") for image in images])
     assert (found.text, found.digits, found.problem) == ("", (), "not a digit: a block")
     (line,) = found.lines
     assert (line.words, [digit.box for digit in line.others]) == ((), [Box(20, 80, 60, 40)])
@@ -95,7 +96,7 @@ def test_why_ink_is_taken_for_nothing_is_what_speaks_most_against_a_digit(
     width: int, height: int, confidence: float, why: str
 ) -> None:
     piece = Piece(np.ones((height, width), np.float32), Box(0, 0, width, height), None)
-    lines = Writing([[piece]], height=20, reduced=1.0, size=Size(200, 200))
+    lines = PageInk([[piece]], height=20, reduced=1.0, size=Size(200, 200))
     found = page_of(lines, lambda images: [Reading("2", {"2": confidence}, image) for image in images])
     assert found.problem == f"not a digit: {why}"
 
@@ -180,15 +181,15 @@ def test_parts_of_digits_are_joined_in_a_number_of_steps_that_grows_like_their_s
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A bar above each of 200 blocks, in ten lines; the steps were 23,900."""
-    compared = Mock(side_effect=writing._is_stacked)
-    monkeypatch.setattr(writing, "_is_stacked", compared)
+    compared = Mock(side_effect=page_ink._is_stacked)
+    monkeypatch.setattr(page_ink, "_is_stacked", compared)
     tops = [(60 * line, 40 * place) for line in range(10) for place in range(20)]
     marks = [
-        Mark(0, 50, top + down, left, top + down + high, left + 20, at_border=False)
+        Mark(0, 50, Box(left, top + down, 20, high), at_border=False)
         for top, left in tops
         for down, high in ((0, 4), (7, 36))
     ]
-    groups = writing._stacked(marks, height=43)
+    groups = page_ink._stacked(marks, height=43)
     assert [group.box for group in groups] == [Box(left, top, 20, 43) for top, left in tops]
     assert compared.call_count <= len(marks) ** 2
 

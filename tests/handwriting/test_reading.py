@@ -13,7 +13,7 @@ from digitrec.preprocessing.digit import find_digit
 from digitrec.preprocessing.framing import SIDE
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import find_marks
-from digitrec.preprocessing.reading import read_picture
+from digitrec.preprocessing.picture import read_picture
 from digitrec.recognition.rejection import certainties
 from digitrec.weights import HANDWRITING
 from tests.handwriting.situations import SITUATIONS, file, picture

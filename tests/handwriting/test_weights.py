@@ -9,7 +9,7 @@ import pytest
 from digitrec.config.check import CONF_DIR
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_portable
-from digitrec.recognition.networks.plain import PlainNetwork
+from digitrec.recognition.networks.numpy import NumpyNetwork
 from scripts.measure import weights
 from tests.command import Command, Outcome, only_run
 
@@ -27,7 +27,7 @@ def test_a_run_becomes_weights_with_a_card(run_train: Command, tmp_path: Path) -
     assert f"{file}: {file.stat().st_size:,} bytes" in done.stdout
     assert 0.5 < card["test"]["accuracy"] < 0.995, "81 % of so short a training"
     threshold, accepted = card["not_a_digit"]["threshold"], card["not_a_digit"]["accepted"]
-    assert PlainNetwork(file).threshold == threshold
+    assert NumpyNetwork(file).threshold == threshold
     assert min(accepted["validation"], accepted["other_people"]) <= 0.99 <= max(accepted.values()), "99 % of both"
     restored, trained = (load_classifier(it).state_dict() for it in (file, run / "checkpoints" / "last.ckpt"))
     assert restored["features.0.weight"].equal(trained["features.0.weight"])

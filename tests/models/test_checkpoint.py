@@ -13,11 +13,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
 from digitrec.errors import CheckpointError
-from digitrec.models.checkpoint import find_checkpoint, load_classifier
+from digitrec.models.checkpoint import load_classifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
+from digitrec.weights import find_checkpoint
 from tests.networks import saved
 
 Data = tuple[Tensor, Tensor]

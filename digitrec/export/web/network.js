@@ -9,7 +9,7 @@ export class Network {
     const { name, about, limits, mean, std, layers } = readFile(content);
     this.name = name;
     this.classes = about.class_names;
-    this.limits = limits; // see doubt.js
+    this.limits = limits; // see rejection.js
     this.layers = layers;
     this.mean = mean;
     this.std = std;

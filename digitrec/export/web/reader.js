@@ -2,7 +2,7 @@
  * Reads digits in the browser, without any server: what the page to draw on imports in place of the app's reader.js.
  */
 import { asMnist } from "./digit.js";
-import { objection } from "./doubt.js";
+import { rejectionReason } from "./rejection.js";
 import { Network } from "./network.js";
 
 let network;
@@ -30,7 +30,7 @@ export async function read(ink) {
   }
   const image = asMnist(ink);
   const probabilities = network.probabilities(image);
-  const reason = objection(network.limits, image, probabilities, network.classes);
+  const reason = rejectionReason(network.limits, image, probabilities, network.classes);
   if (reason !== null) return { label: null, problem: `not a digit: ${reason}`, probabilities, image };
   const best = probabilities.indexOf(Math.max(...probabilities));
   return { label: network.classes[best], problem: null, probabilities, image };

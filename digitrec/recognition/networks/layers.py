@@ -23,7 +23,7 @@ def filled(layers: Sequence[Layer], tensors: Mapping[str, Floats]) -> list[Layer
     Batch normalisation is folded into the convolution before it (Jacob et al., 2018, arXiv:1712.05877).
 
     Args:
-        layers: whoever wrote them.
+        layers: of a file of unknown origin.
         tensors: by their names in torch's state dict; each can be used once.
 
     Raises:
@@ -39,7 +39,7 @@ def run(layers: Sequence[Layer], features: Floats, see: See = lambda _name, _fea
     Args:
         layers: with their weights, which may be flat.
         features: of the first layer.
-        see: is told the name and the features of each convolution.
+        see: called with the name and the features of each convolution.
     """
     return _through(layers, features, see).reshape(len(features), -1)
 
@@ -63,7 +63,7 @@ def _filled(layer: Layer, tensors: dict[str, Floats]) -> Layer:
         case {"kind": "residual", "residual": [*around], "shortcut": [*along]}:
             ways = {"residual": around, "shortcut": along}
             return {"kind": "residual"} | {way: [_filled(inner, tensors) for inner in ways[way]] for way in ways}
-    raise ValueError(f"no layer that we know: {layer!s:.60}")
+    raise ValueError(f"unknown layer: {layer!s:.60}")
 
 
 def _number(layer: Layer, name: str, least: int, most: int = LARGEST) -> int:

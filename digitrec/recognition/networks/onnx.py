@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.preprocessing.framing import SIDE
-from digitrec.recognition.networks.opening import BATCH, Images, Probabilities, check_answer, described
+from digitrec.preprocessing.framing import SIDE, WHITE
+from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, check_output, described
 from digitrec.wording import first_line
 
 SHAPE = [1, SIDE, SIDE]  # of an image
 INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
 LARGEST = 500_000_000  # bytes of a file
 MOST_THREADS = 4  # small images don't get faster by more
-SILENT = 4  # onnxruntime's severity of what it prints: its errors reach us as exceptions
+SILENT = 4  # onnxruntime's log severity: its errors are raised as exceptions anyway
 
 HINT = "needs the extra onnx: python -m pip install 'digitrec[onnx]'"
 
@@ -29,7 +29,7 @@ class OnnxNetwork:
 
     Attributes:
         class_names: one per class.
-        threshold: certainty below which it saw no digit; None if it never learnt to doubt.
+        threshold: confidence threshold, or None.
 
     Raises:
         CheckpointError: the file can't be read, or is not such a network.
@@ -45,28 +45,29 @@ class OnnxNetwork:
             self._session = _session(content)
             self.class_names, self.threshold = _description(self._session)
             self._name, self._type = _input(self._session)
-            check_answer(self)
-        except Exception as error:  # whatever a file of unknown origin makes three libraries trip over
+            check_output(self)
+        except Exception as error:  # a damaged file can make three libraries raise anything
             reason = first_line(error) or type(error).__name__
             raise CheckpointError(f"{path}: not a network that digitrec.export wrote: {reason:.200}") from error
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        batches = [images[start : start + BATCH, None] for start in range(0, len(images), BATCH)]
-        return np.concatenate([self._read(batch) for batch in batches])
+        batches = []
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH, None]
+            given = batch if self._type is np.uint8 else batch / np.float32(WHITE)
+            batches.append(self._session.run(None, {self._name: given})[0])
+        return np.concatenate(batches)
 
-    def _read(self, images: Images) -> Probabilities:
-        given = images if self._type is np.uint8 else images / np.float32(255)
-        probabilities: Probabilities = self._session.run(None, {self._name: given})[0]
-        return probabilities
+    def feature_maps(self, _image: Images) -> list[FeatureMaps]:
+        """None: the file's graph gives only probabilities."""
+        return []
 
 
 def _content(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         content = path.read_bytes() if size <= LARGEST else b""
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such file; expected one that digitrec.export wrote") from None
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     if not content:
@@ -75,7 +76,7 @@ def _content(path: Path) -> bytes:
 
 
 def _check_graph(content: bytes) -> None:
-    """Refuse what no file of ours has: weights in other files, wherever they lie, and loops, which may never end."""
+    """Refuse what our files never have: weights in other files, which could name any file, and loops without end."""
     import onnx
 
     model = onnx.load_model_from_string(content)
@@ -110,10 +111,10 @@ def _session(content: bytes) -> Any:
 
 
 def _threads() -> int:
-    """What the person's environment says, else the cores that this process may use, up to four."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdecimal() and int(said):
-        return int(said)
+    """OMP_NUM_THREADS if it is set, else the cores that this process may use, up to four."""
+    chosen = os.environ.get("OMP_NUM_THREADS", "")
+    if chosen.isdecimal() and int(chosen):
+        return int(chosen)
     cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return min(cores, MOST_THREADS)
 
@@ -122,7 +123,7 @@ def _description(session: Any) -> tuple[tuple[str, ...], float | None]:
     """Names of the classes, and the threshold."""
     metadata = session.get_modelmeta().custom_metadata_map
     if "digitrec" not in metadata:
-        raise ValueError("it does not say what its classes are")
+        raise ValueError("it has no description of its classes")
     return described(json.loads(metadata["digitrec"]))
 
 

@@ -7,25 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.models.checkpoint import load_classifier
-from digitrec.models.classifier import DigitClassifier
-from digitrec.recognition.features import FeatureMaps, as_maps
-from digitrec.recognition.networks.opening import BATCH, Images, Probabilities, check_images
-
-
-def load_reader(path: str | Path) -> DigitClassifier:
-    """A classifier of images like MNIST's, as `load_classifier` restores it.
-
-    Raises:
-        CheckpointError: it can't be read.
-        UsageError: it takes other images than grey ones of 28x28 pixels.
-    """
-    classifier = load_classifier(path)
-    check_images(classifier.hparams, path)
-    return classifier
+from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, as_maps, check_images
 
 
 class TorchNetwork:
-    """A classifier of ours.
+    """A classifier of a checkpoint.
 
     Raises:
         CheckpointError: it can't be read.
@@ -33,15 +19,19 @@ class TorchNetwork:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self._model = load_reader(path)
+        self._model = load_classifier(path)
+        check_images(self._model.hparams, path)
         self.class_names = self._model.class_names
         self.threshold = self._model.threshold
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
         with torch.inference_mode():
-            batches = torch.from_numpy(images)[:, None].split(BATCH)
-            probabilities: Probabilities = torch.cat([self._model(batch).softmax(dim=1) for batch in batches]).numpy()
+            batches = []
+            for batch in torch.from_numpy(images)[:, None].split(BATCH):
+                logits = self._model(batch)
+                batches.append(logits.softmax(dim=1))
+            probabilities: Probabilities = torch.cat(batches).numpy()
         return probabilities
 
     def feature_maps(self, image: Images) -> list[FeatureMaps]:

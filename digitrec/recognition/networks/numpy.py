@@ -7,17 +7,24 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from digitrec.errors import CheckpointError, UsageError
-from digitrec.recognition.features import FeatureMaps, as_maps
+from digitrec.preprocessing.framing import WHITE
 from digitrec.recognition.networks.layers import Floats, filled, run
-from digitrec.recognition.networks.opening import Images, Probabilities, check_answer, check_images, described
+from digitrec.recognition.networks.network import (
+    FeatureMaps,
+    Images,
+    Probabilities,
+    as_maps,
+    check_images,
+    check_output,
+    described,
+)
 from digitrec.wording import first_line
 
-BITS = 255
 BATCH = 32  # images whose windows stay in a processor's cache
 
 
 def lists_layers(path: str | Path) -> bool:
-    """Whether a file of weights says how they are used; False if it can't be read, of which torch's reader tells."""
+    """Whether a file of weights lists the network's layers; False if it can't be read."""
     try:
         with safe_open(path, framework="np") as content:
             return "layers" in (content.metadata() or {})
@@ -25,12 +32,12 @@ def lists_layers(path: str | Path) -> bool:
         return False
 
 
-class PlainNetwork:
-    """Weights that digitrec wrote, with their layers.
+class NumpyNetwork:
+    """A network whose weights list their layers.
 
     Attributes:
         class_names: one per class.
-        threshold: certainty below which it saw no digit; None if it never learnt to doubt.
+        threshold: confidence threshold, or None.
 
     Raises:
         CheckpointError: the file can't be read, or is not such a network.
@@ -46,17 +53,20 @@ class PlainNetwork:
             self.class_names, self.threshold = described(about)
             self._mean, self._std = (np.float32(tensors[name].item()) for name in ("mean", "std"))
             self._layers = filled(layers, tensors)
-            check_answer(self)
+            check_output(self)
         except UsageError:
             raise
-        except Exception as error:  # whatever a file of unknown origin makes json and numpy trip over
+        except Exception as error:  # a damaged file can make json and numpy raise anything
             reason = first_line(error) or type(error).__name__
             raise CheckpointError(f"{path}: damaged, or no weights that digitrec wrote: {reason:.200}") from error
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        batches = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-        return np.concatenate([_softmax(run(self._layers, self._normalised(batch))) for batch in batches])
+        batches = []
+        for start in range(0, len(images), BATCH):
+            logits = run(self._layers, self._normalised(images[start : start + BATCH]))
+            batches.append(_softmax(logits))
+        return np.concatenate(batches)
 
     def feature_maps(self, image: Images) -> list[FeatureMaps]:
         """Image (28, 28), white ink on black -> maps of each convolution; empty without any."""
@@ -69,7 +79,7 @@ class PlainNetwork:
         return found
 
     def _normalised(self, images: Images) -> Floats:
-        normalised: Floats = ((images - self._mean * BITS) / (self._std * BITS))[..., None]
+        normalised: Floats = ((images - self._mean * WHITE) / (self._std * WHITE))[..., None]
         return normalised
 
 

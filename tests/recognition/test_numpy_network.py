@@ -14,8 +14,8 @@ from digitrec.models.checkpoint_file import read_portable, write_portable
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.models.plain import plain_layers
+from digitrec.recognition.networks.numpy import NumpyNetwork
 from digitrec.recognition.networks.opening import open_network
-from digitrec.recognition.networks.plain import PlainNetwork
 from digitrec.recognition.networks.torch import TorchNetwork
 from digitrec.weights import HANDWRITING
 from tests.export.networks import NETWORKS, made
@@ -32,13 +32,13 @@ def written(model: DigitClassifier, path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NETWORKS if kind != "resnet18"])
-def test_without_torch_the_answers_are_the_same(kind: str, tmp_path: Path) -> None:
+def test_without_torch_the_probabilities_are_the_same(kind: str, tmp_path: Path) -> None:
     path = written(made(kind, ("a", "b", "c")), tmp_path / "it.safetensors")
-    plain, torch = open_network(path), TorchNetwork(path)
-    assert isinstance(plain, PlainNetwork)
-    assert (plain.class_names, plain.threshold) == (torch.class_names, torch.threshold) == (("a", "b", "c"), 0.7)
-    assert plain(IMAGES) == pytest.approx(torch(IMAGES), abs=1e-5)
-    for mine, other in zip(plain.feature_maps(IMAGES[0]), torch.feature_maps(IMAGES[0]), strict=True):
+    numpy, torch = open_network(path), TorchNetwork(path)
+    assert isinstance(numpy, NumpyNetwork)
+    assert (numpy.class_names, numpy.threshold) == (torch.class_names, torch.threshold) == (("a", "b", "c"), 0.7)
+    assert numpy(IMAGES) == pytest.approx(torch(IMAGES), abs=1e-5)
+    for mine, other in zip(numpy.feature_maps(IMAGES[0]), torch.feature_maps(IMAGES[0]), strict=True):
         assert mine.name == other.name
         assert np.abs(mine.maps.astype(int) - other.maps).max() <= 1
 
@@ -48,13 +48,13 @@ def test_what_lists_no_layers_is_read_by_torch(tmp_path: Path) -> None:
 
 
 @pytest.mark.mnist
-def test_the_weights_in_the_box_answer_as_with_torch() -> None:
+def test_the_shipped_weights_give_the_same_probabilities_as_with_torch() -> None:
     from digitrec.data.datasets import load
 
     images = load("mnist", "test").images[:, 0].numpy()
-    plain, torch = open_network(HANDWRITING)(images), TorchNetwork(HANDWRITING)(images)
-    assert np.array_equal(plain.argmax(axis=1), torch.argmax(axis=1))
-    assert np.abs(plain - torch).max() < 1e-5, "4e-7"
+    numpy, torch = open_network(HANDWRITING)(images), TorchNetwork(HANDWRITING)(images)
+    assert np.array_equal(numpy.argmax(axis=1), torch.argmax(axis=1))
+    assert np.abs(numpy - torch).max() < 1e-5, "4e-7"
 
 
 def test_a_picture_is_read_without_torch(tmp_path: Path) -> None:

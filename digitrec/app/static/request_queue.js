@@ -1,26 +1,26 @@
-// Keeps the answer up with the pen: one question at a time, always about the newest ink, and again when the reader is back.
+// Sends one request at a time, always about the newest ink, and retries while the reader is away.
 
-const PAUSE = 25; // milliseconds from one question to the next at least
-const RETRIES = [500, 1000, 2000]; // milliseconds; the last one again and again
+const PAUSE = 25; // milliseconds between two requests, at least
+const RETRIES = [500, 1000, 2000]; // milliseconds; the last one is repeated
 
-export class Live {
+export class RequestQueue {
   #newest = null;
   #asked = null;
   #busy = false;
   #hooks;
 
-  /** Hooks: open() and read(ink) ask, show(answer, ink) takes the answer, lost(error) and back(about) tell of the reader. */
+  /** Hooks: open() and read(ink) send requests, show(answer, ink) takes the response, lost(error) and back(about) report the reader. */
   constructor(hooks) {
     this.#hooks = hooks;
   }
 
-  /** Have this ink read as soon as may be; null drops what was asked before. */
+  /** Have this ink read as soon as possible; null drops an earlier one. */
   ask(ink) {
     this.#newest = ink;
     if (!this.#busy) this.#run();
   }
 
-  /** Wait for a reader that did not answer when the page was opened. */
+  /** Wait for a reader that was away when the page was opened. */
   async restore() {
     this.#busy = true;
     await this.#return();
@@ -50,7 +50,7 @@ export class Live {
       await wait(RETRIES[Math.min(trial, RETRIES.length - 1)]);
       try {
         this.#hooks.back(await this.#hooks.open());
-        this.#asked = null; // has to be asked again
+        this.#asked = null; // has to be read again
         return;
       } catch {
         // still away

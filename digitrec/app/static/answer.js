@@ -1,6 +1,6 @@
 // What was read, as a large digit, bars, the image that the network saw, and words for those who don't see them.
 
-const SPOKEN_AFTER = 500; // milliseconds without a change: who listens wants the result, not its way there
+const SPOKEN_AFTER = 500; // milliseconds without a change: a screen reader shall read the result only
 const WORTH_SAYING = 0.001; // probability of the second choice
 const WORTH_DRAWING = 0.01; // less is no more than the bar's edge
 
@@ -52,7 +52,7 @@ export class Answer {
     this.say("");
   }
 
-  /** Tell it to those who listen, once nothing newer has come for a while. */
+  /** Announce it to screen readers, once nothing newer has come for a while. */
   say(words) {
     clearTimeout(this.#speech);
     this.#speech = setTimeout(() => (this.#parts.said.textContent = words), words === "" ? 0 : SPOKEN_AFTER);

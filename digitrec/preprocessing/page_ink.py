@@ -8,14 +8,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from digitrec.preprocessing.boxes import Box, around
 from digitrec.preprocessing.cuts import find_cuts
 from digitrec.preprocessing.framing import crop
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import Mark, find_marks, ink_of
 from digitrec.preprocessing.pens import stroke_width
+from digitrec.preprocessing.picture import Picture, Size, read_picture
 from digitrec.preprocessing.planes import BOX, Plane, resized, scaled
-from digitrec.preprocessing.reading import Picture, Size, read_picture
-from digitrec.preprocessing.rows import Box, around, rows_of, usual_height
+from digitrec.preprocessing.rows import rows_of, usual_height
 from digitrec.preprocessing.rules import LONG, without_table
 
 LONGEST = 1600  # pixels of the longer side that are looked at
@@ -43,15 +44,15 @@ class Piece(NamedTuple):
     cut: float | None
 
 
-class Writing(NamedTuple):
-    """What is written on a picture.
+class PageInk(NamedTuple):
+    """The ink of a page, in lines.
 
     Attributes:
         lines: from top to bottom; pieces from left to right.
         height: usual height of a digit, in pixels of the reduced picture.
         reduced: pixels of the upright picture in one of the reduced picture.
         size: of the upright picture.
-        note: as that of `Sight`.
+        note: as that of `OpenedPicture`.
     """
 
     lines: list[list[Piece]]
@@ -68,17 +69,16 @@ class _Group(NamedTuple):
     box: Box
 
 
-def find_writing(picture: Picture, name: str = "picture") -> Writing:
+def find_page_ink(picture: Picture) -> PageInk:
     """Marks of a picture in lines, those that may be several digits in pieces.
 
     Args:
         picture: as `read_picture` takes it.
-        name: what errors call it, if it has no path.
 
     Raises:
         DataError: the picture can't be read.
     """
-    colours, size, note = read_picture(picture, name, LONGEST)
+    colours, size, note = read_picture(picture, LONGEST)
     ink = _reduced(find_ink(colours, WIDEST_STROKE))
     numbers, marks = find_marks(ink)
     if marks and max(mark.size for mark in marks) >= LONG * _height(marks):
@@ -86,7 +86,7 @@ def find_writing(picture: Picture, name: str = "picture") -> Writing:
         numbers, marks = find_marks(ink)
     height = _height(marks) if marks else 0.0
     lines = _in_lines(ink, numbers, marks, height) if marks else []
-    return Writing(lines, height, max(size) / max(ink.shape), size, note)
+    return PageInk(lines, height, max(size) / max(ink.shape), size, note)
 
 
 def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], height: float) -> list[list[Piece]]:
@@ -98,12 +98,8 @@ def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], hei
     return [line for line in lines if line]
 
 
-def _box(mark: Mark) -> Box:
-    return Box(mark.left, mark.top, mark.right - mark.left, mark.bottom - mark.top)
-
-
 def _height(marks: Sequence[Mark]) -> float:
-    return usual_height([_box(mark) for mark in marks[:MOST]], [mark.area for mark in marks[:MOST]])
+    return usual_height([mark.box for mark in marks[:MOST]], [mark.area for mark in marks[:MOST]])
 
 
 def _reduced(ink: Plane) -> Plane:
@@ -120,8 +116,12 @@ def _reduced(ink: Plane) -> Plane:
 
 def _pen(ink: Plane, marks: Sequence[Mark]) -> float:
     """Width of the strokes of the largest marks, in pixels."""
-    widths = [stroke_width(ink[m.top : m.bottom, m.left : m.right]) for m in marks[:5]]
-    return float(np.median(widths))
+    return float(np.median([stroke_width(ink[_part(mark.box)]) for mark in marks[:5]]))
+
+
+def _part(box: Box) -> tuple[slice, slice]:
+    """Rows and columns of a box."""
+    return np.s_[int(box.y) : int(box.bottom), int(box.x) : int(box.right)]
 
 
 def _stacked(marks: Sequence[Mark], height: float) -> list[_Group]:
@@ -131,7 +131,7 @@ def _stacked(marks: Sequence[Mark], height: float) -> list[_Group]:
         near = takewhile(lambda other: other.box.y - group.box.bottom <= GAP * height, others)
         return next((other for other in near if _is_stacked(group.box, other.box, height, len(marks))), None)
 
-    waiting = [_Group((mark,), _box(mark)) for mark in sorted(marks, key=lambda mark: mark.top)]
+    waiting = [_Group((mark,), mark.box) for mark in sorted(marks, key=lambda mark: mark.box.y)]
     settled: list[_Group] = []  # they make no digit with one another, nor with one that waits
     while waiting:
         group = waiting.pop(0)

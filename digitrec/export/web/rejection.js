@@ -13,10 +13,10 @@ const DIGITS = "0123456789";
  * @param {number[]} probabilities what it gave to each class
  * @param {string[]} classes their names
  */
-export function objection(limits, image, probabilities, classes) {
+export function rejectionReason(limits, image, probabilities, classes) {
   const ink = image.reduce((sum, byte) => sum + byte, 0) / 255 / INK_SIDE ** 2;
   if (ink === 0) return "no ink found";
-  if (!probabilities.every(Number.isFinite)) return "the network's answer is no number";
+  if (!probabilities.every(Number.isFinite)) return "the network's output is not a number";
   if (!classes.every((name) => name.length === 1 && DIGITS.includes(name))) return null;
   if (ink > limits.most_ink) return `ink covers ${percent(ink)} of it, of a digit at most ${percent(limits.most_ink)}`;
   const strokes = Math.max(crossings(image, 1, SIDE), crossings(image, SIDE, 1));

@@ -3,7 +3,7 @@ import pytest
 
 from digitrec.data.synthetic.non_digits import non_digits
 from digitrec.data.synthetic.written import written_digits
-from digitrec.recognition.rejection import certainties, crossings, objection, threshold_for
+from digitrec.recognition.rejection import certainties, crossings, rejection_reason, threshold_for
 
 DIGITS = tuple("0123456789")
 SURE = np.eye(10, dtype=np.float32)[3]
@@ -24,52 +24,54 @@ def test_a_threshold_accepts_the_share_that_is_asked_for(accepted: float) -> Non
     assert accepted <= share < accepted + 0.003
 
 
-def test_a_digit_that_is_read_surely_is_not_doubted() -> None:
-    assert objection(THREE, SURE, DIGITS, 0.9) is None
+def test_a_digit_of_high_certainty_is_accepted() -> None:
+    assert rejection_reason(THREE, SURE, DIGITS, 0.9) is None
 
 
-def test_who_never_learnt_to_doubt_is_believed() -> None:
-    assert objection(THREE, EVEN, DIGITS) is None
+def test_without_a_threshold_any_certainty_is_accepted() -> None:
+    assert rejection_reason(THREE, EVEN, DIGITS) is None
 
 
-def test_what_is_read_less_surely_than_digits_are_is_doubted() -> None:
-    reason = objection(THREE, EVEN, DIGITS, 0.9)
+def test_a_certainty_below_the_threshold_is_rejected() -> None:
+    reason = rejection_reason(THREE, EVEN, DIGITS, 0.9)
     assert reason == "it looks like none (certainty 0.20, of digits at least 0.90)"
 
 
 @pytest.mark.parametrize("threshold", [None, 0.9])
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("names", [DIGITS, ("shirt", "shoe", *DIGITS[2:])])
-def test_an_answer_that_is_no_number_is_not_believed(
+def test_probabilities_that_are_not_numbers_are_rejected(
     wrong: float, threshold: float | None, names: tuple[str, ...]
 ) -> None:
     answer = SURE.copy()
     answer[7] = wrong
-    assert objection(THREE, answer, names, threshold) == "the network's answer is no number"
+    assert rejection_reason(THREE, answer, names, threshold) == "the network's output is not a number"
 
 
 def test_without_ink_there_is_no_digit() -> None:
-    assert objection(np.zeros((28, 28), np.uint8), SURE, DIGITS) == "no ink found"
+    assert rejection_reason(np.zeros((28, 28), np.uint8), SURE, DIGITS) == "no ink found"
 
 
 def test_a_full_square_has_too_much_ink() -> None:
     full = np.zeros((28, 28), np.uint8)
     full[4:24, 4:24] = 255
-    assert objection(full, SURE, DIGITS) == "ink covers 100% of it, of a digit at most 85%"
+    assert rejection_reason(full, SURE, DIGITS) == "ink covers 100% of it, of a digit at most 85%"
 
 
 def test_a_chequered_square_is_too_fine() -> None:
     board = np.pad(np.indices((20, 20)).sum(0) % 2 * 255, 4).astype(np.uint8)
-    assert objection(board, SURE, DIGITS) == "too fine a texture, 10.0 strokes side by side, in a digit at most 4.0"
+    assert (
+        rejection_reason(board, SURE, DIGITS) == "too fine a texture, 10.0 strokes side by side, in a digit at most 4.0"
+    )
 
 
 def test_clothes_may_be_full_of_ink() -> None:
-    assert objection(np.full((28, 28), 255, np.uint8), SURE, ("shirt", "shoe")) is None
+    assert rejection_reason(np.full((28, 28), 255, np.uint8), SURE, ("shirt", "shoe")) is None
 
 
 def test_no_written_digit_is_refused_for_its_ink_alone() -> None:
     images = written_digits(3000, 5).images[:, 0].numpy()
-    assert [objection(image, SURE, DIGITS) for image in images] == [None] * 3000
+    assert [rejection_reason(image, SURE, DIGITS) for image in images] == [None] * 3000
 
 
 def test_crossings_do_not_change_when_an_image_is_transposed() -> None:

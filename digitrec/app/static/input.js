@@ -1,4 +1,4 @@
-// Mouse, finger, pen and keys on the sheet: what they do becomes strokes.
+// Input by mouse, finger, pen and keys on the sheet: strokes.
 
 const STEP = 0.03; // of the sheet's side, that an arrow key goes
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };

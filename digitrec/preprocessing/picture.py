@@ -1,4 +1,4 @@
-"""Opens a person's picture, whatever its format, and as little of it as is needed."""
+"""Opens a picture of any known format, and decodes no more of it than is needed."""
 
 import io
 import warnings
@@ -44,13 +44,13 @@ class Size(NamedTuple):
     height: int
 
 
-class Sight(NamedTuple):
-    """A picture as seen by a person.
+class OpenedPicture(NamedTuple):
+    """An upright picture.
 
     Attributes:
         colours: float32 (H, W, 3) in [0, 1], turned upright.
         size: of the upright picture before it was reduced.
-        note: what else its file holds, pages for instance, that is not looked at; None if nothing.
+        note: what else its file holds, pages for instance, that is not read; None if nothing.
     """
 
     colours: Colours
@@ -58,37 +58,35 @@ class Sight(NamedTuple):
     note: str | None
 
 
-def read_picture(picture: Picture, name: str = "picture", longest: int = LONGEST) -> Sight:
+def read_picture(picture: Picture, longest: int = LONGEST) -> OpenedPicture:
     """Open a picture.
 
     Args:
         picture: path, content of a file, Pillow image, or array (H, W), (H, W, 3) or (H, W, 4) of bytes, of 16 bits,
             of floats in [0, 1] or of booleans; images and arrays stay as they are.
-        name: what errors call it, if it has no path.
         longest: larger pictures are reduced until their longer side has so many pixels.
 
     Raises:
         DataError: it can't be read, or has more than 100 million pixels or, by its content, 500 million bytes.
     """
-    if isinstance(picture, str | Path):
-        name = str(picture)
-    with named(name):
-        if isinstance(picture, Image.Image):
-            return _seen(picture, longest)
-        if isinstance(picture, bytes) and len(picture) > CONTENT:
-            raise ValueError(f"more than {CONTENT:,} bytes; give the name of its file instead")
-        if isinstance(picture, str | Path):
-            _check_file(Path(picture))
-        if isinstance(picture, str | Path | bytes):
-            opened = Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture, formats=FORMATS)
-            return _seen(opened, longest, is_ours=True)
+    with named(str(picture) if isinstance(picture, str | Path) else "picture"):
+        match picture:
+            case Image.Image():
+                return _opened(picture, longest)
+            case bytes():
+                if len(picture) > CONTENT:
+                    raise ValueError(f"more than {CONTENT:,} bytes; give the name of its file instead")
+                return _opened(Image.open(io.BytesIO(picture), formats=FORMATS), longest, is_ours=True)
+            case str() | Path():
+                _check_file(Path(picture))
+                return _opened(Image.open(picture, formats=FORMATS), longest, is_ours=True)
         if not hasattr(picture, "__array__"):
             raise ValueError(f"a {type(picture).__name__}, expected a path, bytes, an image of Pillow or an array")
-        return _seen(_from_array(np.asarray(picture)), longest)
+        return _opened(_from_array(np.asarray(picture)), longest)
 
 
 def _check_file(path: Path) -> None:
-    """Tell what Pillow tells badly, or would wait for without end."""
+    """Refuse files for which Pillow has no clear error, and pipes, for which it would wait forever."""
     if path.is_fifo():
         raise ValueError("it is a pipe; give its content instead, to digitrec.predict as -")
     if path.is_file() and not path.stat().st_size:
@@ -105,12 +103,12 @@ def check_picture(path: Path) -> None:
 
 @contextmanager
 def named(name: str) -> Iterator[None]:
-    """Turn what Pillow raises, or only warns of, into a DataError that names the picture."""
+    """Turn Pillow's errors into a DataError that names the picture."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of slight damage nobody need hear, and our own bound of size is tighter
+            warnings.simplefilter("ignore")  # of slight damage; our own limit of size is lower than Pillow's
             yield
-    except Exception as error:  # Pillow's readers raise whatever a damaged file makes them trip over
+    except Exception as error:  # a damaged file can make Pillow's readers raise anything
         step = "check its name" if isinstance(error, FileNotFoundError) else "repair or remove it"
         raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.\nNext: {step}.") from error
 
@@ -124,8 +122,8 @@ def _reason(error: Exception) -> str:
             return "it is a folder, not a picture's file"
         case Image.DecompressionBombError():
             return f"more than {PIXELS:,} pixels (decompression bomb?)"
-        case OSError(strerror=str(said)):
-            return said
+        case OSError(strerror=str(reason)):
+            return reason
     return first_line(error) or type(error).__name__
 
 
@@ -152,7 +150,7 @@ def _check_size(opened: Image.Image) -> None:
         raise ValueError("it has no pixels")
 
 
-def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
+def _opened(opened: Image.Image, longest: int, is_ours: bool = False) -> OpenedPicture:
     _check_size(opened)
     several = opened.format != "MPO" and getattr(opened, "is_animated", False)  # MPO: a photo and its thumbnails
     size = Size(*opened.size)
@@ -172,19 +170,19 @@ def _seen(opened: Image.Image, longest: int, is_ours: bool = False) -> Sight:
         straight = straight.transpose(turn)
         size = Size(size.height, size.width) if turn in LYING else size
     colours = np.asarray(straight, dtype=np.float32) / np.float32(255)
-    return Sight(_on_paper(colours) if clear else colours, size, FIRST if several else None)
+    return OpenedPicture(_on_paper(colours) if clear else colours, size, FIRST if several else None)
 
 
 def _orientation(opened: Image.Image) -> Any:
-    """As EXIF data say, 1 where these are damaged: the pixels need not be."""
+    """Orientation in the EXIF data; 1 where these are damaged, as the pixels may be intact."""
     try:
         return opened.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # whatever Pillow's reader stumbles over; of JPEG alone it ignores it itself
+    except Exception:  # damage of any kind; Pillow ignores it in JPEG only
         return 1
 
 
 def _is_clear(opened: Image.Image) -> bool:
-    """Does anything shine through it?"""
+    """Is any of it transparent?"""
     if "A" in opened.getbands():
         return opened.getchannel("A").getextrema() != (255, 255)
     return "transparency" in opened.info

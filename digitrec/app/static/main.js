@@ -3,9 +3,9 @@
 import { Answer, capital } from "./answer.js";
 import { Correction } from "./correct.js";
 import { Drawing, PENS } from "./drawing.js";
-import { drawByKeys, drawByPointer } from "./hands.js";
-import { showLayers } from "./inside.js";
-import { Live } from "./live.js";
+import { drawByKeys, drawByPointer } from "./input.js";
+import { showLayers } from "./feature_maps.js";
+import { RequestQueue } from "./request_queue.js";
 import { PictureView, decode } from "./picture.js";
 import * as reader from "./reader.js";
 
@@ -22,7 +22,7 @@ const drawing = new Drawing(part("sheet"));
 const answer = new Answer(parts("digit", "sure", "second", "seen", "bars", "said"));
 const picture = new PictureView(part("stage"));
 const correction = new Correction(part("correct"), (ink, label) => reader.save(ink, label));
-const live = new Live({ open: reader.open, read: reader.read, show: showReading, lost, back });
+const requests = new RequestQueue({ open: reader.open, read: reader.read, show: showReading, lost, back });
 const width = () => PENS[part("pens").querySelector("input:checked").value];
 const lift = drawByKeys(part("sheet"), part("cursor"), drawing, width, changed);
 let can = { pictures: false, correct: false, peek: false };
@@ -41,7 +41,7 @@ function changed() {
     if (disabled && part(name) === document.activeElement) part("sheet").focus(); // it would lose the focus
     part(name).disabled = disabled;
   }
-  live.ask(ink);
+  requests.ask(ink);
   if (ink === null) nothing(NOTHING);
 }
 
@@ -205,5 +205,5 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw
 nothing(NOTHING);
 reader.open().then(welcome, (error) => {
   lost(Object.assign(error, { passing: true }));
-  live.restore();
+  requests.restore();
 });

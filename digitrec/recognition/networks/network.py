@@ -1,0 +1,95 @@
+"""A trained network as a function of images, and the checks that a file of unknown origin has to pass."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitrec.errors import UsageError
+from digitrec.preprocessing.framing import SIDE
+from digitrec.weights import confidence_threshold
+
+Images = NDArray[np.uint8]
+Probabilities = NDArray[np.float32]
+
+BATCH = 250  # images; the features of many more leave a processor's cache
+
+
+@dataclass(frozen=True)
+class FeatureMaps:
+    """The feature maps of one convolution.
+
+    Attributes:
+        name: of the layer, as in the network's state dict.
+        maps: uint8 (F, h, w), one map for each filter; 255 is the layer's greatest value.
+    """
+
+    name: str
+    maps: NDArray[np.uint8]
+
+
+class Network(Protocol):
+    """A network that reads digits.
+
+    Attributes:
+        class_names: one per class.
+        threshold: confidence threshold (`digitrec.recognition.rejection`); None rejects nothing by confidence.
+    """
+
+    class_names: tuple[str, ...]
+    threshold: float | None
+
+    def __call__(self, images: Images) -> Probabilities:
+        """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
+
+    def feature_maps(self, image: Images) -> list[FeatureMaps]:
+        """Image (28, 28), white ink on black -> maps of each convolution; empty if the network can't show any."""
+
+
+def as_maps(name: str, features: NDArray[np.float32]) -> FeatureMaps:
+    """Features (F, h, w) as maps: values below 0 are cut off."""
+    positive = features.clip(0)
+    return FeatureMaps(name, np.rint(positive * (255 / max(float(positive.max()), 1e-6))).astype(np.uint8))
+
+
+def check_images(arguments: Mapping[str, Any], path: str | Path) -> None:
+    """Check the arguments that a network was built with.
+
+    Raises:
+        UsageError: it takes other images than grey ones of 28x28 pixels.
+    """
+    channels, size = (arguments.get(name) for name in ("in_channels", "image_size"))
+    if (channels, size) != (1, SIDE):
+        raise UsageError(
+            f"{path}: takes {channels} channels of {size}x{size} pixels, expected grey ones of {SIDE}x{SIDE}"
+        )
+
+
+def described(about: Mapping[str, Any]) -> tuple[tuple[str, ...], float | None]:
+    """Names of the classes and the confidence threshold in a file's description of its network.
+
+    Raises:
+        ValueError: one of them is invalid.
+    """
+    names = about["class_names"]
+    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
+        raise ValueError("its classes have no names, expected two or more")
+    return tuple(names), confidence_threshold(about)
+
+
+def check_output(network: Network) -> None:
+    """Check a network's output for two images.
+
+    Raises:
+        ValueError: it is not the probabilities of the network's classes.
+    """
+    with np.errstate(all="ignore"):
+        output = network(np.zeros((2, SIDE, SIDE), np.uint8))
+    expected = (2, len(network.class_names))
+    if output.shape != expected:
+        raise ValueError(f"its output for two images has the shape {output.shape}, expected {expected}")
+    if not (output >= 0).all() or not np.allclose(output.sum(axis=1), 1, atol=1e-3):
+        raise ValueError("its outputs are no probabilities")
