@@ -35,7 +35,7 @@ from digitrec.run_folder.rerun import check_rerun
 from digitrec.run_folder.resume import point_to_run
 from digitrec.system.patches import list_groups_quickly
 from digitrec.system.process import prepare_process
-from digitrec.system.signals import CODES, hear, leave, signal_exit_code
+from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
 from digitrec.system.terminal import outlive_readers
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
@@ -61,7 +61,7 @@ def launch(task: Task, config_name: str) -> NoReturn:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands errors on to us instead of printing them
     outlive_readers()
     logging.raiseExceptions = False  # that a log can't be written is said once, not by each message to it
-    hear(leave)
+    install_handlers(exit_on_signal)
     register_resolvers()
     guard_hydra()
     bound_configurations()
@@ -125,7 +125,7 @@ def _run(task: Task, config_name: str) -> int:
     Untold.messages.clear()
 
     def job(cfg: DictConfig) -> float | None:
-        hear(leave)  # submitit's process has other handlers
+        install_handlers(exit_on_signal)  # submitit's process has other handlers
         prepare_process()
         start_processes_without_srun()
         bound_configurations()  # anew for each job

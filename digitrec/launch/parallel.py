@@ -29,7 +29,15 @@ from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch.sweep import Untold
 from digitrec.run_folder.record import close_record, read_record
 from digitrec.system.process import die_with_parent, prepare_process
-from digitrec.system.signals import CODES, ENDING, death, hear, leave, restore, signal_exit_code
+from digitrec.system.signals import (
+    CODES,
+    ENDING,
+    describe_exit,
+    exit_on_signal,
+    install_handlers,
+    restore_handlers,
+    signal_exit_code,
+)
 
 
 class Job(NamedTuple):
@@ -74,13 +82,13 @@ class SideBySide(Launcher):
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         configs = [self._compose(index, list(given)) for index, given in enumerate(job_overrides, initial_job_idx)]
         importlib.import_module("digitrec.build")  # torch, once for all jobs
-        earlier = hear(self._end)
+        earlier = install_handlers(self._end)
         try:
             returned = self._run(configs)
         finally:
-            restore(earlier)
+            restore_handlers(earlier)
         if self._signal is not None:
-            leave(self._signal, None)
+            exit_on_signal(self._signal, None)
         return [returned[number] for number in sorted(returned)]
 
     def _compose(self, index: int, overrides: list[str]) -> DictConfig:
@@ -117,7 +125,7 @@ class SideBySide(Launcher):
         """In the job's process."""
         import torch
 
-        hear(leave)
+        install_handlers(exit_on_signal)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         die_with_parent(signal.SIGTERM, parent)  # with time to save a checkpoint
         torch.set_num_threads(max(1, torch.get_num_threads() // self.n_jobs))
@@ -190,7 +198,7 @@ def _note_death(job: Job, code: int) -> None:
     process = job.process.pid or 0
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process, signal.SIGKILL)  # what it has started
-    error = DigitrecError(death(code))
+    error = DigitrecError(describe_exit(code))
     folder = _folder(job.config)
     try:
         record = read_record(folder)
