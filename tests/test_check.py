@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 
 ROOT = CONF_DIR.parent
 

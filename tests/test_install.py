@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from tests.command import only_run, read_json
 
 ROOT = CONF_DIR.parent

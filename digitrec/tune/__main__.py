@@ -17,8 +17,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from digitrec.config.check import TuneConfig, check
-from digitrec.config.overrides import AUTO, key_of, spelled_path
+from digitrec.config.check import check
+from digitrec.config.overrides import AUTO, is_sweep, key_of, quote_note, spelled_path
+from digitrec.config.schema import TuneConfig
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
@@ -41,7 +42,13 @@ CROWD = 4  # runs at a time for each core, beyond which all of them only become 
 
 def main() -> None:
     """Entry point of the command line."""
-    launch(_task, "tune")
+    launch(_task, "tune", _prepare)
+
+
+def _prepare(arguments: list[str]) -> list[str]:
+    if is_sweep(arguments):
+        raise UsageError("-m: a search starts its runs itself; leave this out")
+    return [quote_note(argument) for argument in arguments]
 
 
 def _task(cfg: DictConfig, folder: Path) -> float | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.portable import read_portable
 from digitrec.recognition.networks.plain import PlainNetwork
