@@ -9,7 +9,7 @@ from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.portable import read_portable
-from digitrec.system.memory import Allowance
+from digitrec.system.memory import check_size
 from digitrec.weights import SUFFIX, file_of
 
 OWN = 2**26  # bytes that a network may take beside what its file holds: torchvision's begin with a layer they lose
@@ -32,8 +32,8 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
     network = _network(str(about.get("network")), file)
     try:
-        with Allowance(OWN + SPREAD * file.stat().st_size):
-            model = network(**about["arguments"])
+        check_size(lambda: network(**about["arguments"]), OWN + SPREAD * file.stat().st_size)
+        model = network(**about["arguments"])
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
