@@ -98,6 +98,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         record |= {name: settings[name] for name in NOTEBOOK}
         if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
+        _set_up_libraries(settings["seed"])
         checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
         parts = _build(settings, step, go_on=go_on, fresh=checkpoint is None)
         _describe(parts, settings, run_dir, record, checkpoint, step)
@@ -134,6 +135,16 @@ def _explained_failures(run_dir: Path) -> Iterator[None]:
         raise
 
 
+def _set_up_libraries(seed: int) -> None:
+    from lightning import seed_everything
+
+    from digitrec.system.patches import number_event_files_from_zero, quiet_libraries
+
+    quiet_libraries(every_warning=is_first_process())
+    number_event_files_from_zero()
+    seed_everything(seed, verbose=False)
+
+
 class _Parts(NamedTuple):
     """What a training is made of."""
 
@@ -143,14 +154,8 @@ class _Parts(NamedTuple):
 
 
 def _build(settings: Settings, step: int, *, go_on: bool, fresh: bool) -> _Parts:
-    from lightning import seed_everything
-
     from digitrec import build
-    from digitrec.system.patches import number_event_files_from_zero, quiet_libraries
 
-    quiet_libraries(every_warning=is_first_process())
-    number_event_files_from_zero()
-    seed_everything(settings["seed"], verbose=False)
     loggers = continue_events(settings["logger"], step) if go_on else settings["logger"]
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer({**settings, "logger": loggers})

@@ -14,6 +14,7 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from submitit.core.utils import UncompletedJobError
 
+from digitrec.errors import needs_extra
 from digitrec.launch.slurm import QueueWatcher, RobustJob
 from digitrec.launch.sweep import unrecorded_failures
 from tests.cluster.slurm import main
@@ -144,7 +145,7 @@ def test_without_its_extra_a_launcher_says_how_to_get_it(
     environment = {**os.environ, "PYTHONPATH": f"{absent.parent}{os.pathsep}{Path.cwd()}"}
     refused = spawn_train("-m", f"hydra/launcher={launcher}", "seed=1,2", env=environment)
     assert refused.code == 2
-    assert refused.err == f"error: this launcher needs the extra {extra}: pip install 'digitrec[{extra}]'\n"
+    assert refused.err == f"error: {needs_extra('this launcher', extra)}\n"
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.config.composing import compose_unchecked
 from digitrec.config.overrides import key_of
-from digitrec.errors import DigitrecError
+from digitrec.errors import DigitrecError, needs_extra
 from digitrec.wording import first_line, near
 
 EXTRAS = {
@@ -55,7 +55,7 @@ def explain(error: BaseException, config_name: str, words: Sequence[str]) -> str
 
 def _missing_option(missing: str, error: MissingConfigException) -> str:
     if missing in EXTRAS:
-        return f"this launcher needs the extra {EXTRAS[missing]}: pip install 'digitrec[{EXTRAS[missing]}]'"
+        return needs_extra("this launcher", EXTRAS[missing])
     group, _, option = missing.rpartition("/")
     options = list(error.options or [])
     if not group or not options:

@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from digitrec.config.check import check
 from digitrec.config.overrides import AUTO, is_sweep, key_of, quote_note, spelled_path
 from digitrec.config.schema import TuneConfig
-from digitrec.errors import FolderTakenError, UsageError
+from digitrec.errors import FolderTakenError, UsageError, needs_extra
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.resume import earlier_composition
@@ -73,7 +73,7 @@ def _prepared(cfg: DictConfig, folder: Path, begun: Begun) -> float | None:
     check_values(space, partial(_check_setting, cfg, begun.groups))
     _check_search(settings, begun)
     if find_spec("optuna") is None:
-        raise UsageError("digitrec.tune needs Optuna, the extra tune: python -m pip install 'optuna>=4.9'")
+        raise UsageError(needs_extra("digitrec.tune", "tune"))
     if cfg.resume is None:
         keep_composition(cfg, folder)
         write_begun(folder, begun)
