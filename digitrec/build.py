@@ -4,6 +4,7 @@ import os
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import LearningRateMonitor
 from lightning.pytorch.loggers import Logger
 
-from digitrec.config.check import CONF_DIR, check_data
+from digitrec.config.check import check_data
+from digitrec.config.schema import CONF_DIR
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import CheckpointError, UsageError
@@ -22,7 +24,7 @@ from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
-from digitrec.system.memory import Allowance, memory
+from digitrec.system.memory import TooLargeError, available_memory, check_size
 from digitrec.system.overhead import NoProfiler, forget_absent_gpu
 from digitrec.training.checkpoints import WholeFiles
 from digitrec.training.interruption import Interruption
@@ -80,8 +82,12 @@ def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool 
     """
     images = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
     on_cpu = find_device("trainer.accelerator", str(settings["trainer"].get("accelerator"))).type == "cpu"
-    with Allowance(memory() // (COPIES if on_cpu else 1)):
-        model: DigitClassifier = _build("model", settings["model"], **images)
+    limit = available_memory() // (COPIES if on_cpu else 1)
+    try:
+        check_size(partial(_build, "model", settings["model"], **images), limit)
+    except TooLargeError as error:
+        raise UsageError(f"model: {error}") from error
+    model: DigitClassifier = _build("model", settings["model"], **images)
     if not isinstance(model, DigitClassifier):
         raise UsageError(f"model._target_: {settings['model']['_target_']} is no DigitClassifier")
     if fresh and settings.get("init_from") is not None:

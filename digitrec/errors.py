@@ -1,4 +1,6 @@
-"""What can go wrong through a person's doing, in words meant for that person."""
+"""Errors that a person can cause or mend, with messages for that person."""
+
+from importlib.metadata import requires
 
 
 class DigitrecError(Exception):
@@ -10,7 +12,7 @@ class UsageError(DigitrecError, ValueError):
 
 
 class FolderTakenError(UsageError):
-    """The run folder holds another run; nothing in it is ours to touch."""
+    """The run folder holds another run; nothing in it may be changed."""
 
 
 class DataError(DigitrecError):
@@ -23,3 +25,10 @@ class DivergedError(DigitrecError):
 
 class CheckpointError(DigitrecError):
     """A checkpoint is missing, damaged or not one of ours."""
+
+
+def needs_extra(what: str, extra: str) -> str:
+    """The message for something whose extra is not installed; its command works from a checkout and from a wheel."""
+    lines = (line.replace('"', "'").partition(";") for line in requires("digitrec") or ())
+    packages = [f"'{package.strip()}'" for package, _, marker in lines if f"extra == '{extra}'" in marker]
+    return f"{what} needs the extra {extra}: python -m pip install {' '.join(packages)}"

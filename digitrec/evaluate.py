@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 
-from digitrec.config.check import EvaluateConfig, check, check_path
+from digitrec.config.check import check, check_path
+from digitrec.config.schema import EvaluateConfig
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
@@ -45,7 +46,7 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     from digitrec.data.datasets import is_parted
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
-    from digitrec.system.console import quiet_libraries
+    from digitrec.system.patches import quiet_libraries
 
     quiet_libraries()
     device = build.find_device("accelerator", settings["accelerator"])

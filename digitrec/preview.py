@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitrec.config.check import PreviewConfig, check
+from digitrec.config.check import check
+from digitrec.config.schema import PreviewConfig
 from digitrec.launch import launch
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> None:
     from digitrec import build
     from digitrec.data.augmentation import Compose
     from digitrec.reports.figures import augmentation_grid
-    from digitrec.system.console import quiet_libraries
+    from digitrec.system.patches import quiet_libraries
 
     quiet_libraries()
     datamodule = build.build_datamodule(settings)

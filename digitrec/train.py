@@ -15,20 +15,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 
-from digitrec.config.check import TrainConfig, check, check_path
-from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, spelled_path
+from digitrec.config.check import check, check_path
+from digitrec.config.composing import compose_unchecked
+from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, quote_note, spelled_path
+from digitrec.config.schema import TrainConfig
 from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.launch import launch
-from digitrec.launch.ranks import check_processes, is_deserted, is_first_process, is_restarted
+from digitrec.launch.ranks import check_place, check_processes, is_first_process, is_peer_gone, is_restarted
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.record import read_record, run_record, write_json
-from digitrec.run_folder.rerun import compare_with_original, original_composition, warn_of_circumstances
-from digitrec.run_folder.resume import earlier_composition, warn_of_changes
+from digitrec.run_folder.rerun import check_rerun, compare_with_original, original_composition, warn_of_circumstances
+from digitrec.run_folder.resume import earlier_composition, point_to_run, warn_of_changes
 from digitrec.run_folder.run import read_run
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 from digitrec.wording import first_line, shown
 
-if TYPE_CHECKING:  # torch and Lightning take seconds to import, and a wrong key shall not wait for them
+if TYPE_CHECKING:  # torch and Lightning take seconds to import; a wrong key is reported before that
     from lightning import Trainer
     from omegaconf import DictConfig
 
@@ -69,9 +71,12 @@ def train(
     return metrics | {name: float(value) for result in tested for name, value in result.items()}
 
 
-def main() -> None:
-    """Entry point of the command line."""
-    launch(_task, "train")
+def _prepare(arguments: list[str]) -> list[str]:
+    """The command line with a note that Hydra can read, and with the run folder that `resume` stands for."""
+    quoted = [quote_note(argument) for argument in arguments]
+    check_place(quoted)
+    check_rerun(quoted)
+    return point_to_run(quoted, partial(compose_unchecked, "train", arguments=arguments))
 
 
 def _task(cfg: DictConfig, run_dir: Path) -> float | None:
@@ -81,29 +86,31 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     if go_on:
         cfg = earlier_composition(cfg, run_dir)
         if read_record(run_dir)["status"] == "finished":
-            return _already_finished(run_dir, cfg.objective)
+            print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
+            return read_run(run_dir, warnings.warn).metrics.get(cfg.objective)
     elif cfg.rerun is not None:
         cfg = original_composition(cfg)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if is_first_process():
         recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
-    with recording as record, _telling_what_next(run_dir):
+    with recording as record, _explained_failures(run_dir):
         settings = check(cfg, TrainConfig)
         record |= {name: settings[name] for name in ANNOTATIONS}
         if settings["init_from"] is not None and not go_on:
             check_path("init_from", settings["init_from"])
-        metrics = _run(settings, run_dir, record, go_on=go_on)
+        _set_up_libraries(settings["seed"])
+        checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
+        parts = _build(settings, step, go_on=go_on, fresh=checkpoint is None)
+        _describe(parts, settings, run_dir, record, checkpoint, step)
+        metrics = train(*parts, test=settings["test"], resume=checkpoint)
+        if parts.trainer.is_global_zero:
+            metrics = _publish(parts, settings, run_dir, record, metrics)
     return metrics.get(settings["objective"])
 
 
-def _already_finished(run_dir: Path, objective: str) -> float | None:
-    print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
-    return read_run(run_dir, warnings.warn).metrics.get(objective)
-
-
 @contextmanager
-def _telling_what_next(run_dir: Path) -> Iterator[None]:
-    """Tell a person whose training ends before its time what to do next."""
+def _explained_failures(run_dir: Path) -> Iterator[None]:
+    """Add the next step to what ends a training early."""
     try:
         yield
     except DivergedError as error:
@@ -118,11 +125,9 @@ def _telling_what_next(run_dir: Path) -> Iterator[None]:
                 f"there is not enough memory: {first_line(error)}\n"
                 "Next: a smaller data.batch_size, or a smaller network"
             ) from error
-        if not is_deserted(error):
+        if not is_peer_gone(error):
             raise
-        raise DigitrecError(
-            "another process of this training has ended, and this one waits for it in vain; its own words tell why"
-        ) from error
+        raise DigitrecError("another process of this training has ended; see its output") from error
     except (KeyboardInterrupt, SystemExit):
         if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
             resume = shlex.quote(f"resume={spelled_path(shown(run_dir))}")
@@ -130,35 +135,14 @@ def _telling_what_next(run_dir: Path) -> Iterator[None]:
         raise
 
 
-def _run(settings: Settings, run_dir: Path, record: dict[str, Any], *, go_on: bool) -> dict[str, float]:
+def _set_up_libraries(seed: int) -> None:
     from lightning import seed_everything
 
-    from digitrec.system.console import quiet_libraries
-    from digitrec.training import results, tensorboard
-    from digitrec.training.checkpoints import check_room
+    from digitrec.system.patches import number_event_files_from_zero, quiet_libraries
 
     quiet_libraries(every_warning=is_first_process())
-    tensorboard.number_files_from_zero()
-    seed_everything(settings["seed"], verbose=False)
-    checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
-    loggers = continue_events(settings["logger"], step) if go_on else settings["logger"]
-    parts = _build({**settings, "logger": loggers}, fresh=checkpoint is None)
-    model, datamodule, trainer = parts
-    check_room(run_dir, model, trainer)
-    _read_images(settings, run_dir, record, datamodule)
-    record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
-    if step == 0:
-        tensorboard.log_config(trainer.loggers, settings)
-    if trainer.is_global_zero:
-        if settings["rerun"] is not None:
-            warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
-        if go_on:
-            warn_of_changes(record, warnings.warn)
-        write_json(run_dir / "run.json", record)
-        continue_csv(trainer.loggers, step)
-        results.print_start(record, run_dir, checkpoint, step)
-    metrics = train(model, datamodule, trainer, test=settings["test"], resume=checkpoint)
-    return _leave(parts, settings, run_dir, record, metrics) if trainer.is_global_zero else metrics
+    number_event_files_from_zero()
+    seed_everything(seed, verbose=False)
 
 
 class _Parts(NamedTuple):
@@ -169,11 +153,12 @@ class _Parts(NamedTuple):
     trainer: Trainer
 
 
-def _build(settings: Settings, *, fresh: bool) -> _Parts:
+def _build(settings: Settings, step: int, *, go_on: bool, fresh: bool) -> _Parts:
     from digitrec import build
 
+    loggers = continue_events(settings["logger"], step) if go_on else settings["logger"]
     datamodule = build.build_datamodule(settings)
-    trainer = build.build_trainer(settings)
+    trainer = build.build_trainer({**settings, "logger": loggers})
     _check_processes(trainer)
     return _Parts(build.build_model(settings, datamodule, fresh=fresh), datamodule, trainer)
 
@@ -193,8 +178,32 @@ def _check_processes(trainer: Trainer) -> None:
         )
 
 
+def _describe(
+    parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
+) -> None:
+    """Read the images, and say in the run's record, in TensorBoard and on the terminal what will be trained."""
+    from digitrec.training import results, tensorboard
+    from digitrec.training.checkpoints import check_room
+
+    model, datamodule, trainer = parts
+    check_room(run_dir, model, trainer)
+    _read_images(settings, run_dir, record, datamodule)
+    record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
+    if step == 0:
+        tensorboard.log_config(trainer.loggers, settings)
+    if not trainer.is_global_zero:
+        return
+    if settings["rerun"] is not None:
+        warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
+    if "resumed" in record:
+        warn_of_changes(record, warnings.warn)
+    write_json(run_dir / "run.json", record)
+    continue_csv(trainer.loggers, step)
+    results.print_start(record, run_dir, checkpoint, step)
+
+
 def _read_images(settings: Settings, run_dir: Path, record: Mapping[str, Any], datamodule: DigitDataModule) -> None:
-    """Read what is trained on; UsageError if it is not what the run began with, or can't be reported on."""
+    """Read what is trained on; UsageError if it differs from what the run began with, or cannot be reported on."""
     datamodule.prepare_data()
     datamodule.setup("fit")
     if settings["report"] and _reported(settings) == "val" and not len(datamodule.splits["val"].labels):
@@ -204,10 +213,10 @@ def _read_images(settings: Settings, run_dir: Path, record: Mapping[str, Any], d
         raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
 
 
-def _leave(
+def _publish(
     parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], metrics: dict[str, float]
 ) -> dict[str, float]:
-    """Write and print what came out; its numbers, with those of a report if there is one."""
+    """Write and print the results; returns the metrics, with those of a report if there is one."""
     from digitrec.training import results, tensorboard
 
     write_json(run_dir / "metrics.json", metrics)
@@ -253,6 +262,8 @@ def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str)
 def _is_sweep() -> bool:
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
+
+main = partial(launch, _task, "train", _prepare, resumable=True)  # entry point of the command line
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from tests.command import run_command
 
 ROOT = CONF_DIR.parent

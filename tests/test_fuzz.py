@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageDraw
 
-from digitrec.config.check import CONF_DIR, compose
+from digitrec.config import compose
+from digitrec.config.schema import CONF_DIR
 from digitrec.data import folder
 from digitrec.errors import DigitrecError
 from tests.command import Command

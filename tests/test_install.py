@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from tests.command import only_run, read_json, run_command
 
 ROOT = CONF_DIR.parent

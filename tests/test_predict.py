@@ -25,10 +25,11 @@ from digitrec.preprocessing.finding import find_pictures
 from digitrec.recognition.networks import layers
 from digitrec.recognition.networks import numpy as numpy_network
 from tests.command import Command, Outcome
-from tests.export.networks import made, saved
+from tests.export.networks import made
 from tests.handwriting.digits import Digit
 from tests.handwriting.pages import Page, Source, page
 from tests.handwriting.situations import file, picture
+from tests.networks import saved
 
 DIGITS = (3, 5, 8)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import yaml
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from scripts.maintain.results import main
 from tests.command import Outcome
 

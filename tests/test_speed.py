@@ -10,7 +10,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from digitrec import build
-from digitrec.config.check import compose
+from digitrec.config import compose
 
 READS_A_NUMBER = "aten._local_scalar_dense.default"  # on a GPU the program waits there for all that was started before
 

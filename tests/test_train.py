@@ -11,7 +11,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import Tensor, nn
 
 from digitrec import build
-from digitrec.config.check import CONF_DIR, METRICS, STAGES, compose
+from digitrec.config import compose
+from digitrec.config.schema import CONF_DIR, METRICS, STAGES
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_checkpoint

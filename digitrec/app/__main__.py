@@ -10,7 +10,7 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitrec.errors import DigitrecError, UsageError
+from digitrec.errors import DigitrecError, UsageError, needs_extra
 from digitrec.system.terminal import Parser, end_with
 
 if TYPE_CHECKING:  # imported once the port is taken: the extra may be missing, and torch takes seconds
@@ -51,8 +51,8 @@ def _port(text: str) -> int:
 
 
 def _serve(arguments: argparse.Namespace) -> None:
-    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
-        raise UsageError(f"the page needs {' and '.join(missing)}; next: pip install 'digitrec[app]'")
+    if any(importlib.util.find_spec(name) is None for name in NEEDED):
+        raise UsageError(needs_extra("the page", "app"))
     with _listen(arguments.host, arguments.port) as listening:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one digit is no work for two threads
         import uvicorn

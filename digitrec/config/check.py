@@ -1,185 +1,34 @@
-"""What may stand in a configuration, checked before anything heavy is imported or any data is touched."""
+"""Check of a configuration against the schema and the signatures of what it builds, before torch is imported."""
 
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-import hydra
-import yaml
-from annotated_types import Ge, Len, Lt
+from annotated_types import Ge
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from digitrec.config.allowed import allowed, how_to_allow
-from digitrec.config.overrides import key_of
+from digitrec.config.origin import origin
+from digitrec.config.schema import LIGHTNING, METRICS, STAGES, Node, Nodes, Rows, metadata
 from digitrec.config.signatures import Signature, read_signature
 from digitrec.errors import UsageError
 from digitrec.weights import file_of
 from digitrec.wording import first_line, near
 
-if TYPE_CHECKING:  # imported where values are checked: help, and a wrong key, need none of it
+if TYPE_CHECKING:  # imported where values are checked: --help, and a wrong key, need none of it
     from pydantic import TypeAdapter
 
-
-def _conf_dir() -> Path:
-    package = Path(__file__).resolve().parents[1]
-    places = (package / "conf", package.parent / "conf")  # in a wheel; in a checkout
-    return next((place for place in places if place.is_dir()), places[0])
-
-
-CONF_DIR = _conf_dir()
-
-
-def _notes(annotation: Any) -> tuple[Any, ...]:
-    notes: tuple[Any, ...] = getattr(annotation, "__metadata__", ())
-    return notes
-
-
-LIGHTNING = tuple(
-    f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
-)
-CALLBACKS = tuple(
-    f"digitrec.training.{name}"
-    for name in ("checkpoints", "freezing", "history", "pictures", "progress", "throughput", "trial")
-)
 TAG = re.compile(r"\w[\w.-]{0,29}")
-STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
-
-
-@dataclass(frozen=True)
-class Node:
-    """A mapping with a `_target_` from one of `modules` and its arguments; `given` are those the program fills in.
-
-    An `optional` one may be null or empty.
-    """
-
-    modules: tuple[str, ...]
-    given: tuple[str, ...] = ()
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Nodes:
-    """A mapping of names to nodes, in the order in which they apply."""
-
-    modules: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Rows:
-    """A mapping of names to such mappings."""
-
-    modules: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """The top-level keys of conf/train.yaml."""
-
-    model: Annotated[Any, Node(("digitrec.models",), given=("num_classes", "in_channels", "image_size"))]
-    optimizer: Annotated[Any, Node(("digitrec.training.optimizers",), given=("model",))]
-    scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
-    augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
-    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
-    trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
-    callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
-    logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
-    init_from: str | None
-    resume: str | None
-    rerun: str | None
-    tags: list[str]
-    note: str | None
-    seed: Annotated[int, Ge(0), Lt(2**32)]
-    label_smoothing: Annotated[float, Ge(0), Lt(1)]
-    compile: bool
-    objective: str
-    test: bool
-    report: bool
-    run_dir: str
-
-
-@dataclass(frozen=True)
-class TuneConfig(TrainConfig):
-    """The top-level keys of conf/tune.yaml: those of every run, and those of the search."""
-
-    tune: dict[str, Any]
-    trials: Annotated[int, Ge(1)]
-    seeds: Annotated[int, Ge(1)]
-    workers: Annotated[int, Ge(1)]
-    prune: bool
-    warmup_epochs: Annotated[int, Ge(0)]
-    baseline: bool
-
-
-@dataclass(frozen=True)
-class PreviewConfig:
-    """The top-level keys of conf/preview.yaml."""
-
-    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
-    rows: Annotated[Any, Rows(("digitrec.data.augmentation",))]
-    seed: Annotated[int, Ge(0), Lt(2**32)]
-    run_dir: str
-
-
-@dataclass(frozen=True)
-class EvaluateConfig:
-    """The top-level keys of conf/evaluate.yaml."""
-
-    checkpoint: str | Annotated[list[str], Len(1)]
-    against: str | None
-    data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"), optional=True)]
-    split: Literal["train", "val", "test"]
-    tta: Annotated[Any, Node(("digitrec.evaluation.views",), optional=True)]
-    robustness: Annotated[int, Ge(0)]
-    accelerator: Literal["auto", "cpu", "gpu", "mps"]
-    precision: Literal["auto", "32-true", "bf16-mixed"]
-    run_dir: str
-
-
-SCHEMAS = {"train": TrainConfig, "tune": TuneConfig, "evaluate": EvaluateConfig, "preview": PreviewConfig}
-
-# Everything that any of our configurations may build, beside what the person allows.
-MODULES = (
-    *(
-        module
-        for schema in SCHEMAS.values()
-        for field in fields(schema)
-        for note in _notes(field.type)
-        for module in getattr(note, "modules", ())
-    ),
-    *LIGHTNING,
-)
-
 # Lightning takes these without a word and fails in the middle of a run.
 COUNTS = {f"trainer.{name}" for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")}
 
 LARGEST = 10**15  # of whole numbers: no machine counts so far, and those that torch takes end a little beyond
-
-
-def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "outputs/python") -> dict[str, Any]:
-    """The settings that a command line would compose, checked: for notebooks and scripts of your own.
-
-    Args:
-        name: of the command: train, tune, evaluate or preview.
-        overrides: as on its command line.
-        run_dir: where its files would go.
-
-    Raises:
-        UsageError: something in them is wrong.
-    """
-    try:
-        with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            cfg = hydra.compose(name, list(overrides))
-    except HydraException as error:
-        raise UsageError(f"{' '.join(overrides)}: {first_line(error)}") from error
-    cfg.run_dir = str(run_dir)
-    return check(cfg, SCHEMAS[name])
 
 
 def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
@@ -262,7 +111,7 @@ def _check_metrics(settings: Mapping[str, Any]) -> None:
 
 
 def _check_top(key: str, value: Any, annotation: Any) -> None:
-    match next(iter(_notes(annotation)), None):
+    match next(iter(metadata(annotation)), None):
         case Node(optional=True) if not value:
             pass
         case Node(modules=modules, given=given):
@@ -383,50 +232,3 @@ def _adapter(annotation: Any) -> "TypeAdapter[Any] | None":
 def _show(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def origin(path: str) -> str:
-    """Where a setting was given: ' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
-    if not HydraConfig.initialized():
-        return ""
-    hydra = HydraConfig.get()
-    overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
-    for override in reversed([str(override) for override in overrides or []]):
-        if key_of(override) == path:
-            return f" (from the command line: {override})"
-    for file, group in _chosen_files(hydra):
-        line = _line_of(file, path) or _line_of(file, path.removeprefix(f"{group}."))
-        if line:
-            return f" ({file.parent.parent.name}/{group}/{file.name}:{line})" if group else f" ({file}:{line})"
-    return ""
-
-
-def _chosen_files(hydra: Any) -> Iterator[tuple[Path, str]]:
-    """Every chosen option's file, the most specific first, and its group ('' for the primary configuration)."""
-    roots = [Path(source.path) for source in hydra.runtime.config_sources if source.schema == "file"]
-    chosen = [
-        (group, option)
-        for group, choice in hydra.runtime.choices.items()
-        if not group.startswith("hydra/")
-        for option in (choice if isinstance(choice, list) else [choice])
-    ]
-    chosen.sort(key=lambda item: item[0] not in ("experiment", "debug"))
-    for group, option in [*chosen, ("", hydra.job.config_name)]:
-        for root in roots:
-            file = root / group / f"{option}.yaml"
-            if file.is_file():
-                yield file, group
-
-
-def _line_of(file: Path, path: str) -> int | None:
-    node = yaml.compose(file.read_text(encoding="utf-8"), yaml.SafeLoader)
-    line = None
-    for part in path.split("."):
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        pairs = {key.value: (key, value) for key, value in node.value if isinstance(key, yaml.ScalarNode)}
-        if part not in pairs:
-            return None
-        key, node = pairs[part]
-        line = key.start_mark.line + 1
-    return line

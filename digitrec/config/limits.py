@@ -1,80 +1,76 @@
-"""How much a configuration may ask for: a few lines of yaml can stand for more memory than there is.
-
-A strange experiment file shall not be able to stop the machine. OmegaConf 2.3 copies whatever an anchor stands for each
-time it is used, looks up what an interpolation stands for as often, and takes lists in lists as deep as Python's stack.
-"""
+"""How much a configuration may ask for: a few lines of yaml can stand for more memory than a machine has."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
 import yaml
-from omegaconf import Container, _utils
 
 from digitrec.errors import UsageError
+from digitrec.system import patches
 from digitrec.wording import first_line
 
 CHARACTERS = 2**18
 VALUES = 100_000  # with what anchors stand for counted each time
-LOOKUPS = 2_000  # of interpolations, in one job
+INTERPOLATIONS = 2_000  # in one job
 DEPTH = 50
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
 INTEGER = "tag:yaml.org,2002:int"
 DIGITS = 100
 TOO_DEEP = f"lists or mappings in each other more than {DEPTH} deep"
 
-_get_yaml_loader = _utils.get_yaml_loader
-_look_up = Container.resolve_parse_tree
+_interpolations = 0
 
 
-def bound_configurations() -> None:
-    """Refuse, from now on and in this process, what no configuration needs; UsageError names file or key."""
-    _utils.get_yaml_loader = _bounded_loader
-    Container.resolve_parse_tree = _counted_look_up  # type: ignore[method-assign]
-    Lookups.left = LOOKUPS
+def limit_configurations() -> None:
+    """Refuse, from now on and in this process, what no configuration needs; UsageError names file or key.
+
+    Called again for each job: the count of interpolations starts anew.
+    """
+    global _interpolations
+    _interpolations = 0
+    patches.limit_omegaconf(_limited_loader, _count_interpolation)
 
 
-class Lookups:
-    """How many interpolations may still be looked up."""
-
-    left = LOOKUPS
-
-
-def _counted_look_up(self: Container, *arguments: Any, **options: Any) -> Any:
-    Lookups.left -= 1
-    if Lookups.left < 0:
-        raise UsageError(f"interpolations that stand for each other more than {LOOKUPS:,} times")
-    return _look_up(self, *arguments, **options)
+def _count_interpolation() -> None:
+    global _interpolations
+    _interpolations += 1
+    if _interpolations > INTERPOLATIONS:
+        raise UsageError(f"interpolations that stand for each other more than {INTERPOLATIONS:,} times")
 
 
-def _bounded_loader() -> type[yaml.SafeLoader]:
-    class BoundedLoader(_get_yaml_loader()):  # type: ignore[misc]  # OmegaConf makes its class in a function
+def _limited_loader(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+    class LimitedLoader(loader):  # type: ignore[misc, valid-type]  # OmegaConf makes its class in a function
         def __init__(self, stream: str | IO[str]) -> None:
             self.source = getattr(stream, "name", "yaml")
-            with _named(self.source):
+            with _errors_of(self.source):
                 text = stream if isinstance(stream, str) else stream.read(CHARACTERS + 1)
                 if len(text) > CHARACTERS:
                     raise ValueError(f"longer than {CHARACTERS:,} characters, too much for a configuration")
                 super().__init__(text)
 
         def get_single_data(self) -> Any:
-            with _named(self.source):
-                found = super().get_single_data()
-                if isinstance(found, int | float):  # OmegaConf's error would be taken for one of the disk
-                    raise TypeError(f"holds {found} alone, expected settings such as seed: 1")
-                return found
+            with _errors_of(self.source):
+                data = super().get_single_data()
+                if isinstance(data, int | float):  # OmegaConf's error would be taken for one of the disk
+                    raise TypeError(f"holds {data} alone, expected settings such as seed: 1")
+                return data
 
         def get_single_node(self) -> yaml.Node | None:
             node: yaml.Node | None = super().get_single_node()
             if node is not None:
-                _check_extent(*_extent(node, {}))
+                values, depth = _extent(node, {})
+                if depth > DEPTH:
+                    raise ValueError(TOO_DEEP)
+                if values > VALUES:
+                    raise ValueError(f"more than {VALUES:,} values, with what anchors stand for")
             return node
 
-    return BoundedLoader
+    return LimitedLoader
 
 
 @contextmanager
-def _named(source: str) -> Iterator[None]:
+def _errors_of(source: str) -> Iterator[None]:
     """Turn what reading yaml raises into a UsageError with the file and, where known, the line."""
     try:
         yield
@@ -87,13 +83,6 @@ def _named(source: str) -> Iterator[None]:
         raise UsageError(f"{source}: {first_line(error)}") from error
     except (ValueError, OverflowError, TypeError) as error:  # a number of a million digits, a key that is a list
         raise UsageError(f"{source}: {error}") from error
-
-
-def _check_extent(values: float, depth: float) -> None:
-    if depth > DEPTH:
-        raise ValueError(TOO_DEEP)
-    if values > VALUES:
-        raise ValueError(f"more than {VALUES:,} values, with what anchors stand for")
 
 
 def _extent(node: yaml.Node, known: dict[int, tuple[float, float]]) -> tuple[float, float]:

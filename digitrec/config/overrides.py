@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 SWEEP = {"-m", "--multirun"}
@@ -80,9 +81,8 @@ def search_path(overrides: Sequence[str], arguments: Sequence[str]) -> list[str]
 
 def _config_folders(arguments: Sequence[str]) -> list[str]:
     """Folders given as `--config-dir F`, `--config-dir=F`, `-cd F` or `-cd=F`."""
-    pairs = zip(arguments, [*arguments[1:], ""], strict=True)
-    given = [(flag, inline, after) for text, after in pairs for flag, _, inline in [text.partition("=")]]
-    return [inline or after for flag, inline, after in given if flag in ("--config-dir", "-cd")]
+    pairs = ((*argument.partition("="), following) for argument, following in pairwise([*arguments, ""]))
+    return [inline or following for flag, _, inline, following in pairs if flag in ("--config-dir", "-cd")]
 
 
 def _sets(word: str) -> bool:

@@ -8,8 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from digitrec.errors import UsageError
-from digitrec.recognition.networks.onnx import HINT
+from digitrec.errors import UsageError, needs_extra
 from digitrec.system.terminal import Parser, end_with
 from digitrec.wording import shown
 
@@ -62,7 +61,7 @@ def _check(kind: str, input_type: str | None, output: Path) -> None:
             raise UsageError(f"{output} is a file, expected a folder to write")
         return
     if kind == "onnx" and not all(map(find_spec, NEEDED)):
-        raise UsageError(f"--format onnx {HINT}")
+        raise UsageError(needs_extra("--format onnx", "onnx"))
     suffix = SUFFIXES[kind]
     if output.suffix != suffix or output.is_dir():
         raise UsageError(f"{output}: expected the name of a file, {output.with_suffix(suffix).name} for example")

@@ -2,6 +2,7 @@
 
 import errno
 import re
+import sys
 from collections.abc import Sequence
 
 from hydra.errors import (
@@ -13,9 +14,9 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from digitrec.config.composing import compose_unchecked
 from digitrec.config.overrides import key_of
-from digitrec.errors import DigitrecError
-from digitrec.run_folder.composition import compose
+from digitrec.errors import DigitrecError, needs_extra
 from digitrec.wording import first_line, near
 
 EXTRAS = {
@@ -54,7 +55,7 @@ def explain(error: BaseException, config_name: str, words: Sequence[str]) -> str
 
 def _missing_option(missing: str, error: MissingConfigException) -> str:
     if missing in EXTRAS:
-        return f"this launcher needs the extra {EXTRAS[missing]}: pip install 'digitrec[{EXTRAS[missing]}]'"
+        return needs_extra("this launcher", EXTRAS[missing])
     group, _, option = missing.rpartition("/")
     options = list(error.options or [])
     if not group or not options:
@@ -92,6 +93,6 @@ def _known_keys(config_name: str, parent: str, words: Sequence[str]) -> list[str
 
 def _compose_most(config_name: str, overrides: Sequence[str]) -> DictConfig:
     try:
-        return compose(config_name, overrides)
+        return compose_unchecked(config_name, overrides, sys.argv)
     except (HydraException, OmegaConfBaseException):
-        return compose(config_name, [])
+        return compose_unchecked(config_name, [], sys.argv)

@@ -17,19 +17,25 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NamedTuple
 
-from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from digitrec.config.guard import LAUNCHER
-from digitrec.config.limits import bound_configurations
+from digitrec.config.limits import limit_configurations
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.launch.sweep import Untold
+from digitrec.launch.sweep import unrecorded_failures
 from digitrec.run_folder.record import close_record, read_record
 from digitrec.system.process import die_with_parent, prepare_process
-from digitrec.system.signals import CODES, ENDING, death, hear, leave, restore, signal_exit_code
+from digitrec.system.signals import (
+    CODES,
+    ENDING,
+    describe_exit,
+    exit_on_signal,
+    install_handlers,
+    restore_handlers,
+    signal_exit_code,
+)
 
 
 class Job(NamedTuple):
@@ -74,17 +80,17 @@ class SideBySide(Launcher):
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
         configs = [self._compose(index, list(given)) for index, given in enumerate(job_overrides, initial_job_idx)]
         importlib.import_module("digitrec.build")  # torch, once for all jobs
-        earlier = hear(self._end)
+        earlier = install_handlers(self._end)
         try:
             returned = self._run(configs)
         finally:
-            restore(earlier)
+            restore_handlers(earlier)
         if self._signal is not None:
-            leave(self._signal, None)
+            exit_on_signal(self._signal, None)
         return [returned[number] for number in sorted(returned)]
 
     def _compose(self, index: int, overrides: list[str]) -> DictConfig:
-        bound_configurations()  # anew for each job
+        limit_configurations()  # anew for each job
         config = self._context.config_loader.load_sweep_config(self._config, overrides)
         with open_dict(config):
             config.hydra.job.id = config.hydra.job.num = index
@@ -117,19 +123,19 @@ class SideBySide(Launcher):
         """In the job's process."""
         import torch
 
-        hear(leave)
+        install_handlers(exit_on_signal)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
         die_with_parent(signal.SIGTERM, parent)  # with time to save a checkpoint
         torch.set_num_threads(max(1, torch.get_num_threads() // self.n_jobs))
-        Untold.messages.clear()
+        unrecorded_failures.clear()
         value = None
         try:
             value = self._run_job(config)
         except (KeyboardInterrupt, SystemExit) as error:
             sys.exit(signal_exit_code(error))
         except Exception as error:  # Hydra could not begin it
-            Untold.messages.append(f"{_folder(config)}: {error}")
-        sender.send((value, Untold.messages))
+            unrecorded_failures.append(f"{_folder(config)}: {error}")
+        sender.send((value, unrecorded_failures))
 
     def _run_job(self, config: DictConfig) -> Any:
         return run_job(
@@ -146,14 +152,6 @@ class SideBySide(Launcher):
         for job in self._running.values():
             with suppress(ProcessLookupError):
                 os.kill(job.process.pid or 0, number)
-
-
-def register_launcher() -> None:
-    """Make the launcher known to Hydra, which takes plugins only from packages of its own naming."""
-    place = LAUNCHER.rpartition(".")[0]
-    sys.modules[place] = sys.modules[__name__]
-    SideBySide.__module__ = place
-    Plugins.instance().register(SideBySide)
 
 
 @contextmanager
@@ -177,7 +175,7 @@ def _finish(job: Job) -> JobReturn:
     if job.results.poll():  # also when there is nothing: its end has come
         with suppress(EOFError):
             done.return_value, messages = job.results.recv()
-            Untold.messages += messages
+            unrecorded_failures.extend(messages)
     job.results.close()
     code = job.process.exitcode or 0
     if code and code not in CODES:
@@ -190,7 +188,7 @@ def _note_death(job: Job, code: int) -> None:
     process = job.process.pid or 0
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process, signal.SIGKILL)  # what it has started
-    error = DigitrecError(death(code))
+    error = DigitrecError(describe_exit(code))
     folder = _folder(job.config)
     try:
         record = read_record(folder)
@@ -199,4 +197,4 @@ def _note_death(job: Job, code: int) -> None:
     if record.get("pid") == process and record["status"] == "running":
         close_record(folder, error, record)
     else:
-        Untold.messages.append(f"{folder}: {error}")
+        unrecorded_failures.append(f"{folder}: {error}")

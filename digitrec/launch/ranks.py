@@ -8,18 +8,18 @@ from digitrec.config.overrides import AUTO, PLACE, is_override, is_sweep, key_of
 from digitrec.errors import UsageError
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
-# What gloo and NCCL say when a process that they wait for is gone.
+# In the errors of gloo and NCCL when a process that they wait for is gone.
 PEER_GONE = re.compile(r"closed by peer|reset by peer|remote process exited", re.IGNORECASE)
-INTERACTIVE = ("bash", "interactive")  # names of SLURM jobs in which Lightning 2.6 takes no notice of SLURM
+INTERACTIVE = ("bash", "interactive")  # names of SLURM jobs in which Lightning 2.6 ignores SLURM
 
 
 def is_first_process() -> bool:
-    """Whether this process is the one that writes and speaks."""
+    """Whether this process is the one that writes files and prints."""
     return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 def start_processes_without_srun() -> None:
-    """Have Lightning start a training's processes itself in a job of SLURM's in which srun has not: it would wait."""
+    """Have Lightning start a training's processes itself in a SLURM job without srun, where it would wait for them."""
     if "SLURM_NTASKS" in os.environ and "SLURM_STEP_ID" not in os.environ:
         os.environ["SLURM_JOB_NAME"] = INTERACTIVE[-1]
 
@@ -38,17 +38,17 @@ def processes_started() -> int | None:
     return None
 
 
-def is_deserted(error: Exception) -> bool:
-    """Whether an error comes from another process of the training having ended."""
+def is_peer_gone(error: Exception) -> bool:
+    """Whether an error says that another process of the training has ended."""
     return PEER_GONE.search(str(error)) is not None
 
 
 def check_place(arguments: Sequence[str]) -> None:
-    """Hold a command line against what processes that know nothing of each other can agree on.
+    """Check a command line that several processes, started by torchrun or srun, run at once.
 
     Raises:
-        UsageError: they would each choose a run folder of their own, or each run a whole sweep, or SLURM was asked for
-            them in a way that Lightning 2.6 refuses or waits for.
+        UsageError: each would choose a run folder of its own or run a whole sweep, or SLURM started them in a way that
+            Lightning 2.6 does not support.
     """
     count = processes_started()
     if count in (None, 1):
@@ -67,10 +67,10 @@ def check_place(arguments: Sequence[str]) -> None:
 
 
 def check_processes(devices: int, nodes: int) -> None:
-    """Hold the number of processes that were started against what the trainer is set to.
+    """Check the number of processes that were started against the trainer's settings.
 
     Raises:
-        UsageError: they differ, and some would wait for others that never come.
+        UsageError: they differ; some would wait forever.
     """
     count = processes_started()
     if count not in (None, devices * nodes):

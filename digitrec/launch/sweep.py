@@ -3,7 +3,6 @@
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.run import Run, read_run
@@ -12,10 +11,7 @@ from digitrec.run_folder.settings import read_settings
 METRICS = ("val/accuracy", "test/accuracy", "train/images_per_second")
 
 
-class Untold:
-    """What jobs of the sweep have failed of that no record in their folders tells."""
-
-    messages: ClassVar[list[str]] = []
+unrecorded_failures: list[str] = []  # failures of sweep jobs that left no run.json
 
 
 def print_sweep(folder: Path) -> int:

@@ -7,7 +7,7 @@ from digitrec.config.allowed import allowed, how_to_allow
 from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint_file import read_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
-from digitrec.system.memory import Allowance
+from digitrec.system.memory import check_size
 from digitrec.weights import confidence_threshold, find_checkpoint
 
 SPARE = 2**26  # bytes that a network may take beside what its file holds: torchvision's are built with a layer more
@@ -30,8 +30,8 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
     network = _network(str(about.get("network")), file)
     try:
-        with Allowance(SPARE + GROWTH * file.stat().st_size):
-            model = network(**about["arguments"])
+        check_size(lambda: network(**about["arguments"]), SPARE + GROWTH * file.stat().st_size)
+        model = network(**about["arguments"])
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
         model.threshold = confidence_threshold(about)

@@ -1,18 +1,14 @@
-"""The composition of a run: made from a command line, kept in its folder, compared with another one."""
+"""The composition that a run folder keeps, and what of it makes two runs the same."""
 
-import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
-from digitrec.config.check import CONF_DIR
-from digitrec.config.overrides import ANNOTATIONS, as_path, search_path
+from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.settings import read_overrides, read_settings
@@ -22,16 +18,6 @@ HYDRA = Path(".hydra/hydra.yaml")
 OVERRIDES = Path(".hydra/overrides.yaml")
 FILES = (CONFIG, HYDRA, OVERRIDES)
 NO_SETTINGS = ("resume", "rerun", "hydra", *ANNOTATIONS)  # how to run it, and what a person notes about it
-
-
-def compose(config_name: str, overrides: Sequence[str]) -> DictConfig:
-    """The configuration that overrides make of a primary one, by name, beside the flags of this command line.
-
-    Raises:
-        HydraException: something in them is wrong.
-    """
-    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(config_name, [*overrides, *search_path(overrides, sys.argv)])
 
 
 def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:

@@ -79,7 +79,7 @@ def _predict_both(a: Run, b: Run) -> PairedPredictions:
     from digitrec.evaluation.predictions import predict
     from digitrec.models.checkpoint import load_classifier
     from digitrec.models.precision import native_precision
-    from digitrec.system.console import quiet_libraries
+    from digitrec.system.patches import quiet_libraries
 
     quiet_libraries()
     device = find_device("accelerator", "auto")

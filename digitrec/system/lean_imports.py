@@ -157,18 +157,22 @@ def _spare_optimizers_the_compiler() -> None:
     import torch
     from torch.optim import Optimizer
 
-    def without_marks(step: Any) -> Callable[..., Any]:
+    def unmarked(marked: Any) -> Callable[..., Any]:
+        step = marked.__wrapped__
+
         @functools.wraps(step)
-        def plain(self: Optimizer, *arguments: Any, **options: Any) -> Any:
+        def step_without_marks(self: Optimizer, *arguments: Any, **options: Any) -> Any:
+            if COMPILER in sys.modules:
+                return marked(self, *arguments, **options)
             with torch.set_grad_enabled(self.defaults["differentiable"]):
                 return step(self, *arguments, **options)
 
-        return plain
+        return step_without_marks
 
     for kind in vars(torch.optim).values():
         step: Any = vars(kind).get("step") if isinstance(kind, type) else None
         if _is_made_by("_use_grad", step):
-            kind.step = _unless_compiling(step, without_marks(step.__wrapped__))
+            kind.step = unmarked(step)
     for name, method in list(vars(Optimizer).items()):
         if _is_made_by("inner", method):
             setattr(Optimizer, name, _unless_compiling(method, method.__wrapped__))

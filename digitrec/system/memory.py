@@ -1,17 +1,15 @@
-"""How much memory a network may take, held against while it is being built."""
+"""How much memory there is, and whether a network's weights fit into it."""
 
-import math
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
+from torch import nn
 
-BYTES = 4  # of a weight
 LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container on Linux; "max" where there is none
 
 
@@ -19,43 +17,35 @@ class TooLargeError(ValueError):
     """A network whose weights would take more memory than it may have."""
 
 
-class Allowance(TorchFunctionMode):
-    """Lets modules that are built within it make weights of so many bytes, and refuses those beyond before they exist.
+def check_size(build: Callable[[], object], limit: int) -> None:
+    """Build a network without memory for its weights, and add up what they would take.
 
     Left to itself, the system would grant more than it has, and end the process or its neighbours later.
 
     Args:
-        most: bytes.
+        build: makes the network. One that cannot be built on torch's meta device is not checked.
+        limit: bytes.
 
     Raises:
-        TooLargeError: on the first weights too many.
+        TooLargeError: the weights would take more.
+        Exception: whatever else the network's constructor raises.
     """
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = self._left = most
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """Called by torch in place of each of its functions."""
-        if func is torch.empty:  # from which all layers of torch make their weights
-            size = (kwargs or {}).get("size", args[0] if args and isinstance(args[0], Sequence) else args)
-            self._left -= BYTES * math.prod(size)
-            if self._left < 0:
-                needed = self._most - self._left
-                raise TooLargeError(
-                    f"{needed / 2**30:,.1f} GiB of weights or more, and {self._most / 2**30:,.1f} GiB is the most here"
-                )
-        return func(*args, **(kwargs or {}))
+    try:
+        with torch.device("meta"), warnings.catch_warnings(action="ignore"):  # loading weights into nothing warns
+            network = build()
+    except RuntimeError as error:
+        if "overflow" in str(error):  # of a single tensor's size
+            raise TooLargeError(f"its weights take more than {limit / 2**30:,.1f} GiB, the most here") from None
+        return
+    if not isinstance(network, nn.Module):
+        return
+    needed = sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
+    if needed > limit:
+        raise TooLargeError(f"{needed / 2**30:,.1f} GiB of weights, and {limit / 2**30:,.1f} GiB is the most here")
 
 
-def memory() -> int:
-    """Bytes of memory that this process may use at most, as far as the system tells."""
+def available_memory() -> int:
+    """Bytes of memory that this process may use, as far as the system reports it."""
     if not hasattr(os, "sysconf"):
         return sys.maxsize
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -65,6 +55,6 @@ def memory() -> int:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error says that there is no more memory, the system's or a device's."""
-    words = ("can't allocate memory", "not enough memory")  # torch's own on Linux and on Windows
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in words)
+    """Whether an error means that the system or a device is out of memory."""
+    texts = ("can't allocate memory", "not enough memory")  # torch's, on Linux and on Windows
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(text in str(error) for text in texts)

@@ -1,4 +1,4 @@
-"""Signals that ask a program to end: who hears them, and the exit codes that tell of them."""
+"""Signals that ask a program to end, and the exit codes that follow from them."""
 
 import signal
 import threading
@@ -7,53 +7,47 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
-WORDS = {
+MESSAGES = {
     "SIGHUP": "hung up",
     "SIGINT": "interrupted",
-    # By one of these SLURM warns a job of its time limit: sbatch --signal=USR1@120.
+    # SLURM warns a job of its time limit by one of these: sbatch --signal=USR1@120.
     "SIGUSR1": "ended before its time limit",
     "SIGUSR2": "ended before its time limit",
     "SIGTERM": "terminated",
 }
-ENDING = {getattr(signal, name): said for name, said in WORDS.items() if hasattr(signal, name)}  # Windows lacks some
-CODES = {128 + number: said for number, said in ENDING.items()}  # of a program that one has ended, as shells have it
+ENDING = {getattr(signal, name): text for name, text in MESSAGES.items() if hasattr(signal, name)}  # Windows lacks some
+CODES = {128 + number: text for number, text in ENDING.items()}  # exit codes, as shells count them
 
 
-def hear(handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
-    """Have a handler called for every signal that would end this program; those before it, for `restore`.
-
-    What nohup, or a shell for what it runs in the background, has ignored stays so.
-    """
+def install_handlers(handler: Callable[[int, FrameType | None], object]) -> dict[int, Any]:
+    """Call a handler for every ending signal that is not ignored (as nohup does); returns the handlers before."""
     return {number: signal.signal(number, handler) for number in ENDING if signal.getsignal(number) != signal.SIG_IGN}
 
 
-def restore(handlers: Mapping[int, Any]) -> None:
-    """Give the signals back to the handlers that `hear` has replaced."""
+def restore_handlers(handlers: Mapping[int, Any]) -> None:
+    """Put back the handlers that `install_handlers` replaced."""
     for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Let signals that would end this program wait for the end of a block that is not to be left half-way.
-
-    Other threads than the main one hear none anyway.
-    """
+def defer_signals() -> Iterator[None]:
+    """Deliver ending signals after the block, not within it. Only the main thread receives signals."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heard: list[int] = []
-    handlers = hear(lambda number, _frame: heard.append(number))
+    received: list[int] = []
+    handlers = install_handlers(lambda number, _frame: received.append(number))
     try:
         yield
     finally:
-        restore(handlers)
-        if heard:
-            signal.raise_signal(heard[0])
+        restore_handlers(handlers)
+        if received:
+            signal.raise_signal(received[0])
 
 
-def leave(number: int, frame: FrameType | None) -> NoReturn:
-    """End the program as a signal asks; a handler of signals."""
+def exit_on_signal(number: int, frame: FrameType | None = None) -> NoReturn:
+    """End the program as a signal asks; a signal handler."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)
@@ -72,8 +66,8 @@ def signal_exit_code(error: BaseException) -> int | None:
             return None
 
 
-def death(code: int) -> str:
-    """What became of a process that ended without a word, by its exit code, negative for a signal's number."""
+def describe_exit(code: int) -> str:
+    """Why a process ended without a message, from its exit code; a negative code is a signal's number."""
     if code >= 0:
         return f"its process ended itself, with exit code {code}"
     hint = "; the system does so when memory runs out" if code == -signal.SIGKILL else ""

@@ -48,7 +48,7 @@ def end_with(work: Callable[[], int | None]) -> NoReturn:
     sys.exit(code)
 
 
-class LastingStream(io.TextIOWrapper):
+class PipeSafeStream(io.TextIOWrapper):
     """Text for a reader who may go away; what is written after that is dropped."""
 
     def write(self, text: str) -> int:
@@ -74,12 +74,12 @@ class LastingStream(io.TextIOWrapper):
         os.close(nowhere)
 
 
-def outlive_readers() -> None:
+def ignore_broken_pipes() -> None:
     """Let standard output and error be of no more account than their readers; streams put in their place stay."""
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and stream is getattr(sys, f"__{name}__"):
             stream.flush()
             plain = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 - as long as the process
-            lasting = LastingStream(plain, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+            lasting = PipeSafeStream(plain, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
             setattr(sys, name, lasting)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from digitrec.system.signals import hear, restore
+from digitrec.system.signals import install_handlers, restore_handlers
 from digitrec.training.checkpoints import EpochCheckpoint
 
 BETWEEN_TALKS = 10  # optimizer steps after which the processes of a training ask each other, which makes them wait
@@ -33,7 +33,7 @@ class Interruption(Checkpoint):
         """Take over the signals that end the program."""
         if threading.current_thread() is not threading.main_thread():
             return
-        self._previous = hear(self._note)
+        self._previous = install_handlers(self._note)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
@@ -86,5 +86,5 @@ class Interruption(Checkpoint):
         raise SystemExit(128 + (self._number or signal.SIGTERM))  # in another process of the training
 
     def _give_back(self) -> None:
-        restore(self._previous)
+        restore_handlers(self._previous)
         self._previous = {}

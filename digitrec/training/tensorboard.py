@@ -6,16 +6,7 @@ from typing import Any
 import yaml
 from lightning import Trainer
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from tensorboard.summary.writer import event_file_writer
 from torch.utils.tensorboard.summary import hparams
-
-
-def number_files_from_zero() -> None:
-    """Let the files of a run that begins be numbered from 0, not by what earlier runs of this process have written.
-
-    TensorBoard reads those of one second by this number as text, 10 before 9, and would drop what the first one says.
-    """
-    event_file_writer._global_uid = event_file_writer.AtomicCounter(0)
 
 
 def log_config(loggers: Sequence[Logger], settings: Mapping[str, Any]) -> None:

@@ -17,9 +17,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from digitrec.config.check import TuneConfig, check
-from digitrec.config.overrides import AUTO, key_of, spelled_path
-from digitrec.errors import FolderTakenError, UsageError
+from digitrec.config.check import check
+from digitrec.config.overrides import AUTO, is_sweep, key_of, quote_note, spelled_path
+from digitrec.config.schema import TuneConfig
+from digitrec.errors import FolderTakenError, UsageError, needs_extra
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.resume import earlier_composition
@@ -41,7 +42,13 @@ MAX_WORKERS_PER_CORE = 4  # runs at a time for each core, beyond which all of th
 
 def main() -> None:
     """Entry point of the command line."""
-    launch(_task, "tune")
+    launch(_task, "tune", _prepare)
+
+
+def _prepare(arguments: list[str]) -> list[str]:
+    if is_sweep(arguments):
+        raise UsageError("-m: a search starts its runs itself; leave this out")
+    return [quote_note(argument) for argument in arguments]
 
 
 def _task(cfg: DictConfig, folder: Path) -> float | None:
@@ -66,7 +73,7 @@ def _prepared(cfg: DictConfig, folder: Path, info: StudyInfo) -> float | None:
     check_values(space, partial(_check_setting, cfg, info.groups))
     _check_search(settings, info)
     if find_spec("optuna") is None:
-        raise UsageError("digitrec.tune needs Optuna, the extra tune: python -m pip install 'optuna>=4.9'")
+        raise UsageError(needs_extra("digitrec.tune", "tune"))
     if cfg.resume is None:
         keep_composition(cfg, folder)
         write_study_info(folder, info)

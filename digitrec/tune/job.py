@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.record import close_record, read_record
 from digitrec.system.process import die_with_parent
-from digitrec.system.signals import CODES, death
+from digitrec.system.signals import CODES, describe_exit
 
 OUTPUT = "terminal.log"
 ERROR = "error: "  # how a command begins what it says to a person
@@ -106,12 +106,12 @@ class Job:
         if code == 0:
             return None
         if code < 0:
-            close_record(self.folder, DigitrecError(death(code)))
+            close_record(self.folder, DigitrecError(describe_exit(code)))
         try:
             record = read_record(self.folder)
         except DigitrecError:
             return _last_line(self.folder / OUTPUT).removeprefix(ERROR) or (
-                death(code) if code < 0 else f"exit code {code}"
+                describe_exit(code) if code < 0 else f"exit code {code}"
             )
         if record["status"] == "interrupted" or code in CODES:
             return "its process was told to end"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any
 
-from digitrec.config.check import origin
+from digitrec.config.origin import origin
 from digitrec.errors import UsageError
 from digitrec.run_folder.settings import spelled
 from digitrec.wording import near

@@ -25,7 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.ranking import lower_is_better
-from digitrec.system.signals import held_back
+from digitrec.system.signals import defer_signals
 from digitrec.tune.space import CHOICE, INT, LOG_UNIFORM, Dimension, Value
 from digitrec.tune.worker import Worker
 
@@ -249,7 +249,7 @@ class Study:
             DigitrecError: the journal can't be written; what it holds stays whole.
         """
         try:
-            with FileLock(self.folder / ".study.lock"), held_back():  # Optuna's own lock may not be left half-way
+            with FileLock(self.folder / ".study.lock"), defer_signals():  # Optuna's own lock may not be left half-way
                 try:
                     yield
                 except OSError:

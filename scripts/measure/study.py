@@ -23,7 +23,7 @@ from lightning import seed_everything
 from numpy.random import default_rng
 
 from digitrec import build
-from digitrec.config.check import compose
+from digitrec.config import compose
 from digitrec.data import datasets
 from digitrec.data.datasets import Split
 from digitrec.data.labels import NO_DIGIT
@@ -33,7 +33,7 @@ from digitrec.evaluation.predictions import predict
 from digitrec.models.classifier import DigitClassifier
 from digitrec.preprocessing.digit import find_digit
 from digitrec.recognition.rejection import certainties, threshold_for
-from digitrec.system.console import quiet_libraries
+from digitrec.system.patches import quiet_libraries
 from tests.handwriting.digits import STRANGER
 from tests.handwriting.situations import picture
 from tests.handwriting.strange import STRANGE, sketch

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from PIL import Image
 
 from digitrec.app.__main__ import main
 from digitrec.app.server import INK_SIDE, PICTURE_BYTES, STATIC
+from digitrec.errors import needs_extra
 from digitrec.export import onnx_graph
 from digitrec.export.trained import open_trained
 from digitrec.models.mlp import MLP
@@ -395,7 +396,7 @@ def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
         "from digitrec.app.__main__ import main; main()"
     )
     done = run(tmp_path, "--port", "0", program=("-c", program))
-    assert (done.returncode, done.stderr) == (2, "error: the page needs uvicorn; next: pip install 'digitrec[app]'\n")
+    assert (done.returncode, done.stderr) == (2, f"error: {needs_extra('the page', 'app')}\n")
 
 
 @pytest.mark.slow

@@ -13,7 +13,8 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from digitrec import build
-from digitrec.config.check import CONF_DIR, TrainConfig, check
+from digitrec.config.check import check
+from digitrec.config.schema import CONF_DIR, TrainConfig
 from digitrec.launch.run_names import register_resolvers
 from tests.pictures import draw_pictures
 

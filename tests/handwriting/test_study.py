@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import compose
+from digitrec.config import compose
 from scripts.measure.study import AMOUNTS, COLUMNS, QUICK, SHORT, results, strengths, table
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_portable
 from digitrec.recognition.networks.numpy import NumpyNetwork

@@ -13,8 +13,9 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from submitit.core.utils import UncompletedJobError
 
-from digitrec.launch.slurm import QueueWatcher, _Awaited
-from digitrec.launch.sweep import Untold
+from digitrec.errors import needs_extra
+from digitrec.launch.slurm import QueueWatcher, RobustJob
+from digitrec.launch.sweep import unrecorded_failures
 from tests.cluster.slurm import main
 from tests.command import QUICK, Command, processes_of, read_json, with_module
 from tests.waiting import wait_for
@@ -76,12 +77,12 @@ class Job:
 
 
 def test_a_job_that_never_comes_back_is_named_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Untold, "messages", [])
+    unrecorded_failures.clear()
     done = JobReturn()
-    assert _Awaited(Job([done]), "slurm", []).results() == [done]
-    (outcome,) = _Awaited(Job(UncompletedJobError("gone")), "slurm", []).results()
+    assert RobustJob(Job([done]), "slurm", []).results() == [done]
+    (outcome,) = RobustJob(Job(UncompletedJobError("gone")), "slurm", []).results()
     assert (outcome.status, outcome.return_value) == (JobStatus.COMPLETED, None)
-    assert Untold.messages == ["job 77_3 did not finish (timeout); see 77_3.err"]
+    assert unrecorded_failures == ["job 77_3 did not finish (timeout); see 77_3.err"]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script stands in for squeue")
@@ -104,7 +105,7 @@ def test_slurm_here_names_what_it_needs(monkeypatch: pytest.MonkeyPatch, capsys:
 def test_an_interrupted_wait_shows_how_to_end_the_jobs(capsys: pytest.CaptureFixture[str]) -> None:
     jobs = [Job([], number) for number in ("77_3", "77_4", "78_0")]
     with pytest.raises(KeyboardInterrupt):
-        _Awaited(Job(KeyboardInterrupt()), "slurm", jobs).results()
+        RobustJob(Job(KeyboardInterrupt()), "slurm", jobs).results()
     assert capsys.readouterr().err.endswith("to end them: scancel 77 78\n")
 
 
@@ -139,7 +140,7 @@ def test_without_its_extra_a_launcher_names_it(launcher: str, spawn_train: Comma
     absent.write_text("import sys\nsys.modules['hydra_plugins.hydra_submitit_launcher'] = None\n")
     environment = {**os.environ, "PYTHONPATH": f"{absent.parent}{os.pathsep}{Path.cwd()}"}
     refused = spawn_train("-m", f"hydra/launcher={launcher}", "seed=1,2", env=environment, code=2)
-    assert refused.err == "error: this launcher needs the extra cluster: pip install 'digitrec[cluster]'\n"
+    assert refused.err == f"error: {needs_extra('this launcher', 'cluster')}\n"
 
 
 @pytest.mark.slow

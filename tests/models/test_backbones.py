@@ -11,7 +11,7 @@ import yaml
 from torch import Tensor, nn
 from torchvision.models import get_model, get_model_weights
 
-from digitrec.config.check import CONF_DIR
+from digitrec.config.schema import CONF_DIR
 from digitrec.errors import DigitrecError
 from digitrec.models.backbones import Backbone, DenseNet121, MobileNetV3Small, ResNet18, small_grey_kernels
 from digitrec.models.checkpoint import load_classifier

@@ -145,5 +145,5 @@ def test_without_optuna_the_extra_is_named(run_tune: Command, monkeypatch: pytes
     outcome = run_tune(*RIGHT)
     assert (outcome.code, outcome.err) == (
         2,
-        "error: digitrec.tune needs Optuna, the extra tune: python -m pip install 'optuna>=4.9'\n",
+        "error: digitrec.tune needs the extra tune: python -m pip install 'optuna>=4.9'\n",
     )

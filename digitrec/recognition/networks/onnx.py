@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from digitrec.errors import CheckpointError, UsageError
+from digitrec.errors import CheckpointError, UsageError, needs_extra
 from digitrec.preprocessing.framing import SIDE, WHITE
 from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, check_output, described
 from digitrec.wording import first_line
@@ -20,8 +20,6 @@ INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint
 LARGEST = 500_000_000  # bytes of a file
 MOST_THREADS = 4  # small images don't get faster by more
 SILENT = 4  # onnxruntime's log severity: its errors are raised as exceptions anyway
-
-HINT = "needs the extra onnx: python -m pip install 'digitrec[onnx]'"
 
 
 class OnnxNetwork:
@@ -38,7 +36,7 @@ class OnnxNetwork:
 
     def __init__(self, path: str | Path) -> None:
         if not (find_spec("onnx") and find_spec("onnxruntime")):
-            raise UsageError(f"{path} {HINT}")
+            raise UsageError(needs_extra(str(path), "onnx"))
         content = _content(Path(path))
         try:
             _check_graph(content)

@@ -37,9 +37,9 @@ def ours(laps: Laps, overrides: Sequence[str] = (), size: int | None = None) -> 
     import torch
 
     from digitrec import build
-    from digitrec.config.check import compose
+    from digitrec.config import compose
     from digitrec.data.datasets import Split
-    from digitrec.system.console import quiet_libraries
+    from digitrec.system.patches import quiet_libraries
     from scripts.measure.benchmark.clock import Clock
 
     quiet_libraries()
@@ -67,7 +67,7 @@ def bare_loop(laps: Laps, augmentation: str = "none") -> None:
     import torch.nn.functional as F
 
     from digitrec import build
-    from digitrec.config.check import compose
+    from digitrec.config import compose
     from digitrec.data.augmentation import Compose
     from digitrec.models.precision import native_precision
 
