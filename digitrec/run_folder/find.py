@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from digitrec.config.overrides import as_path
 from digitrec.errors import UsageError
 from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import TRAINING, Note, Run, read_run, try_run
@@ -61,6 +62,14 @@ def pick_run(text: str, runs: Sequence[Run], note: Note) -> Run:
     raise UsageError(
         f"{text}: {len(fitting)} runs have this in their name: {_some([str(run.folder) for run in fitting])}"
     )
+
+
+def check_run_folder(option: str, folder: str) -> None:
+    """Raise UsageError if the folder that `resume` or `rerun` names holds no run."""
+    place = as_path(folder)
+    if not (place / RECORD).is_file():
+        hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
+        raise UsageError(f"{option}={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
 
 
 def _search(folder: Path, note: Note) -> list[Path]:

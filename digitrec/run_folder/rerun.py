@@ -9,7 +9,8 @@ from omegaconf import DictConfig
 from digitrec.config.overrides import ANNOTATIONS, PLACE, as_path, is_sweep, overrides_except, value
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.composition import CONFIG, read_composition, update_annotations
-from digitrec.run_folder.record import RECORD, read_record
+from digitrec.run_folder.find import check_run_folder
+from digitrec.run_folder.record import read_record
 from digitrec.run_folder.repetition import circumstances, differing_metrics, differing_weights
 from digitrec.run_folder.run import read_run
 
@@ -29,10 +30,7 @@ def check_rerun(arguments: Sequence[str]) -> None:
         return
     if is_sweep(arguments):
         raise UsageError(f"rerun={folder}: a sweep can't repeat a run; leave out -m")
-    place = as_path(folder)
-    if not (place / RECORD).is_file():
-        hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
-        raise UsageError(f"rerun={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
+    check_run_folder("rerun", folder)
     others = overrides_except(arguments, (*BESIDE, *STARTED))
     if others:
         raise UsageError(

@@ -10,7 +10,6 @@ from digitrec.config.overrides import (
     ANNOTATIONS,
     AUTO,
     PLACE,
-    as_path,
     is_override,
     is_sweep,
     key_of,
@@ -20,6 +19,7 @@ from digitrec.config.overrides import (
 )
 from digitrec.errors import FolderTakenError, UsageError
 from digitrec.run_folder.composition import CONFIG, read_composition, same_settings, update_annotations
+from digitrec.run_folder.find import check_run_folder
 from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
 
@@ -56,10 +56,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
 
 
 def _check_alone(folder: str, overrides: Sequence[str]) -> None:
-    place = as_path(folder)
-    if not (place / RECORD).is_file():
-        hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
-        raise UsageError(f"resume={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
+    check_run_folder("resume", folder)
     other_place = [text for text in overrides if key_of(text) == PLACE and not names_same(text, folder)]
     others = [text for text in overrides_except(overrides, ANNOTATIONS) if not text.startswith("hydra.")]
     for text in (*other_place, *others):

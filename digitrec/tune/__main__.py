@@ -1,4 +1,4 @@
-"""Search for better settings, and leave them as an experiment: python -m digitrec.tune model=mlp."""
+"""Search for better settings and write them as an experiment: python -m digitrec.tune model=mlp."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
 from digitrec.tune.study_info import StudyInfo, read_study_info, write_study_info
 from digitrec.wording import near, shown
 
-if TYPE_CHECKING:  # Optuna takes a second to import, and a wrong key shall not wait for it
+if TYPE_CHECKING:  # Optuna takes a second to import: too long before an error about a key
     from omegaconf import DictConfig
 
     from digitrec.tune.study import Study
 
 SEARCH_KEYS = {"tune", "trials", "seeds", "workers", "prune", "warmup_epochs", "baseline", "seed", "test", "resume"}
-CHANGEABLE = {"trials", "workers", "resume"}  # what may be another when a study goes on
+CHANGEABLE = {"trials", "workers", "resume"}  # what may change when a study is resumed
 THREADS = "OMP_NUM_THREADS"
-MAX_WORKERS_PER_CORE = 4  # runs at a time for each core, beyond which all of them only become slower
+MAX_WORKERS_PER_CORE = 4  # more runs at a time for each core only make all of them slower
 
 
 def main() -> None:
@@ -59,15 +59,15 @@ def _task(cfg: DictConfig, folder: Path) -> float | None:
         return _prepared(cfg, folder, StudyInfo.now(_overrides(), _flags(), _groups()))
     try:
         info = _check_same(cfg, folder)
-        return _prepared(_with_todays(earlier_composition(cfg, folder), cfg), folder, info)
+        return _prepared(_changed(earlier_composition(cfg, folder), cfg), folder, info)
     except FolderTakenError:
         raise
-    except UsageError as error:  # the study's own files must stay, which those of a run that never began do not
+    except UsageError as error:  # the files of the study stay, unlike those of a run that never began
         raise FolderTakenError(str(error)) from error
 
 
 def _prepared(cfg: DictConfig, folder: Path, info: StudyInfo) -> float | None:
-    """Search, once everything has been held against what there is."""
+    """Check everything, then search."""
     settings = check(cfg, TuneConfig)
     space = read_space(settings["tune"], _of_a_run(settings), info.groups)
     check_values(space, partial(_check_setting, cfg, info.groups))
@@ -82,7 +82,7 @@ def _prepared(cfg: DictConfig, folder: Path, info: StudyInfo) -> float | None:
 
 
 def _cores() -> int:
-    """How many this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
 
@@ -122,17 +122,17 @@ def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Pat
 def _begin_with(study: Study, settings: Mapping[str, Any]) -> None:
     outside = [name for name, value in settings.items() if not study.space[name].holds(value)]
     if outside:
-        said = f"{outside[0]}={spelled(settings[outside[0]])} lies outside of tune.{outside[0]}"
-        print(f"no first trial of the settings as they are: {said}")  # noqa: T201
+        value = f"{outside[0]}={spelled(settings[outside[0]])}"
+        print(f"no first trial of the settings as they are: {value} is outside tune.{outside[0]}")  # noqa: T201
     else:
         study.begin_with(settings)
 
 
 def _check_same(cfg: DictConfig, folder: Path) -> StudyInfo:
-    """What was said when the study began, which this command may repeat but not change."""
+    """How the study began; this command may repeat its settings, but not change them."""
     info = read_study_info(folder)
     if cfg.resume == AUTO or info is None:
-        with suppress(OSError):  # Hydra has made it
+        with suppress(OSError):  # Hydra made it
             folder.rmdir()
         raise FolderTakenError(f"resume={cfg.resume}: no study in this folder; expected one such as outputs/tune/...")
     again = [text for text in _overrides() if key_of(text) not in CHANGEABLE]
@@ -144,7 +144,7 @@ def _check_same(cfg: DictConfig, folder: Path) -> StudyInfo:
     return info
 
 
-def _with_todays(earlier: DictConfig, cfg: DictConfig) -> DictConfig:
+def _changed(earlier: DictConfig, cfg: DictConfig) -> DictConfig:
     for key in CHANGEABLE & {key_of(text) for text in _overrides()}:
         earlier[key] = cfg[key]
     return earlier
@@ -154,24 +154,24 @@ def _check_search(settings: Mapping[str, Any], info: StudyInfo) -> None:
     objective, devices = settings["objective"], settings["trainer"].get("devices", 1)
     taken_out = [text for text in info.fixed(SEARCH_KEYS) if text.startswith("~")]
     if taken_out:
-        raise UsageError(f"{taken_out[0]}: the experiment that a search leaves can take nothing out; give it a value")
+        raise UsageError(f"{taken_out[0]}: a search cannot remove a setting from its experiment; give it a value")
     if settings["rerun"] is not None:
         raise UsageError(f"rerun={settings['rerun']}: a search starts new runs; leave this out")
     if not objective.startswith("val/"):
-        raise UsageError(f"objective={objective}: a search goes by images that are held out, such as val/accuracy")
+        raise UsageError(f"objective={objective}: expected a metric of validation images, such as val/accuracy")
     if settings["test"]:
-        raise UsageError("test=true: test images are not read while settings are being chosen; leave this out")
+        raise UsageError("test=true: a search does not read test images; leave this out")
     if not settings["data"].get("val_size"):
-        raise UsageError("data.val_size=0: nothing is held out to choose by; hold out some, as in data.val_size=5000")
+        raise UsageError("data.val_size=0: a search needs validation images, as in data.val_size=5000")
     if (workers := settings["workers"]) > MAX_WORKERS_PER_CORE * _cores():
         most = f"at most {MAX_WORKERS_PER_CORE} runs at a time for each core"
         raise UsageError(f"workers={workers}: expected {most}; this process has {_cores()}")
     if devices not in (1, "1", "auto"):
-        raise UsageError(f"trainer.devices={spelled(devices)}: a run of a search has one process; use 1, and workers")
+        raise UsageError(f"trainer.devices={spelled(devices)}: each run of a search is one process; use 1, and workers")
 
 
 def _check_setting(cfg: DictConfig, groups: Mapping[str, Any], name: str, value: Any) -> None:
-    """Raise UsageError if a setting does not take a value."""
+    """Raise UsageError if a value does not fit a setting."""
     if name in groups:
         options = GlobalHydra.instance().config_loader().get_group_options(name)
         if value not in options:
@@ -189,13 +189,13 @@ def _of_a_run(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _overrides() -> list[str]:
-    said = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # ${run_dir} is that of each run
-    assert isinstance(said, list)
-    return [str(text) for text in said]
+    overrides = OmegaConf.to_container(HydraConfig.get().overrides.task, resolve=False)  # each run has its ${run_dir}
+    assert isinstance(overrides, list)
+    return list(map(str, overrides))
 
 
 def _flags() -> list[str]:
-    """Folders of the person's own options."""
+    """Folders of the user's own options, as flags."""
     sources = HydraConfig.get().runtime.config_sources
     return [f"--config-dir={Path(one.path).resolve()}" for one in sources if one.provider == "command-line"]
 

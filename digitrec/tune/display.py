@@ -1,4 +1,4 @@
-"""What a person sees of a search: a line per trial, and in a terminal a table of the best and of those that go on."""
+"""Progress of a search: a line per trial, and in a terminal a table of the best and the running trials."""
 
 import time
 from collections.abc import Mapping
@@ -14,24 +14,24 @@ from rich.text import Text
 from digitrec.run_folder.formatting import format_duration, format_metric, short_names
 from digitrec.run_folder.settings import spelled
 from digitrec.tune.job import Point
-from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Study, Trial
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Study, Trial
 from digitrec.wording import shown
 
-BEST = 3  # trials kept in sight
+BEST = 3  # trials shown
 COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow"}
-REDRAWN = 0.5  # seconds
+REDRAW_S = 0.5
 
 
 def plain_console() -> Console:
-    """A terminal that shows words as they are; settings may look like rich's markup."""
+    """A console without markup, which settings may look like."""
     return Console(highlight=False, markup=False, emoji=False)
 
 
 class Display:
-    """Shows a search; a `with` block long.
+    """Shows a search within a `with` block.
 
     Args:
-        study: what is known.
+        study: its trials.
         settings: of the search.
         folder: of the study.
     """
@@ -42,7 +42,7 @@ class Display:
         self._heads = short_names(list(study.space))
         self._console = plain_console()
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
-        self._going_on: dict[int, tuple[Trial, str, float]] = {}
+        self._running: dict[int, tuple[Trial, str, float]] = {}
         self._drawn, self._start, self._before = 0.0, time.monotonic(), 0
 
     def __enter__(self) -> Self:
@@ -50,10 +50,10 @@ class Display:
         self._before = len(_over(found))
         turned = ", ".join(self._study.space)
         less = "less" if self._study.lower else "more"
-        self._say(f"study folder: {shown(self._folder)}")
-        self._say(f"{self._planned} trials for {less} {self._metric}, turning {turned}")
+        self._print(f"study folder: {shown(self._folder)}")
+        self._print(f"{self._planned} trials for {less} {self._metric}, searching {turned}")
         if found:
-            self._say(f"goes on after {self._before} trials{self._best()}")
+            self._print(f"resumed after {self._before} trials{self._best()}")
         if self._console.is_terminal:
             self._live.start()
         return self
@@ -65,14 +65,14 @@ class Display:
 
     def began(self, trial: Trial) -> None:
         """Show a trial as running."""
-        self._going_on[trial.number] = (trial, "starts", time.monotonic())
+        self._running[trial.number] = (trial, "starts", time.monotonic())
         self._draw()
 
     def reached(self, number: int, seed: int, point: Point) -> None:
         """Show how far a trial has come."""
-        trial, _, since = self._going_on[number]
+        trial, _, since = self._running[number]
         of_seed = f", seed {seed}" if self._seeds > 1 else ""
-        self._going_on[number] = (
+        self._running[number] = (
             trial,
             f"epoch {point.epoch}{of_seed}: {format_metric(self._metric, point.value)}",
             since,
@@ -81,27 +81,27 @@ class Display:
 
     def ended(self, trial: Trial) -> None:
         """Print the line of a trial."""
-        self._going_on.pop(trial.number, None)
-        value = WORDS.get(trial.status) or format_metric(self._metric, trial.value)
+        self._running.pop(trial.number, None)
+        value = STATUS_TEXTS.get(trial.status) or format_metric(self._metric, trial.value)
         best = self._study.best
         mark = "best so far" if best is not None and best.number == trial.number else ""
-        words = f"{value:>11}  {format_duration(trial.seconds):>6}  {self._spelled(trial)}"
+        line = f"{value:>11}  {format_duration(trial.seconds):>6}  {self._spelled(trial)}"
         reason = f"\n           {trial.error}" if trial.error else f"  {mark}".rstrip()
-        self._say(f"trial {trial.number:>3}  {words}{reason}", COLOURS[trial.status] if mark or trial.error else "")
+        self._print(f"trial {trial.number:>3}  {line}{reason}", COLOURS[trial.status] if mark or trial.error else "")
         self._draw()
 
     def left(self, trial: Trial) -> None:
-        """Print that a trial is another program's now."""
-        self._going_on.pop(trial.number, None)
-        self._say(f"trial {trial.number:>3}  was taken over by another program, which thought this one gone")
+        """Print that another program took over a trial."""
+        self._running.pop(trial.number, None)
+        self._print(f"trial {trial.number:>3}  was taken over by another program, which got no heartbeat of this one")
         self._draw()
 
     def tick(self) -> None:
-        """Move the clock."""
-        if time.monotonic() - self._drawn >= REDRAWN:
+        """Update the shown times."""
+        if time.monotonic() - self._drawn >= REDRAW_S:
             self._draw()
 
-    def _say(self, line: str, style: str = "") -> None:
+    def _print(self, line: str, style: str = "") -> None:
         self._console.print(Text(line, style=style), soft_wrap=True)
 
     def _draw(self) -> None:
@@ -110,7 +110,7 @@ class Display:
             self._live.update(Group(self._table(), Text(self._summary(), style="bold")), refresh=True)
 
     def _table(self) -> Table:
-        """The best trials, then those that go on."""
+        """The best trials, then the running ones."""
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         table.add_column("trial", justify="right", no_wrap=True)
         table.add_column(self._metric, no_wrap=True)
@@ -120,21 +120,21 @@ class Display:
         complete = [trial for trial in trials if trial.status == COMPLETE]
         for trial in sorted(complete, key=lambda trial: self._study.rank(trial.value))[:BEST]:
             self._row(table, trial, format_metric(self._metric, trial.value), COLOURS[COMPLETE])
-        for trial, words, since in self._going_on.values():
+        for trial, text, since in self._running.values():
             elapsed = format_duration(time.monotonic() - since)
-            self._row(table, trial, f"{words}, {elapsed}", COLOURS[RUNNING])
+            self._row(table, trial, f"{text}, {elapsed}", COLOURS[RUNNING])
         return table
 
-    def _row(self, table: Table, trial: Trial, words: str, style: str) -> None:
+    def _row(self, table: Table, trial: Trial, text: str, style: str) -> None:
         settings = self._study.tidied(trial).settings
-        table.add_row(str(trial.number), words, *(spelled(settings[name]) for name in self._heads), style=style)
+        table.add_row(str(trial.number), text, *(spelled(settings[name]) for name in self._heads), style=style)
 
     def _summary(self) -> str:
-        """How far the search is, in one line."""
+        """Progress of the search in one line."""
         over = _over(self._study.trials)
-        counts = {word: sum(trial.status == status for trial in over) for status, word in WORDS.items()}
+        counts = {text: sum(trial.status == status for trial in over) for status, text in STATUS_TEXTS.items()}
         parts = [f"{len(over)}/{self._planned} trials{self._best()}"]
-        parts += [f"{count} {word}" for word, count in counts.items() if count]
+        parts += [f"{count} {text}" for text, count in counts.items() if count]
         elapsed, done = time.monotonic() - self._start, len(over) - self._before
         parts.append(format_duration(elapsed))
         if done and self._planned > len(over):

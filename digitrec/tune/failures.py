@@ -1,4 +1,4 @@
-"""A failed trial's row in TensorBoard's HParams tab; those that come to an end write their own."""
+"""The row of a failed trial in TensorBoard's HParams tab; other trials write their own."""
 
 import time
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from digitrec.tune.space import Value
 
 
 def log_failure(folder: Path, settings: Mapping[str, Value]) -> None:
-    """Write what a search chose for a trial, and that it failed, into the folder of its run."""
+    """Write the settings of a trial, and that it failed, into the folder of its run."""
     # Here, since a search without failures needs none of it. The plugin's own summary.py would import TensorFlow.
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary

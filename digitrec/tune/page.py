@@ -1,4 +1,4 @@
-"""A search as a web page and pictures."""
+"""The page and the pictures of a search."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from digitrec.run_folder.settings import spelled
 from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.space import CHOICE, LOG_UNIFORM
-from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, WORDS, Trial
+from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Trial
 from digitrec.wording import shown
 
 TEMPLATE = Path(__file__).with_name("tune.html")
@@ -108,7 +108,7 @@ def _row(outcome: Outcome, trial: Trial) -> tuple[str, str, str, str]:
     epochs = str(max(trial.curve)) if trial.curve else ""
     return (
         str(trial.number),
-        WORDS.get(trial.status) or format_metric(outcome.metric, trial.value),
+        STATUS_TEXTS.get(trial.status) or format_metric(outcome.metric, trial.value),
         epochs,
         format_duration(trial.seconds),
     )

@@ -31,14 +31,14 @@ def write_recipe(
         path of the file, `conf/experiment/best.yaml` in the folder.
     """
     parser = OverridesParser.create()
-    said = [parser.parse_override(text) for text in fixed if not text.startswith("-")]
+    given = [parser.parse_override(text) for text in fixed if not text.startswith("-")]
     turned = [parser.parse_override(f"{name}={spelled(value)}") for name, value in found.items()]
     content: dict[str, Any] = {}
-    if defaults := list(_defaults([*said, *turned], groups)):
+    if defaults := list(_defaults([*given, *turned], groups)):
         content["defaults"] = [*defaults, "_self_"]
-    for one in [*said, *turned]:
+    for one in [*given, *turned]:
         if not _is_choice(one, groups):
-            _put(content, one.key_or_group.split("."), _plain(one))
+            _put(content, one.key_or_group.split("."), _plain(one.value()))
     file = folder / FOLDER / "experiment" / f"{NAME}.yaml"
     file.parent.mkdir(parents=True, exist_ok=True)
     comment = "".join(f"# {line}\n" for note in notes for line in note.splitlines())
@@ -69,7 +69,7 @@ def _defaults(overrides: Sequence[Override], groups: Mapping[str, Any]) -> Itera
     """The chosen options; another experiment comes first, for this one to build on."""
     chosen = [one for one in overrides if _is_choice(one, groups)]
     for one in sorted(chosen, key=lambda one: one.key_or_group != "experiment"):
-        value = _plain(one)
+        value = _plain(one.value())
         if one.key_or_group == "experiment":
             yield from value if isinstance(value, list) else [value]
         else:
@@ -80,17 +80,13 @@ def _is_choice(one: Override, groups: Mapping[str, Any]) -> bool:
     return one.key_or_group in groups
 
 
-def _plain(one: Override) -> Any:
-    """The value that an override gives."""
-    return _unquoted(one.value())
-
-
-def _unquoted(value: Any) -> Any:
+def _plain(value: Any) -> Any:
+    """The value of an override, quoted texts as plain ones."""
     match value:
         case list():
-            return [_unquoted(item) for item in value]
+            return [_plain(item) for item in value]
         case dict():
-            return {str(key): _unquoted(item) for key, item in value.items()}
+            return {str(key): _plain(item) for key, item in value.items()}
         case None | bool() | int() | float():
             return value
         case _:

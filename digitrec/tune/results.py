@@ -1,4 +1,4 @@
-"""What a search leaves for people: the best settings as an experiment, pictures, a page, the last words."""
+"""Results of a search: the best settings as an experiment, pictures, a page, a summary on the terminal."""
 
 import os
 import shlex
@@ -21,20 +21,20 @@ from digitrec.wording import shown
 def publish(
     study: Study, settings: Mapping[str, Any], info: StudyInfo, before: Mapping[str, Value], without: Collection[str]
 ) -> float | None:
-    """Write and print everything; the best value, None if no trial came to one.
+    """Write and print everything; returns the best value, None if no trial has one.
 
     Args:
-        study: what was tried.
+        study: its trials.
         settings: of the search.
         info: how it began.
         before: the turned settings as they were.
-        without: keys of the command line that are no run's, or are turned.
+        without: keys of the command line that runs do not get, or that are searched.
     """
     from digitrec.tune.page import write_pictures_and_page  # matplotlib and torch take seconds to import
 
     console = plain_console()
     if (best := study.best) is None:
-        console.print("no trial has come to a value yet")
+        console.print("no trial has a value yet")
         return None
     outcome = Outcome(study, settings, info, before, study.tidied(best))
     recipe = write_recipe(study.folder, _notes(outcome), info.fixed(without), outcome.best.settings, info.groups)

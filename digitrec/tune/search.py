@@ -1,4 +1,4 @@
-"""The search itself: proposes settings, has them trained, learns what came of it."""
+"""The search itself: proposes settings, trains them, reports their results to the study."""
 
 import errno
 import os
@@ -22,15 +22,15 @@ from digitrec.tune.study import COMPLETE, FAILED, Study, Trial, TrialTakenError
 from digitrec.tune.worker import Worker
 from digitrec.wording import shown
 
-SHUTDOWN_S = 60.0  # seconds that runs have to save and end
-POLL_S = 0.5  # seconds at most between two looks at everything
-MIN_FREE_BYTES = 2**20  # bytes of room on the disk, less than any run needs
-MAX_FAILURES = 5  # trials that fail before any succeeds, after which there is no sense in going on
+SHUTDOWN_S = 60.0  # for runs to save and end
+POLL_S = 0.5  # longest time between two checks
+MIN_FREE_BYTES = 2**20  # on the disk, less than any run needs
+MAX_FAILURES = 5  # of trials before any succeeds
 TRIAL_CURVE = "digitrec.training.trial.TrialCurve"
 
 
 class Watcher(Protocol):
-    """What a search tells while it goes on."""
+    """Gets the events of a search."""
 
     def began(self, trial: Trial) -> None:
         """A trial is being trained."""
@@ -42,7 +42,7 @@ class Watcher(Protocol):
         """A trial is over, however it ended."""
 
     def left(self, trial: Trial) -> None:
-        """A trial is another program's now."""
+        """Another program took over a trial."""
 
     def tick(self) -> None:
         """Some time has passed."""
@@ -50,7 +50,7 @@ class Watcher(Protocol):
 
 @dataclass
 class _Attempt:
-    """A trial that is being trained: the run that goes on, and what those before it came to."""
+    """A trial that is being trained: its present run, and the values of those before."""
 
     trial: Trial
     job: Job
@@ -64,14 +64,14 @@ class Search:
     """Works on a study until it has as many trials as it should.
 
     Args:
-        study: what is known.
+        study: its trials.
         worker: this program.
         fixed: arguments of every run.
         metric: to search by.
         seeds: of the runs of each trial; the curve of the first one decides whether it ends early.
         trials: how many there should be, those of other machines counted.
         workers: runs at a time.
-        watcher: is told.
+        watcher: gets the events.
     """
 
     def __init__(
@@ -89,21 +89,21 @@ class Search:
         self.study, self.worker, self.watcher = study, worker, watcher
         self._fixed, self._metric, self._seeds = fixed, metric, seeds
         self._trials, self._workers = trials, workers
-        self._going_on: list[_Attempt] = []
+        self._running: list[_Attempt] = []
 
     def run(self) -> None:
-        """Search; whatever ends it, runs that go on are told to save and end.
+        """Search; at the end, however it comes, running trials save and end.
 
         Raises:
             DigitrecError: the first trials have all failed, or the disk is full.
         """
         try:
             while True:
-                while len(self._going_on) < self._workers and (trial := self._next()):
+                while len(self._running) < self._workers and (trial := self._next()):
                     self._begin(trial)
-                if not self._going_on:
+                if not self._running:
                     return
-                self._look()
+                self._poll()
         finally:
             self._end_jobs()
 
@@ -111,28 +111,28 @@ class Search:
         return self.study.adopt(self.worker) or self.study.propose(self.worker.name, self._trials)
 
     def _begin(self, trial: Trial) -> None:
-        """Train a trial from the first of its runs on that is not finished."""
+        """Start the first run of a trial."""
         self.watcher.began(trial)
         self._train(trial, self._seeds[0], [])
 
     def _train(self, trial: Trial, seed: int, values: list[float]) -> None:
         folder = run_folder(self.study.folder, trial.number, seed)
         job = Job(_arguments(folder, self._fixed, trial, seed, self._metric), folder)
-        self._going_on.append(_Attempt(trial, job, seed, values, trial.stopped))
+        self._running.append(_Attempt(trial, job, seed, values, trial.stopped))
 
-    def _look(self) -> None:
-        """Wait a little for runs to tell something, and act on it."""
-        ready = set(wait([sign for attempt in self._going_on for sign in attempt.job.signs], POLL_S))
-        for attempt in [attempt for attempt in self._going_on if ready.intersection(attempt.job.signs)]:
+    def _poll(self) -> None:
+        """Wait for reports of runs, and act on them."""
+        ready = set(wait([sign for attempt in self._running for sign in attempt.job.signs], POLL_S))
+        for attempt in [attempt for attempt in self._running if ready.intersection(attempt.job.signs)]:
             if (point := attempt.job.point()) is None:
                 attempt.job.wait()
-                self._going_on.remove(attempt)
-            self._hear(attempt, point)
+                self._running.remove(attempt)
+            self._handle(attempt, point)
         self.worker.heartbeat(time.monotonic())
         self.watcher.tick()
 
-    def _hear(self, attempt: _Attempt, point: Point | None) -> None:
-        """Act on a point of a run, or on its end, unless the trial is no longer ours."""
+    def _handle(self, attempt: _Attempt, point: Point | None) -> None:
+        """Act on a point of a run, or on its end, unless another program took over the trial."""
         try:
             if attempt.taken:
                 pass
@@ -148,7 +148,7 @@ class Search:
             attempt.job.answer(go_on=not attempt.stopped)
 
     def _keep(self, attempt: _Attempt, point: Point) -> None:
-        """Note a point of a run, and whether it is to end early."""
+        """Report a point of a run, and whether it is to end early."""
         number = attempt.trial.number
         if attempt.seed == self._seeds[0] and self.study.report(number, point.epoch, point.value) and not point.last:
             self.study.stop(number)
@@ -156,10 +156,10 @@ class Search:
         self.watcher.reached(number, attempt.seed, point)
 
     def _take(self, attempt: _Attempt) -> None:
-        """Note what a run came to that has ended, and train the trial's next one if there is one."""
+        """Report the value of a run that has ended, and start the next run of the trial, if any."""
         number = attempt.trial.number
         value = read_metrics(attempt.job.folder).get(self._metric)
-        if error := attempt.job.failure() or (None if value is not None else f"it came to no {self._metric}"):
+        if error := attempt.job.failure() or (None if value is not None else f"it has no {self._metric}"):
             _check_room(self.study.folder, error)
             self.study.fail(number, error)
             log_failure(attempt.job.folder, attempt.trial.settings)
@@ -177,14 +177,14 @@ class Search:
         _check_failures(trials)
 
     def _end_jobs(self) -> None:
-        for attempt in self._going_on:
+        for attempt in self._running:
             attempt.job.end()
             if attempt.job.waits:  # a signal came between its point and the answer
                 attempt.job.answer(go_on=not attempt.stopped)
         patience = time.monotonic() + SHUTDOWN_S
-        for attempt in self._going_on:
+        for attempt in self._running:
             while (point := attempt.job.point(_left(patience))) is not None:  # it may wait for an answer
-                self._hear(attempt, point)
+                self._handle(attempt, point)
             if not attempt.job.wait(_left(patience)):
                 attempt.job.kill()
 
@@ -194,12 +194,12 @@ def _left(until: float) -> float:
 
 
 def run_folder(study: Path, number: int, seed: int) -> Path:
-    """Where a run of a trial lies."""
+    """Folder of a run of a trial."""
     return study / f"trial-{number:03}_seed-{seed}"
 
 
 def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metric: str) -> list[str]:
-    """Of digitrec.train: a new run, or one that goes on where it was cut off."""
+    """Arguments of digitrec.train: a new run, or one that is resumed."""
     if (folder / RECORD).is_file() and (folder / ".hydra" / "config.yaml").is_file():
         _wait_for(folder)
         flags = [argument for argument in fixed if argument.startswith("-")]
@@ -216,7 +216,7 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
 
 
 def _wait_for(folder: Path) -> None:
-    """Let the process that was at work in a run folder save and end."""
+    """Wait for the process in a run folder to save and end."""
     patience = time.monotonic() + SHUTDOWN_S
     while is_held(folder) and time.monotonic() < patience:
         time.sleep(0.1)
@@ -227,7 +227,7 @@ def _quoted(value: Value) -> str:
 
 
 def _check_room(study: Path, error: str) -> None:
-    """Raise DigitrecError if a run failed for want of room, which its settings can't help and the next would meet."""
+    """Raise DigitrecError if a run failed because the disk is full, as every other run would."""
     if os.strerror(errno.ENOSPC) in error or shutil.disk_usage(study).free < MIN_FREE_BYTES:
         place = spelled_path(shown(study))
         raise DigitrecError(f"the disk is full: {error}\nfree some room, then: python -m digitrec.tune resume={place}")

@@ -1,4 +1,4 @@
-"""What a search turns, and how far: the part `tune` of a configuration."""
+"""The space of a search: the part `tune` of a configuration."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from digitrec.run_folder.settings import spelled
 from digitrec.wording import near
 
 CHOICE, UNIFORM, LOG_UNIFORM, INT = KINDS = ("choice", "uniform", "log_uniform", "int")
-DIGITS = 3  # of a proposed number: enough to tell recipes apart, and a person can read and type them
+DIGITS = 3  # significant ones of a proposed number, easy to read and type
 
 Value = str | float | int | bool | None
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """A setting that is turned.
+    """A setting that is searched.
 
     Attributes:
         name: dotted, as in `optimizer.lr`, or that of a group.
@@ -60,22 +60,22 @@ def read_space(tune: Mapping[str, Any], settings: Mapping[str, Any], groups: Map
     space = list(_dimensions("", tune, settings, groups))
     if not space:
         raise UsageError(
-            "tune: nothing is turned; choose what, as in tune=mlp or +tune.optimizer.lr.log_uniform=[1e-4,1e-2]"
+            "tune: no setting to search; choose some, as in tune=mlp or +tune.optimizer.lr.log_uniform=[1e-4,1e-2]"
         )
     return space
 
 
 def as_they_are(space: Sequence[Dimension], settings: Mapping[str, Any], groups: Mapping[str, Any]) -> dict[str, Value]:
-    """The value that each turned setting has without a search, spelled as a dimension's values are."""
+    """The value of each searched setting without a search, spelled as in a dimension."""
     return {dimension.name: _value(_at(dimension.name, settings, groups)) for dimension in space}
 
 
 def check_values(space: Sequence[Dimension], check: Callable[[str, Any], object]) -> None:
-    """Hold bounds and options against what each setting takes.
+    """Check that bounds and options fit their settings.
 
     Args:
-        space: what is turned.
-        check: name, value -> raises UsageError if the setting does not take it.
+        space: to check.
+        check: name, value -> raises UsageError if the value does not fit the setting.
 
     Raises:
         UsageError: the message names the setting in the space.
@@ -95,13 +95,13 @@ def _dimensions(prefix: str, tune: Mapping[str, Any], settings: Any, groups: Map
         if not isinstance(settings, Mapping) or key not in settings or str(key).startswith("_"):
             known = [other for other in settings if not other.startswith("_")] if isinstance(settings, Mapping) else []
             hint = near(str(key), known, f"tune.{prefix}") or f"; there are {', '.join(known)}"
-            raise UsageError(f"tune.{name}: there is no such setting to turn{hint}{origin(f'tune.{name}')}")
+            raise UsageError(f"tune.{name}: there is no such setting{hint}{origin(f'tune.{name}')}")
         inside = settings[key]
         if isinstance(inside, Mapping) and not _is_group_choice(name, node, groups):
             if not isinstance(node, Mapping):
-                raise UsageError(f"tune.{name}: a group of settings; turn those in it, or {name}: choice: [...]")
+                raise UsageError(f"tune.{name}: a group of settings; search those in it, or {name}: choice: [...]")
             yield from _dimensions(f"{name}.", node, inside, groups)
-        elif node is not None:  # null leaves out what a chosen file turns
+        elif node is not None:  # null removes a setting of a chosen file
             yield _dimension(name, node)
 
 
@@ -133,17 +133,17 @@ def _options(path: str, values: Sequence[Any]) -> tuple[Value, ...]:
 
 
 def _bounds(path: str, kind: str, values: Sequence[Any]) -> tuple[Any, ...]:
-    said = f"{path}={spelled(list(values))}"
+    given = f"{path}={spelled(list(values))}"
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     if len(values) != 2 or len(numbers) != 2 or not all(map(isfinite, numbers)):
-        raise UsageError(f"{said}: expected two numbers, [low, high]{origin(path)}")
+        raise UsageError(f"{given}: expected two numbers, [low, high]{origin(path)}")
     low, high = numbers
     if low >= high:
-        raise UsageError(f"{said}: the low end comes first and lies below the high one{origin(path)}")
+        raise UsageError(f"{given}: the lower bound comes first, below the upper one{origin(path)}")
     if kind == INT and not all(isinstance(value, int) for value in numbers):
-        raise UsageError(f"{said}: expected whole numbers; for others take uniform{origin(path)}")
+        raise UsageError(f"{given}: expected whole numbers; for others take uniform{origin(path)}")
     if kind == LOG_UNIFORM and low <= 0:
-        raise UsageError(f"{said}: a logarithm needs a low end above 0{origin(path)}")
+        raise UsageError(f"{given}: a logarithm needs a lower bound above 0{origin(path)}")
     return (low, high) if kind == INT else (float(low), float(high))
 
 

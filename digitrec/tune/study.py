@@ -1,4 +1,4 @@
-"""The study: what was tried and what came of it, kept by Optuna in a journal in the study's folder."""
+"""The study: its trials and their values, kept by Optuna in a journal in its folder."""
 
 import os
 import sys
@@ -31,12 +31,12 @@ from digitrec.tune.worker import Worker
 
 JOURNAL = "journal.log"
 NAME = "digitrec"
-RANDOM_TRIALS = 10  # trials drawn evenly before those that came off well are learned from
+RANDOM_TRIALS = 10  # drawn at random before the sampler learns from values
 MIN_CURVES = 5  # trials that must have ended before one is ended early
-MIN_TRIALS_FOR_IMPORTANCE = 4  # trials with a value that it takes to tell what matters
+MIN_TRIALS_FOR_IMPORTANCE = 4  # with a value
 
 RUNNING, COMPLETE, PRUNED, FAILED = "running", "complete", "pruned", "failed"
-WORDS = {PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}  # instead of a value
+STATUS_TEXTS = {PRUNED: "ended early", FAILED: "failed", RUNNING: "still going on"}  # shown instead of a value
 STATES = {
     TrialState.RUNNING: RUNNING,
     TrialState.COMPLETE: COMPLETE,
@@ -46,12 +46,12 @@ STATES = {
 
 
 class TrialTakenError(DigitrecError):
-    """A trial that another program has taken over, which thought this one gone."""
+    """Another program took over a trial, as it got no heartbeat of this one."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Settings that were tried.
+    """Settings and their result.
 
     Attributes:
         number: counted from 0, over all machines.
@@ -62,9 +62,9 @@ class Trial:
         values: metric of each run, in the order of their seeds.
         seconds: from its proposal to its end.
         error: why it failed.
-        worker: the program that sees to it.
-        given: its settings are a person's own, not proposed.
-        stopped: it was told to end early, and may not have ended yet.
+        worker: the program that trains it.
+        given: its settings were given by the user, not proposed.
+        stopped: it is to end early, and may not have ended yet.
     """
 
     number: int
@@ -85,9 +85,9 @@ class Study:
 
     Args:
         folder: that several machines may share.
-        space: what is turned.
-        metric: name as in TensorBoard; it says by itself whether less or more is better.
-        seed: draws the proposals, together with a trial's number and what is known by then.
+        space: what is searched.
+        metric: name as in TensorBoard; it decides whether less or more is better.
+        seed: draws the proposals, together with a trial's number and the values so far.
         prune: trials whose curve stays below the median of the others are to end early.
         warmup_epochs: epochs before which none does.
 
@@ -134,18 +134,18 @@ class Study:
         return min(complete, key=lambda trial: self.rank(trial.value), default=None)
 
     def rank(self, value: float | None) -> float:
-        """What to sort by for the best to come first."""
+        """A key that sorts the best first."""
         return float("inf") if value is None else value if self.lower else -value
 
     def begin_with(self, settings: Mapping[str, Value]) -> None:
-        """Have the first trial try these settings."""
-        with self._alone():
+        """Let the first trial have these settings."""
+        with self._locked():
             if not self._study.get_trials(deepcopy=False):
                 self._study.enqueue_trial(dict(settings), user_attrs={"given": True})
 
     def propose(self, worker: str, most: int) -> Trial | None:
-        """A new trial, for a program by its name; None when there are as many as there should be."""
-        with self._alone():
+        """A new trial for a program; None if there are `most` already."""
+        with self._locked():
             if len(self.trials) >= most:
                 return None
             self._study.sampler = _sampler(self.seed, len(self._study.get_trials(deepcopy=False)))
@@ -155,8 +155,8 @@ class Study:
         return self.tidied(next(trial for trial in self.trials if trial.number == asked.number))
 
     def adopt(self, worker: Worker) -> Trial | None:
-        """A running trial whose program is gone, from now on that of another one; None where there is none."""
-        with self._alone():
+        """A running trial whose program is gone, taken over by another one; None if there is none."""
+        with self._locked():
             for trial in self.trials:
                 if trial.status == RUNNING and trial.worker != worker.name and worker.is_gone(trial.worker):
                     whole = self._completed(trial)
@@ -166,21 +166,21 @@ class Study:
         return None
 
     def report(self, number: int, epoch: int, value: float) -> bool:
-        """Take in a point of a trial's curve; whether the trial is to end early.
+        """Store a point of a trial's curve; returns whether the trial is to end early.
 
-        This and whatever else is noted of a trial raises TrialTakenError if another program has it by now.
+        This and the following raise TrialTakenError if another program has taken over the trial.
         """
         with self._own(number) as key:
             self._storage.set_trial_intermediate_value(key, epoch, value)
             return self._pruner.prune(self._study, self._storage.get_trial(key))
 
     def stop(self, number: int) -> None:
-        """Note that a trial is to end early, before its run is told: a search that goes on then knows why it ended."""
+        """Note that a trial is to end early, before its run ends: a resumed search then knows why it ended."""
         with self._own(number) as key:
             self._storage.set_trial_user_attr(key, "stopped", True)
 
     def complete(self, number: int, values: Sequence[float]) -> None:
-        """Note what the runs of a trial came to."""
+        """Note the values of the runs of a trial."""
         with self._own(number) as key:
             self._storage.set_trial_user_attr(key, "values", list(values))
             self._study.tell(number, sum(values) / len(values))
@@ -197,7 +197,7 @@ class Study:
             self._study.tell(number, state=TrialState.FAIL)
 
     def importance(self) -> dict[str, float]:
-        """Share of the spread of values that each setting accounts for, the greatest first; empty if it can't be told.
+        """Share of the spread of values that each setting accounts for, the greatest first; empty if unknown.
 
         By fANOVA (Hutter, Hoos and Leyton-Brown, 2014).
         """
@@ -210,7 +210,7 @@ class Study:
         return get_param_importances(self._study, evaluator=FanovaImportanceEvaluator(seed=self.seed))
 
     def tidied(self, trial: Trial) -> Trial:
-        """A trial with its numbers as they are tried; the journal keeps all digits of a proposal."""
+        """A trial with rounded numbers, as they are used; the journal keeps all digits of a proposal."""
         if trial.given:
             return trial
         return replace(trial, settings={name: self.space[name].tidy(value) for name, value in trial.settings.items()})
@@ -234,26 +234,26 @@ class Study:
 
     @contextmanager
     def _own(self, number: int) -> Iterator[int]:
-        """The key of a trial, which nobody adopts until the end of the block."""
-        with self._alone():
+        """The key of a trial; no other program can adopt it within the block."""
+        with self._locked():
             trial = next(trial for trial in self.trials if trial.number == number)
             if trial.status != RUNNING or trial.worker != self._ours.get(number):
                 raise TrialTakenError(f"trial {number} was taken over by {trial.worker}")
             yield self._key(number)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """Keep others that share the folder from proposing or adopting at the same time.
+    def _locked(self) -> Iterator[None]:
+        """Lock the study against other programs that share its folder.
 
         Raises:
-            DigitrecError: the journal can't be written; what it holds stays whole.
+            DigitrecError: the journal cannot be written; its content stays whole.
         """
         try:
-            with FileLock(self.folder / ".study.lock"), defer_signals():  # Optuna's own lock may not be left half-way
+            with FileLock(self.folder / ".study.lock"), defer_signals():  # a signal must not interrupt Optuna's own lock
                 try:
                     yield
                 except OSError:
-                    _mend(self.folder / JOURNAL)  # the next entry would go on in the line that broke off
+                    _mend(self.folder / JOURNAL)  # the next entry would continue the broken line
                     raise
         except OSError as error:
             raise DigitrecError(f"{self.folder / JOURNAL} cannot be written: {error.strerror or error}") from error
@@ -293,7 +293,7 @@ def _readable(journal: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, KeyError) as error:
-        raise DigitrecError(f"{journal}: the study's journal cannot be read: {error}; start the search anew") from error
+        raise DigitrecError(f"{journal}: the study's journal cannot be read: {error}; start a new search") from error
 
 
 def _distribution(turned: Dimension) -> BaseDistribution:

@@ -19,8 +19,8 @@ class StudyInfo:
     """How a study began.
 
     Attributes:
-        overrides: what was said on the command line, key=value.
-        flags: folders of the person's own options, as flags.
+        overrides: of the command line, key=value.
+        flags: folders of the user's own options, as flags.
         groups: the chosen option of each group, None where none or several are.
         command: the whole command line.
         git_revision: of the code.
@@ -40,11 +40,11 @@ class StudyInfo:
 
     @classmethod
     def now(cls, overrides: Sequence[str], flags: Sequence[str], groups: Mapping[str, Any]) -> "StudyInfo":
-        """A study that begins in this process."""
+        """Of a study that begins in this process."""
         return cls(list(overrides), list(flags), dict(groups), **provenance("optuna"))
 
     def fixed(self, without: Collection[str]) -> list[str]:
-        """Arguments of every run: all that was said but some keys, and but what lies below `tune`."""
+        """Arguments of every run: the overrides without some keys and without those of `tune`."""
         return [*self.flags, *(text for text in self.overrides if not _names(text, without))]
 
 
@@ -54,7 +54,7 @@ def write_study_info(folder: Path, info: StudyInfo) -> None:
 
 
 def read_study_info(folder: Path) -> StudyInfo | None:
-    """What study.json says; None where there is none.
+    """The content of study.json; None if there is none.
 
     Raises:
         FolderTakenError: it can't be read.
@@ -64,7 +64,7 @@ def read_study_info(folder: Path) -> StudyInfo | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise FolderTakenError(f"{folder / FILE} cannot be read: {error}; start the search anew") from error
+        raise FolderTakenError(f"{folder / FILE} cannot be read: {error}; start a new search") from error
 
 
 def _names(override: str, names: Collection[str]) -> bool:

@@ -38,7 +38,7 @@ def test_lines_tell_each_trial_and_the_table_the_best_and_the_running(
         display.began(going_on)
         display.reached(going_on.number, 43, Point(2, 0.93, last=False))
     said = capsys.readouterr().out
-    assert "9 trials for more val/accuracy, turning optimizer.lr, model.hidden, model.dropout" in said
+    assert "9 trials for more val/accuracy, searching optimizer.lr, model.hidden, model.dropout" in said
     assert said.count("best so far") == 2
     assert "failed" in said
     assert "its process was killed by SIGKILL" in said

@@ -94,7 +94,7 @@ def test_a_search_that_ends_waits_no_longer_than_its_patience(
     with worker.registered(), pytest.raises(KeyboardInterrupt):
         searching.run()
     assert time.monotonic() - before < SECONDS
-    (attempt,) = searching._going_on
+    (attempt,) = searching._running
     assert attempt.job.wait(SECONDS)
     assert attempt.job.connection.poll(SECONDS)  # its child is gone, too
 
