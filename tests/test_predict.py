@@ -203,7 +203,7 @@ def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: P
     assert {Image.open(path).size for path in seen} == {(920, 378)}
 
 
-def test_a_folder_that_cannot_be_made_is_said_before_the_work(run_predict: Command, scans: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported_before_the_work(run_predict: Command, scans: Path) -> None:
     outcome = run_predict("scans", "--explain", "scans/a.png/seen")
     assert outcome == (1, "", "error: scans/a.png/seen: Not a directory; expected a folder that can be written\n")
 
@@ -273,7 +273,7 @@ def test_rows_go_where_they_are_sent_while_the_terminal_has_the_bar() -> None:
 
 
 @pytest.mark.slow
-def test_a_reader_who_has_seen_enough_ends_it_quietly(scans: Path) -> None:
+def test_a_closed_pipe_ends_it_quietly(scans: Path) -> None:
     names = " ".join(["scans"] * 50)
     command = f"set -o pipefail; {sys.executable} -m digitrec.predict {names} | head -1"
     done = subprocess.run(["bash", "-c", command], cwd=scans.parent, capture_output=True, text=True, check=False)

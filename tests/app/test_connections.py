@@ -44,7 +44,7 @@ def is_open(connection: socket.socket) -> bool:
     return False
 
 
-def test_silent_connections_keep_nobody_out(tmp_path: Path) -> None:
+def test_idle_connections_make_room_for_new_ones(tmp_path: Path) -> None:
     with serve(tmp_path) as server, ExitStack() as held:
         for _ in range(2 * CONNECTIONS):
             held.enter_context(connect("127.0.0.1", server.port))
@@ -81,7 +81,7 @@ def drip(connection: socket.socket) -> None:
 
 
 @pytest.mark.slow
-def test_someone_elsewhere_holds_only_some_connections(tmp_path: Path) -> None:
+def test_another_machine_holds_a_limited_number_of_connections(tmp_path: Path) -> None:
     address = next(own_addresses(), None)
     if address is None:
         pytest.skip("this system has no address in a network")

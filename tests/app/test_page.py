@@ -141,8 +141,8 @@ def test_undo_takes_back_a_stroke_and_clear_all_and_undo_that(visitor: Visitor) 
     expect(undo).to_be_disabled()
 
 
-def test_only_the_newest_drawing_is_asked_about(visitor: Visitor) -> None:
-    """However fast the pen is, questions don't pile up."""
+def test_only_the_newest_drawing_is_requested(visitor: Visitor) -> None:
+    """However fast the pen is, requests do not pile up."""
     asked: set[Request] = set()
     most = 0
 
@@ -226,7 +226,7 @@ def rectangle(visitor: Visitor, name: str) -> list[float]:
     return [box["x"], box["y"], box["width"], box["height"]]
 
 
-def test_of_letters_it_is_said_that_they_are_none(visitor: Visitor) -> None:
+def test_letters_are_reported_as_no_digits(visitor: Visitor) -> None:
     visitor.drop(letters("EE"), "image/png")
     visitor.hears("no digit found")
     expect(visitor.page.locator("#boxes button.unknown")).to_have_count(2)
@@ -235,13 +235,13 @@ def test_of_letters_it_is_said_that_they_are_none(visitor: Visitor) -> None:
     expect(visitor.page.locator("#sure")).to_contain_text("Not a digit: ")
 
 
-def test_an_empty_sheet_is_said_to_be_empty(visitor: Visitor) -> None:
+def test_an_empty_sheet_is_reported_as_empty(visitor: Visitor) -> None:
     visitor.drop(letters(" "), "image/png")
     visitor.hears("no digit: no ink found")
     expect(visitor.page.locator("#sure")).to_have_text("No digit: no ink found")
 
 
-def test_what_else_the_file_holds_is_said(visitor: Visitor) -> None:
+def test_a_note_names_what_else_the_file_holds(visitor: Visitor) -> None:
     first, second = (Image.open(io.BytesIO(file(label, "grey_scan", 3))) for label in (4, 9))
     stream = io.BytesIO()
     first.save(stream, "TIFF", save_all=True, append_images=[second])
@@ -266,7 +266,7 @@ def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, se
 
 
 @pytest.mark.parametrize("content", [garbage(500), b"", b"not a picture at all", file(3, "mouse", 1)[:300]])
-def test_a_file_that_is_no_picture_is_said(browser: "Browser", served: Served, content: bytes) -> None:
+def test_a_file_that_is_no_picture_is_reported(browser: "Browser", served: Served, content: bytes) -> None:
     with visit(browser, served.url) as visitor:
         visitor.upload(content, "image/png")
         expect(visitor.page.get_by_role("alert")).to_contain_text("Cannot be read as a picture: ")

@@ -138,7 +138,7 @@ def test_nothing_is_kept_unless_asked_and_ctrl_c_ends_it_quietly(tmp_path: Path)
         (ZERO, "3", "there is no ink to save"),
     ],
 )
-def test_what_cannot_be_kept_is_said(served: Served, ink: Bytes, label: str, words: str) -> None:
+def test_a_sample_that_cannot_be_kept_is_reported(served: Served, ink: Bytes, label: str, words: str) -> None:
     answer = served.save(ink, label)
     assert answer.status == 400
     assert answer.json["error"].startswith(words)
@@ -262,7 +262,7 @@ def test_a_size_that_is_none_is_refused(served: Served, query: str) -> None:
 
 
 @pytest.mark.parametrize("length", [0, 11, 13])
-def test_ink_of_another_size_than_said_is_refused(served: Served, length: int) -> None:
+def test_ink_of_another_size_than_stated_is_refused(served: Served, length: int) -> None:
     answer = served.ask("/api/read?width=3&height=4", bytes(length))
     assert (answer.status, answer.json) == (400, {"error": f"{length} bytes, expected 3 x 4, one for each pixel"})
 
@@ -277,7 +277,7 @@ def test_ink_of_another_size_than_said_is_refused(served: Served, length: int) -
         (png(20_000, 20_000), "more than 100,000,000 pixels"),
     ],
 )
-def test_a_picture_that_is_none_is_said_in_a_line(served: Served, content: bytes, words: str) -> None:
+def test_a_file_that_is_no_picture_is_reported_in_a_line(served: Served, content: bytes, words: str) -> None:
     answer = served.ask("/api/picture", content)
     assert answer.status == 422
     assert answer.json["error"].startswith("cannot be read as a picture: ")
@@ -363,7 +363,7 @@ def run(
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=150, check=False)
 
 
-def test_a_port_that_is_taken_is_said_at_once(served: Served, tmp_path: Path) -> None:
+def test_an_occupied_port_is_reported_at_once(served: Served, tmp_path: Path) -> None:
     done = run(tmp_path, "--port", str(served.port))
     assert done.returncode == 1
     taken, next_one = served.port, served.port + 1
@@ -381,7 +381,7 @@ def test_a_port_that_is_taken_is_said_at_once(served: Served, tmp_path: Path) ->
         (("--host", ""), 1, "error: cannot listen at '': "),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(
+def test_a_wrong_argument_is_reported_in_a_line(
     run_main: Callable[..., Outcome], arguments: tuple[str, ...], code: int, words: str
 ) -> None:
     outcome = run_main(main, "--no-browser", "--port", "0", *arguments)

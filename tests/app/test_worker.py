@@ -132,7 +132,7 @@ def test_a_picture_too_many_is_refused_before_it_is_taken(tmp_path: Path) -> Non
     asyncio.run(crowd())
 
 
-def test_nothing_is_begun_for_someone_who_has_left(tmp_path: Path) -> None:
+def test_no_work_begins_for_a_client_that_has_left(tmp_path: Path) -> None:
     async def leaving() -> None:
         held = Held()
         client = client_of(tmp_path, Recognizer(), held)
@@ -150,7 +150,7 @@ def test_nothing_is_begun_for_someone_who_has_left(tmp_path: Path) -> None:
     asyncio.run(leaving())
 
 
-def test_nobody_sees_the_inside_of_anothers_drawing(tmp_path: Path) -> None:
+def test_feature_maps_are_those_of_the_own_drawing(tmp_path: Path) -> None:
     """Reads and looks inside use the same modules."""
     checkpoint = saved(made("cnn"), tmp_path / "cnn.ckpt")
     client = client_of(tmp_path, Recognizer(checkpoint), Recognizer(checkpoint))

@@ -35,7 +35,7 @@ class Visitor:
         context.on("request", lambda request: self.asked.append(request.url))
         self.page: Page = context.new_page()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        self.page.on("console", lambda entry: self.complaints.append(entry.text) if entry.type == "error" else None)
         self.page.goto(url)
         expect(self.page.locator("#bars li")).to_have_count(10)
 
@@ -74,13 +74,13 @@ class Visitor:
                 session.send("Input.dispatchMouseEvent", event | pressed | {"clickCount": 1})
 
     def hears(self, words: str) -> None:
-        """Wait for what is said once all has been read, which begins with these words."""
-        expect(self.page.locator("#said")).to_have_text(re.compile(f"^{re.escape(words)}"))
+        """Wait until the text for screen readers begins with these words."""
+        expect(self.page.locator("#spoken")).to_have_text(re.compile(f"^{re.escape(words)}"))
 
     def clear(self) -> None:
         """Press the button."""
         self.page.get_by_role("button", name="Clear").click()
-        expect(self.page.locator("#said")).to_have_text("")
+        expect(self.page.locator("#spoken")).to_have_text("")
 
     def paste(self, content: bytes, kind: str) -> None:
         """Paste a picture from the clipboard."""

@@ -206,7 +206,7 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "reason"),
     [
         (("--format=onnx", "-o", "it.pt2"), "it.pt2: expected the name of a file, it.onnx for example"),
         (("--format=torch", "-o", "folder.pt2"), "folder.pt2: expected the name of a file"),
@@ -215,12 +215,12 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
         (("--format=web", "--checkpoint=it.onnx", "-o", "page"), "it.onnx: exported already; give the run folder"),
     ],
 )
-def test_a_wrong_command_is_named(arguments: tuple[str, ...], said: str, run_export: Command, tmp_path: Path) -> None:
+def test_a_wrong_command_is_named(arguments: tuple[str, ...], reason: str, run_export: Command, tmp_path: Path) -> None:
     (tmp_path / "folder.pt2").mkdir()
     (tmp_path / "taken").touch()
     outcome = run_export(*arguments)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-    assert said in outcome.err
+    assert reason in outcome.err
 
 
 def test_a_place_that_cannot_be_written_is_named(run_export: Command, tmp_path: Path) -> None:
@@ -310,7 +310,7 @@ def test_the_made_graph_is_a_network_but_for_what_is_asked_for(tmp_path: Path) -
 
 @pytest.mark.parametrize("fault", HOSTILE)
 def test_a_file_of_unknown_origin_gives_one_line(fault: str, tmp_path: Path) -> None:
-    content, said = HOSTILE[fault]
+    content, reason = HOSTILE[fault]
     for place in (tmp_path / "outside", tmp_path / "folder" / "outside"):
         place.parent.mkdir(exist_ok=True)
         place.write_bytes(bytes(4 * 7840))
@@ -318,7 +318,7 @@ def test_a_file_of_unknown_origin_gives_one_line(fault: str, tmp_path: Path) -> 
     path.write_bytes(content)
     with pytest.raises(CheckpointError) as stop:
         Recognizer(path)
-    assert said in str(stop.value)
+    assert reason in str(stop.value)
     assert str(stop.value).startswith(str(path))
     assert "\n" not in str(stop.value)
 

@@ -30,7 +30,7 @@ def test_the_file_is_hardly_larger_than_the_weights(tmp_path: Path) -> None:
     assert (tmp_path / "network.bin").stat().st_size < HANDWRITING.stat().st_size + 4_000
 
 
-def test_what_the_browser_cannot_compute_is_said_shortly(run_export: Command, tmp_path: Path) -> None:
+def test_a_network_that_the_browser_cannot_compute_is_refused(run_export: Command, tmp_path: Path) -> None:
     saved(made("resnet18"), tmp_path / "network.ckpt")
     outcome = run_export("--checkpoint=network.ckpt", "--format=web", "-o", "page")
     assert (outcome.code, outcome.out) == (2, "ResNet18, classes 0 1 2 3 4 5 6 7 8 9\n")

@@ -10,7 +10,7 @@ export class Answer {
   #speech = null;
   #parts;
 
-  /** Parts: the elements digit, sure, second, seen, bars, said. */
+  /** Parts: the elements digit, sure, second, seen, bars, spoken. */
   constructor(parts) {
     this.#parts = parts;
   }
@@ -55,7 +55,7 @@ export class Answer {
   /** Announce it to screen readers, once nothing newer has come for a while. */
   say(words) {
     clearTimeout(this.#speech);
-    this.#speech = setTimeout(() => (this.#parts.said.textContent = words), words === "" ? 0 : SPOKEN_AFTER);
+    this.#speech = setTimeout(() => (this.#parts.spoken.textContent = words), words === "" ? 0 : SPOKEN_AFTER);
   }
 
   #level(probabilities, best) {

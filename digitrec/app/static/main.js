@@ -19,7 +19,7 @@ const part = (name) => document.getElementById(name);
 const parts = (...names) => Object.fromEntries(names.map((name) => [name, part(name)]));
 
 const drawing = new Drawing(part("sheet"));
-const answer = new Answer(parts("digit", "sure", "second", "seen", "bars", "said"));
+const answer = new Answer(parts("digit", "sure", "second", "seen", "bars", "spoken"));
 const picture = new PictureView(part("stage"));
 const correction = new Correction(part("correct"), (ink, label) => reader.save(ink, label));
 const requests = new RequestQueue({ open: reader.open, read: reader.read, show: showReading, lost, back });
@@ -106,7 +106,7 @@ function showPage(page) {
   const several = page.digits.length > 1;
   write("text", several ? [page.text] : []);
   write("note", [several && page.problem, page.note, picture.blank && UNSEEN]);
-  if (page.digits.length === 1 && !page.note) return; // said by its own answer
+  if (page.digits.length === 1 && !page.note) return; // shown as its own answer
   answer.say([page.text ? `Read: ${page.text}` : page.problem, page.note].filter(Boolean).join(". "));
 }
 

@@ -100,7 +100,7 @@ export class PictureView {
   }
 }
 
-/** A picture's file as the browser shows it; null for a format that it doesn't know, as the reader may. */
+/** A picture's file as the browser shows it; null for a format that it can't show, which the reader may read. */
 export function decode(blob) {
   return createImageBitmap(blob).catch(() => null);
 }

@@ -1,4 +1,4 @@
-// Recognition, asked of the server that this page came from. The page knows no more of it than these functions.
+// Recognition by the server of this page; the rest of the page uses only these functions.
 
 const QUICK = 5_000, PATIENT = 60_000; // milliseconds
 const BUSY = [408, 429, 503];
@@ -48,9 +48,9 @@ async function ask(what, body, patience = QUICK) {
     throw passing("the server does not answer");
   }
   const answer = await response.json().catch(() => ({}));
-  const said = answer.error ?? `the server answered ${response.status}`;
-  if (BUSY.includes(response.status)) throw passing(said);
-  if (!response.ok) throw new Error(said);
+  const message = answer.error ?? `the server answered ${response.status}`;
+  if (BUSY.includes(response.status)) throw passing(message);
+  if (!response.ok) throw new Error(message);
   return answer;
 }
 
