@@ -196,11 +196,11 @@ def test_weights_that_cannot_be_had_are_an_error_with_the_next_step(hub: Path, c
         file.write_bytes(content)
     with pytest.raises(DigitrecError) as caught:
         ResNet18(pretrained=True)
-    said = str(caught.value)
-    assert said.startswith("resnet18: no ImageNet weights (")
-    assert f"use model.pretrained=false, or put {file.name} into {hub}" in said
-    assert "\n" not in said
-    assert "pytorch.org" not in said
+    message = str(caught.value)
+    assert message.startswith("resnet18: no ImageNet weights (")
+    assert f"use model.pretrained=false, or put {file.name} into {hub}" in message
+    assert "\n" not in message
+    assert "pytorch.org" not in message
 
 
 @pytest.mark.parametrize("in_channels", [1, 2, 3])

@@ -59,8 +59,8 @@ class Payload:
         return os.mkdir, (str(self.marker),)
 
 
-def refused(file: Path, said: str | None = None) -> None:
-    with pytest.raises(CheckpointError, match=said) as caught:
+def refused(file: Path, message: str | None = None) -> None:
+    with pytest.raises(CheckpointError, match=message) as caught:
         load_classifier(file)
     assert str(caught.value).startswith(f"{file}: ")
 

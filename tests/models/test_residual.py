@@ -110,14 +110,14 @@ def test_sizes_follow_the_settings(size: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "said"),
+    ("wrong", "message"),
     [
         ({"blocks": [1]}, r"2 stages need 2 numbers of blocks, got \[1\]"),
         ({"image_size": 3}, "2 stages need images of at least 4 pixels"),
     ],
 )
-def test_impossible_settings_are_an_error_that_names_the_numbers(wrong: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
+def test_impossible_settings_are_an_error_that_names_the_numbers(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         ResidualCNN(**{**SMALL, **wrong})
 
 
