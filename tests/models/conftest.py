@@ -48,8 +48,8 @@ def fit(data: Data) -> Callable[..., Trainer]:
             enable_model_summary=False,
             **{"max_epochs": 1, **quiet, **settings},
         )
-        labelled = data[1] if labels is None else labels
-        trainer.fit(model, BatchLoader(data[0], labelled, 16, lambda: torch.arange(50)), BatchLoader(*data, 16))
+        told = data[1] if labels is None else labels
+        trainer.fit(model, BatchLoader(data[0], told, 16, lambda: torch.arange(50)), BatchLoader(*data, 16))
         return trainer
 
     return run

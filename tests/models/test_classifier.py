@@ -206,7 +206,7 @@ def test_described_data_are_normalised_to_mean_zero_and_deviation_one(mlp: Make)
 
 
 @pytest.mark.parametrize(
-    ("class_names", "mean", "std", "message"),
+    ("class_names", "mean", "std", "said"),
     [
         ("ab", [0.1], [0.3], "3 classes, the data 2"),
         ("abcd", [0.1], [0.3], "3 classes, the data 4"),
@@ -216,10 +216,10 @@ def test_described_data_are_normalised_to_mean_zero_and_deviation_one(mlp: Make)
     ],
 )
 def test_data_that_do_not_fit_are_an_error_that_says_so(
-    mlp: Make, class_names: str, mean: list[float], std: list[float], message: str
+    mlp: Make, class_names: str, mean: list[float], std: list[float], said: str
 ) -> None:
     model = mlp()
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=said):
         model.describe_data(class_names, mean, std)
     assert model.class_names == ("0", "1", "2")
 

@@ -80,8 +80,8 @@ def test_layers_follow_the_settings(settings: dict[str, Any], expected: list[int
 def test_too_many_blocks_are_an_error_that_names_the_numbers(
     filters: list[int], kernel_size: int, image_size: int
 ) -> None:
-    message = f"{len(filters)} blocks .*kernel_size {kernel_size} .*{image_size} pixels"
-    with pytest.raises(ValueError, match=message):
+    said = f"{len(filters)} blocks .*kernel_size {kernel_size} .*{image_size} pixels"
+    with pytest.raises(ValueError, match=said):
         CNN(filters, kernel_size, image_size=image_size)
 
 

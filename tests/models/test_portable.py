@@ -16,7 +16,7 @@ CARD = {"command": "python -m digitrec.train", "seed": 1}
 
 @pytest.fixture
 def saved() -> tuple[MLP, dict[str, Any]]:
-    """A network and its checkpoint."""
+    """A network and what a checkpoint says of it."""
     model = MLP(hidden=[8], num_classes=3, image_size=6).eval()
     content: dict[str, Any] = {"state_dict": model.state_dict()}
     model.on_save_checkpoint(content)

@@ -74,7 +74,7 @@ def test_dropout_may_differ_and_a_list_is_a_tuple() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "said"),
     [
         (MLP(), CNN(), "^the checkpoint holds a MLP, model is CNN$"),
         (CNN(hidden=64), CNN(), r"the checkpoint has hidden=64, model has 128; use model\.hidden=64"),
@@ -82,10 +82,10 @@ def test_dropout_may_differ_and_a_list_is_a_tuple() -> None:
     ],
 )
 def test_another_network_is_an_error_that_says_what_differs(
-    old: DigitClassifier, new: DigitClassifier, message: str
+    old: DigitClassifier, new: DigitClassifier, said: str
 ) -> None:
     before = [parameter.clone() for parameter in new.parameters()]
-    with pytest.raises(UsageError, match=message):
+    with pytest.raises(UsageError, match=said):
         take_weights(new, old, old.class_names)
     assert all(torch.equal(one, other) for one, other in zip(before, new.parameters(), strict=True))
 
