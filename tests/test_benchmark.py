@@ -52,11 +52,11 @@ def test_rows_without_their_measurements_are_left_out() -> None:
 
 
 def test_an_epoch_may_have_any_number_of_images() -> None:
-    answers = io.StringIO()
-    ours(Laps(2, io.StringIO("\n\n"), answers), ["data=digits", "data.val_size=0"], size=3000)
-    rates = [float(line) for line in answers.getvalue().splitlines()]
-    assert len(rates) == 2
-    assert min(rates) > 0
+    rates = io.StringIO()
+    ours(Laps(2, io.StringIO("\n\n"), rates), ["data=digits", "data.val_size=0"], size=3000)
+    values = [float(line) for line in rates.getvalue().splitlines()]
+    assert len(values) == 2
+    assert min(values) > 0
 
 
 def test_a_contender_ends_when_no_further_epoch_is_asked_for() -> None:

@@ -45,12 +45,12 @@ def trained(kind: str, count: int = EACH) -> Images:
 
 def measure(recognizer: Recognizer, images: Images, digits: NDArray[np.float32]) -> Rejection:
     """Hold images against the certainties (N,) of digits."""
-    sure = certainties(recognizer.probabilities(images))
+    confidence = certainties(recognizer.probabilities(images))
     taken = [reading.label is not None for reading in recognizer._read(list(images))]
-    is_digit = np.repeat([1, 0], [len(digits), len(sure)])
+    is_digit = np.repeat([1, 0], [len(digits), len(confidence)])
     return Rejection(
-        float(roc_auc_score(is_digit, np.concatenate([digits, sure]))),
-        float((sure >= threshold_for(digits, 0.95)).mean()),
+        float(roc_auc_score(is_digit, np.concatenate([digits, confidence]))),
+        float((confidence >= threshold_for(digits, 0.95)).mean()),
         float(np.mean(taken)),
     )
 

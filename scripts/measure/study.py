@@ -125,10 +125,10 @@ def measure(model: DigitClassifier) -> Figures:
     """Shares read right; and at the threshold that 99 % of people's held-out digits reach, shares refused and taken."""
     predictions = {name: predict([model], split) for name, split in {**held_out(), **strangers()}.items()}
     figures = {name: float(found.correct.double().mean()) for name, found in predictions.items()}
-    sure = {name: certainties(found.probabilities.numpy()) for name, found in predictions.items()}
-    threshold = threshold_for(np.concatenate([sure["validation"], sure["other people"]]))
-    figures["pictures refused"] = float((sure["pictures"] < threshold).mean())
-    figures["no digits taken"] = float((sure["no digits"] >= threshold).mean())
+    confidence = {name: certainties(found.probabilities.numpy()) for name, found in predictions.items()}
+    threshold = threshold_for(np.concatenate([confidence["validation"], confidence["other people"]]))
+    figures["pictures refused"] = float((confidence["pictures"] < threshold).mean())
+    figures["no digits taken"] = float((confidence["no digits"] >= threshold).mean())
     return {name: figures[name] for name in COLUMNS}
 
 

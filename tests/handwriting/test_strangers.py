@@ -20,7 +20,7 @@ def recognizer() -> Recognizer:
 
 @pytest.mark.parametrize("medium", MEDIA)
 def test_strangers_are_read_in_every_medium(medium: str, recognizer: Recognizer) -> None:
-    """Of a medium as such nothing must be lost; `strangers.py` tells how much of each is read."""
+    """Of a medium as such nothing must be lost; `scripts.measure.strangers` measures how much of each is read."""
     labels = dict(zip(list(people())[::2], range(10), strict=False))
     readings = recognizer.read_all(file(person, label, medium, take=5) for person, label in labels.items())
     right = [reading.label == str(label) for label, reading in zip(labels.values(), readings, strict=True)]

@@ -196,9 +196,9 @@ CONTENDERS: dict[str, Callable[[Laps], None]] = {
 def main() -> None:
     """Run the contender that the command line names; what else it prints goes to standard error."""
     name, number = sys.argv[1:]
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    rates = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    CONTENDERS[name](Laps(int(number), sys.stdin, answers))
+    CONTENDERS[name](Laps(int(number), sys.stdin, rates))
 
 
 def _run(laps: Laps, epoch: Callable[[], object], images: int) -> None:

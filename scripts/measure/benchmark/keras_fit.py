@@ -18,12 +18,12 @@ BATCH = 128
 def main() -> None:
     """Do the epochs that are asked for on standard input."""
     number, folder = int(sys.argv[1]), Path(sys.argv[2])
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    rates = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     pixels = np.fromfile(folder / "train-images-idx3-ubyte", np.uint8, offset=16)
     labels = np.fromfile(folder / "train-labels-idx1-ubyte", np.uint8, offset=8)
     images = pixels.reshape(-1, 28, 28, 1).astype(np.float32) / 255
-    laps = Laps(number, sys.stdin, answers)
+    laps = Laps(number, sys.stdin, rates)
     laps.images = len(images)
     clock = keras.callbacks.LambdaCallback(
         on_epoch_begin=lambda epoch, logs: laps.begin(), on_train_end=lambda logs: laps.end()

@@ -17,35 +17,35 @@ ROOT = Path(__file__).parents[3]
 
 
 class Laps:
-    """The contender's side: its epochs, each begun when a line asks for it and answered by its images per second.
+    """The contender's side: its epochs, each begun by a line of `requests`, its rate reported.
 
     Args:
         number: of epochs.
-        asks: has a line for each.
-        answers: gets a line for each.
+        requests: a stream with a line for each.
+        rates: a stream for a line of images per second for each.
 
     Attributes:
-        images: of an epoch, told by the contender.
+        images: of an epoch, set by the contender.
     """
 
-    def __init__(self, number: int, asks: IO[str], answers: IO[str]) -> None:
+    def __init__(self, number: int, requests: IO[str], rates: IO[str]) -> None:
         self.number = number
         self.images = 0
-        self._asks = asks
-        self._answers = answers
+        self._requests = requests
+        self._rates = rates
         self._start: float | None = None
 
     def begin(self) -> None:
         """End the lap before, if there was one, and wait until the next is asked for."""
         self.end()
-        if not self._asks.readline():
+        if not self._requests.readline():
             raise SystemExit("no further epoch is asked for")
         self._start = time.perf_counter()
 
     def end(self) -> None:
-        """Answer, unless no lap is being done."""
+        """Report the rate of the lap, if one has begun."""
         if self._start is not None:
-            print(self.images / (time.perf_counter() - self._start), file=self._answers, flush=True)
+            print(self.images / (time.perf_counter() - self._start), file=self._rates, flush=True)
             self._start = None
 
 

@@ -59,7 +59,7 @@ def two_processes() -> float:
 
 
 def one_image(runtime: str) -> float:
-    """Milliseconds that the network in the box takes for one image, by numpy or onnxruntime."""
+    """Milliseconds that the shipped network takes for one image, by numpy or onnxruntime."""
     with tempfile.TemporaryDirectory() as folder:
         file = str(HANDWRITING)
         if runtime == "onnxruntime":

@@ -101,7 +101,7 @@ ROWS = (
         "memory that training adds to the imports", lambda m: m["training_memory"] - m["imports_memory"],
         "{:.0f} MB", ("training_memory", "imports_memory"), 400, at_most=True,
     ),
-    Row("one image by the weights in the box", lambda m: m["one_image_numpy"], "{:.2f} ms", ("one_image_numpy",)),
+    Row("one image by the shipped weights", lambda m: m["one_image_numpy"], "{:.2f} ms", ("one_image_numpy",)),
     Row("the same by onnxruntime", lambda m: m["one_image_onnxruntime"], "{:.2f} ms", ("one_image_onnxruntime",)),
     Row("experiment=one_epoch, whole command", lambda m: m["one_epoch"], "{:.1f} s", ("one_epoch",), 9, at_most=True),
     _ratio("eight small runs in turn beside two side by side", "sweep_in_turn", "sweep_side_by_side"),
