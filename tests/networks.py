@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from lightning import Trainer
 
-from digitrec.models.checkpoint_file import write_checkpoint
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
@@ -38,5 +37,5 @@ def checkpoint_of(model: DigitClassifier) -> dict[str, Any]:
 
 def saved(model: DigitClassifier, file: Path) -> Path:
     """The file of the network's checkpoint."""
-    write_checkpoint(checkpoint_of(model), file)
+    torch.save(checkpoint_of(model), file)
     return file

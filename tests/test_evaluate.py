@@ -32,9 +32,7 @@ def only_evaluation(folder: Path) -> Path:
     return run
 
 
-def test_it_finds_what_the_training_found_and_shows_everything(
-    run_evaluate: Command, runs: Path, tmp_path: Path
-) -> None:
+def test_it_repeats_the_figures_of_training_and_shows_all(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     outcome = run_evaluate(f"checkpoint={runs / 'cnn'}", "robustness=50", f"against={runs / 'mlp'}", code=0)
     folder = only_evaluation(tmp_path)
     found, trained = read_json(folder / "metrics.json"), read_json(runs / "cnn" / "metrics.json")
@@ -76,9 +74,7 @@ def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command
 
 
 @pytest.mark.slow
-def test_views_change_the_probabilities_and_other_splits_can_be_read(
-    run_evaluate: Command, runs: Path, tmp_path: Path
-) -> None:
+def test_views_change_the_loss_on_any_split(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     for tta in ("none", "small"):
         settings = ("split=val", "robustness=0", f"tta={tta}", f"hydra.run.dir={tta}")
         run_evaluate(f"checkpoint={runs / 'mlp'}", *settings, code=0)
@@ -167,9 +163,7 @@ def test_data_with_other_classes_gets_one_line(run_evaluate: Command, runs: Path
     assert "trained for 10 classes (0, 1, " in line
 
 
-def test_images_that_a_network_may_have_learned_are_no_validation(
-    run_evaluate: Command, runs: Path, tmp_path: Path
-) -> None:
+def test_images_that_may_have_been_learned_are_no_validation(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     other = ("data=digits", "data.val_size=100", "split=val")
     line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", *other), tmp_path)
     assert "was trained with data.val_size=" in line
@@ -184,7 +178,7 @@ def test_images_that_a_network_may_have_learned_are_no_validation(
         ({"dataset": "digits", "val_size": "x"}, "was trained on what is no data set of ours: data.val_size=x"),
     ],
 )
-def test_a_checkpoint_with_an_unusable_description_of_its_data_gets_one_line(
+def test_a_checkpoint_without_usable_data_gets_one_line(
     data: dict[str, Any] | None, message: str, run_evaluate: Command, tmp_path: Path
 ) -> None:
     model = MLP(hidden=[4])
@@ -194,9 +188,7 @@ def test_a_checkpoint_with_an_unusable_description_of_its_data_gets_one_line(
 
 
 @pytest.mark.parametrize("arguments", ["data.val_size=0 split=val", "data.limit=10", "data.root=somewhere"])
-def test_settings_that_need_another_one_name_it(
-    arguments: str, run_evaluate: Command, runs: Path, tmp_path: Path
-) -> None:
+def test_settings_that_need_another_name_it(arguments: str, run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     line = refusal(run_evaluate(f"checkpoint={runs / 'mlp'}", *arguments.split()), tmp_path)
     assert "choose an option of data first: data=..." in line
 

@@ -89,7 +89,7 @@ def test_the_recipe_freezes_for_as_many_epochs_as_it_names(run_train: Command, s
         (("init_from=3",), "init_from=3: it should be a valid string"),
     ],
 )
-def test_weights_that_cannot_be_used_are_refused_in_a_line(
+def test_unusable_weights_are_refused_in_a_line(
     arguments: tuple[str, ...], message: str, run_train: Command, source: Path
 ) -> None:
     refused = run_train(*QUICK, *(argument.format(source=source) for argument in arguments))

@@ -145,7 +145,7 @@ def test_a_diverged_training_fails(run_train: Command, tmp_path: Path) -> None:
     assert read_json(only_run(tmp_path) / "run.json")["status"] == "failed"
 
 
-def test_a_loss_that_is_no_number_ends_the_run_within_its_step(
+def test_a_nan_loss_ends_the_run_within_its_step(
     run_train: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     normalise = DigitClassifier.normalise
@@ -187,7 +187,7 @@ def test_the_folder_of_a_run_is_not_used_again(run_train: Command, tmp_path: Pat
     assert {"config.yaml", "hydra.yaml", "overrides.yaml"} == {file.name for file in before if ".hydra" in file.parts}
 
 
-def test_a_crash_in_a_sweep_leaves_its_traceback_in_the_jobs_log(
+def test_a_crash_leaves_its_traceback_in_the_jobs_log(
     run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("digitrec.models.mlp.MLP.forward", lambda *_: 1 / 0)
@@ -255,7 +255,7 @@ def test_signals_have_their_exit_codes(number: int, code: int, tmp_path: Path) -
     assert load_classifier(tmp_path / "run")
 
 
-def test_a_network_from_outside_trains_and_loads(
+def test_an_outside_network_trains_and_loads(
     run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = """

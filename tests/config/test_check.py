@@ -66,9 +66,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("argument", WRONG)
-def test_a_wrong_setting_gives_one_or_two_lines_and_leaves_nothing(
-    argument: str, run_train: Command, tmp_path: Path
-) -> None:
+def test_a_wrong_setting_gives_two_lines_at_most(argument: str, run_train: Command, tmp_path: Path) -> None:
     run_train(argument).assert_refused(*WRONG[argument], lines=2)
     assert not list(tmp_path.glob("outputs/train/*"))
     assert not (tmp_path / "pwned").exists()

@@ -86,9 +86,7 @@ def centre_of_mass(images: Tensor) -> Tensor:
 @pytest.mark.parametrize(
     "shape", [(5, 1, 28, 28), (1, 1, 28, 28), (0, 1, 28, 28), (4, 3, 17, 40), (3, 1, 8, 8)], ids=str
 )
-def test_shape_dtype_range_and_input_are_kept(
-    augment: Augmentation, shape: tuple[int, ...], dtype: torch.dtype
-) -> None:
+def test_shape_dtype_range_and_input_stay(augment: Augmentation, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     images = noise(*shape).to(dtype)
     before = images.clone()
     changed = augment(images)
@@ -303,7 +301,7 @@ def test_fused_equals_one_after_the_other(pair: tuple[Geometric, Geometric]) -> 
     ],
     ids=["none", "no-geometry", "affine-elastic", "four", "parted"],
 )
-def test_neighbours_are_resampled_once(
+def test_neighbours_share_a_resampling(
     augmentations: Sequence[Augmentation], expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls = 0

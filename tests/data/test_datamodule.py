@@ -118,9 +118,7 @@ def test_made_images_are_for_digits_alone(option: str, root: Path, tmp_path: Pat
 
 
 @given(st.lists(st.integers(1, 40), min_size=2, max_size=10), st.floats(0, 0.999), st.integers(0, 99), st.data())
-def test_split_is_disjoint_complete_and_stratified(
-    classes: list[int], share: float, seed: int, data: st.DataObject
-) -> None:
+def test_split_is_complete_and_stratified(classes: list[int], share: float, seed: int, data: st.DataObject) -> None:
     counts = torch.tensor(classes)
     size = sum(classes)
     held_out = min(round(share * size), size - 1)
@@ -201,7 +199,7 @@ def pictures(root: Path, counts: dict[str, int]) -> Path:
 
 
 @pytest.mark.parametrize(("counts", "val_size"), [((2, 2, 6), 0.5), ((5, 5, 2), 8)])
-def test_a_class_that_would_lose_all_its_training_images_is_named(
+def test_a_class_that_would_have_no_training_image_is_named(
     counts: tuple[int, ...], val_size: float, tmp_path: Path
 ) -> None:
     root = pictures(tmp_path, dict(zip("034", counts, strict=True)))

@@ -67,9 +67,7 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
-def test_a_file_is_fetched_once_and_then_left_alone(
-    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_a_file_is_fetched_only_once(tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     folder = tmp_path / "new" / "raw"
     fetch(folder, archive)
     assert (folder / NAME).read_bytes() == content
@@ -92,9 +90,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_passing_fault_is_tried_again(
-    fault: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_passing_faults_are_retried(fault: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     mirror.faults = [fault, fault]
     fetch(tmp_path, archive)
     assert (tmp_path / NAME).read_bytes() == content
@@ -126,7 +122,7 @@ def test_given_mirrors_replace_the_published_ones(tmp_path: Path, mirror: Any, a
     assert mirror.requests == []
 
 
-def test_a_silent_server_is_given_up(
+def test_a_silent_server_times_out(
     tmp_path: Path, mirror: Any, archive: Archive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "TIMEOUT", (5.0, 0.2))
@@ -146,9 +142,7 @@ DAMAGES: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_is_fetched_again(
-    damage: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_damaged_files_are_replaced(damage: str, tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     fetch(tmp_path, archive)
     (tmp_path / NAME).write_bytes(DAMAGES[damage][0](content))
     fetch(tmp_path, archive)
@@ -157,7 +151,7 @@ def test_a_damaged_file_is_fetched_again(
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_file_that_cannot_be_replaced_is_named_and_kept(
+def test_an_irreplaceable_damaged_file_is_named_and_kept(
     damage: str, tmp_path: Path, archive: Archive, content: bytes
 ) -> None:
     fetch(tmp_path, archive)
@@ -170,9 +164,7 @@ def test_a_damaged_file_that_cannot_be_replaced_is_named_and_kept(
     assert (tmp_path / NAME).read_bytes() == spoil(content)
 
 
-def test_files_of_unknown_digest_are_checked_by_their_structure(
-    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_without_a_digest_the_structure_decides(tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     fetch(tmp_path, archive)
     assert mirror.requests == []
@@ -181,9 +173,7 @@ def test_files_of_unknown_digest_are_checked_by_their_structure(
     assert mirror.requests == [f"{NAME}.gz"]
 
 
-def test_a_published_digest_counts_from_the_first_run(
-    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_a_published_digest_counts_at_once(tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     published = Archive(archive.name, archive.md5, archive.mirrors, {NAME: md5(content)})
     (tmp_path / NAME).write_bytes(content[:-1] + b"?")
     fetch(tmp_path, published)
@@ -279,9 +269,7 @@ def assert_all_succeed(processes: list[subprocess.Popen[str]]) -> None:
         assert process.returncode == 0, errors
 
 
-def test_processes_that_start_together_share_one_download(
-    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_processes_share_one_download(tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     mirror.delay = 0.3
     assert_all_succeed(start(5, tmp_path / "raw", archive))
     assert (tmp_path / "raw" / NAME).read_bytes() == content
@@ -310,9 +298,7 @@ def test_eight_processes_and_a_bad_server_end_with_sound_files(
         assert set(listing(folder)) <= {NAME, files.SUMS, ".lock"}
 
 
-def test_a_process_killed_while_it_downloads_leaves_no_trace(
-    tmp_path: Path, mirror: Any, archive: Archive, content: bytes
-) -> None:
+def test_a_killed_download_leaves_no_trace(tmp_path: Path, mirror: Any, archive: Archive, content: bytes) -> None:
     mirror.faults = ["stalled"]
     (process,) = start(1, tmp_path, archive)
     assert mirror.stalled.wait(60)
@@ -325,9 +311,7 @@ def test_a_process_killed_while_it_downloads_leaves_no_trace(
     assert set(listing(tmp_path)) <= {NAME, files.SUMS, ".lock"}
 
 
-def test_waiting_for_another_process_is_logged(
-    tmp_path: Path, archive: Archive, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_waiting_for_a_process_is_logged(tmp_path: Path, archive: Archive, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.WARNING)
     waiting = threading.Thread(target=ensure, args=(tmp_path, [archive], [NAME]))
     with FileLock(tmp_path / ".lock"):

@@ -53,9 +53,7 @@ def test_labels_stay_with_their_images(size: int, batch_size: int, world: int, t
 
 @given(sizes, batch_sizes, worlds)
 @example(2 * 8 * 4 + 3, 8, 4)
-def test_in_training_all_ranks_take_the_same_number_of_fairly_shared_steps(
-    size: int, batch_size: int, world: int
-) -> None:
+def test_in_training_all_ranks_take_the_same_number_of_fair_steps(size: int, batch_size: int, world: int) -> None:
     for step in zip(*read(size, batch_size, world, train=True), strict=True):
         shares = [len(labels) for _, labels in step]
         assert 1 <= min(shares) <= max(shares) <= min(shares) + 1

@@ -62,9 +62,7 @@ REASONS = {2: "ZeroDivisionError", 4: "sys.exit(0)", 5: "exit code 7", 7: "SIGKI
 
 
 @pytest.mark.parametrize("jobs", [(1, 2, 7), pytest.param(range(12), marks=pytest.mark.slow)], ids=["three", "twelve"])
-def test_a_sweep_outlives_jobs_that_raise_leave_are_killed_or_want_too_much_memory(
-    jobs: Collection[int], environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_a_sweep_goes_on_when_jobs_fail(jobs: Collection[int], environment: dict[str, str], tmp_path: Path) -> None:
     command = (*SWEEP, f"seed={','.join(map(str, jobs))}", "trainer.max_epochs=2", "data.limit=300")
     reasons = {job: REASONS[job] for job in jobs if job in REASONS}
     first = train(*command, cwd=tmp_path, env=environment)
@@ -121,9 +119,7 @@ QUICK = ("Ctrl-C",)
 
 
 @pytest.mark.parametrize("end", [pytest.param(end, marks=[] if end in QUICK else pytest.mark.slow) for end in ENDS])
-def test_a_sweep_that_is_ended_leaves_no_process_behind_and_can_go_on(
-    end: str, environment: dict[str, str], tmp_path: Path
-) -> None:
+def test_an_ended_sweep_leaves_no_process_and_resumes(end: str, environment: dict[str, str], tmp_path: Path) -> None:
     command = (*SWEEP, "seed=0,1", "trainer.max_epochs=40")
     send, number = ENDS[end]
     with Forked("digitrec.train", *command, cwd=tmp_path, env=environment) as sweep:

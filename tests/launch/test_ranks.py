@@ -163,7 +163,7 @@ def environment(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     ],
     indirect=["environment"],
 )
-def test_processes_that_could_not_agree_on_a_folder_are_refused_in_a_line(
+def test_processes_without_a_common_folder_are_refused(
     arguments: tuple[str, ...], message: str, run_train: Command, tmp_path: Path
 ) -> None:
     run_train(*SETTINGS, *arguments).assert_refused(message)

@@ -87,9 +87,7 @@ def test_the_yaml_states_the_number_of_parameters(network: type[Backbone]) -> No
 
 
 @every_network
-def test_behind_its_first_convolution_it_computes_what_torchvision_does(
-    network: type[Backbone], images: Tensor
-) -> None:
+def test_behind_the_first_convolution_it_equals_torchvision(network: type[Backbone], images: Tensor) -> None:
     ours = settled(network, images)
     theirs = get_model(network.architecture, num_classes=10).eval()
     name = network.architecture
@@ -138,7 +136,7 @@ def test_pretrained_takes_all_but_the_last_layer(network: type[Backbone], hub: P
 
 
 @every_network
-def test_a_checkpoint_restores_a_pretrained_network_without_fetching(
+def test_a_pretrained_network_restores_offline(
     network: type[Backbone], hub: Path, tmp_path: Path, images: Tensor
 ) -> None:
     published(network, hub)

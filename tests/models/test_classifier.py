@@ -40,9 +40,7 @@ def epoch(request: pytest.FixtureRequest, mlp: Make, fit: Fit) -> tuple[MLP, dic
     return model, {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
-def test_training_loss_is_smoothed_cross_entropy_over_all_images(
-    epoch: tuple[MLP, dict[str, float]], data: Data
-) -> None:
+def test_training_loss_is_smoothed_cross_entropy(epoch: tuple[MLP, dict[str, float]], data: Data) -> None:
     model, metrics = epoch
     assert model.recipe is not None
     images, labels = data
@@ -50,18 +48,14 @@ def test_training_loss_is_smoothed_cross_entropy_over_all_images(
     assert metrics["train/loss"] == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_validation_loss_is_plain_cross_entropy_over_all_images(
-    epoch: tuple[MLP, dict[str, float]], data: Data
-) -> None:
+def test_validation_loss_is_cross_entropy_over_all_images(epoch: tuple[MLP, dict[str, float]], data: Data) -> None:
     model, metrics = epoch
     images, labels = data
     assert metrics["val/loss"] == pytest.approx(F.cross_entropy(logits_of(model, images), labels).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("stage", ["train", "val"])
-def test_metrics_of_an_epoch_are_those_of_scikit_learn(
-    epoch: tuple[MLP, dict[str, float]], data: Data, stage: str
-) -> None:
+def test_metrics_of_an_epoch_equal_scikit_learn(epoch: tuple[MLP, dict[str, float]], data: Data, stage: str) -> None:
     model, metrics = epoch
     images, labels = data
     predictions = logits_of(model, images).argmax(1)
@@ -215,7 +209,7 @@ def test_described_data_are_normalised_to_mean_zero_and_deviation_one(mlp: Make)
         ("abc", [0.1], [0.0], "positive deviations"),
     ],
 )
-def test_data_that_do_not_fit_are_an_error_that_says_so(
+def test_data_that_do_not_fit_are_an_error(
     mlp: Make, class_names: str, mean: list[float], std: list[float], message: str
 ) -> None:
     model = mlp()

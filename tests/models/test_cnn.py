@@ -69,9 +69,7 @@ def test_layers_follow_the_settings(settings: dict[str, Any], expected: list[int
 @pytest.mark.parametrize(
     ("filters", "kernel_size", "image_size"), [([1] * 4, 3, 28), ([1] * 40, 3, 28), ([1], 3, 3), ([1] * 5, 1, 28)]
 )
-def test_too_many_blocks_are_an_error_that_names_the_numbers(
-    filters: list[int], kernel_size: int, image_size: int
-) -> None:
+def test_too_many_blocks_are_an_error_with_the_numbers(filters: list[int], kernel_size: int, image_size: int) -> None:
     message = f"{len(filters)} blocks .*kernel_size {kernel_size} .*{image_size} pixels"
     with pytest.raises(ValueError, match=message):
         CNN(filters, kernel_size, image_size=image_size)

@@ -27,9 +27,7 @@ def computed(stage: StageMetrics, predictions: Tensor, labels: Tensor, batch_siz
 
 
 @pytest.mark.parametrize("batch_size", [90, 7, 1])
-def test_metrics_are_those_of_scikit_learn_however_batches_fall(
-    predictions: Tensor, labels: Tensor, batch_size: int
-) -> None:
+def test_metrics_equal_scikit_learn_in_any_batches(predictions: Tensor, labels: Tensor, batch_size: int) -> None:
     macro = {"average": "macro", "zero_division": 0}
     assert computed(StageMetrics("val", 4), predictions, labels, batch_size) == pytest.approx(
         {

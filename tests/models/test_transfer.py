@@ -81,7 +81,7 @@ def test_dropout_may_differ_and_a_list_is_a_tuple() -> None:
         (CNN([32, 64, 64]), CNN(), r"filters=\[32,64,64\], model has \[32,64\]; use model\.filters=\[32,64,64\]"),
     ],
 )
-def test_another_network_is_an_error_that_says_what_differs(
+def test_another_network_is_an_error_with_the_difference(
     old: DigitClassifier, new: DigitClassifier, message: str
 ) -> None:
     before = [parameter.clone() for parameter in new.parameters()]

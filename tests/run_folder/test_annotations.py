@@ -30,9 +30,7 @@ def run_runs(run_main: Callable[..., Outcome]) -> Command:
     return partial(run_main, main)
 
 
-def test_tags_and_a_note_are_kept_listed_filtered_and_drawn(
-    run_train: Command, run_runs: Command, tmp_path: Path
-) -> None:
+def test_tags_and_notes_are_kept_listed_and_filtered(run_train: Command, run_runs: Command, tmp_path: Path) -> None:
     run_train(*TINY, "tags=[baseline,x-1]", f"note={NOTE}", code=0)
     run = only_run(tmp_path)
     record = read_json(run / "run.json")

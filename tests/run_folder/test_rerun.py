@@ -106,7 +106,7 @@ def test_an_unfinished_run_cannot_be_compared(old: Path, run_train: Command, tmp
         (("rerun=damaged",), "rerun=damaged: .hydra/config.yaml, the run's settings, is missing or damaged"),
     ],
 )
-def test_what_cannot_be_repeated_is_refused_in_a_line(
+def test_runs_that_cannot_be_repeated_are_refused(
     arguments: tuple[str, ...], message: str, run_train: Command, tmp_path: Path
 ) -> None:
     for name in ("run", "damaged"):
@@ -158,7 +158,7 @@ def test_speed_is_no_result_and_numbers_that_are_none_are_equal() -> None:
         (lambda weights: weights.double(), "3 of 4 values differ, by 0 at most"),
     ],
 )
-def test_weights_are_compared_to_the_last_bit(
+def test_weights_are_compared_bit_by_bit(
     change: Callable[[torch.Tensor], torch.Tensor], end: str, tmp_path: Path
 ) -> None:
     weights = torch.tensor([0.0, 0.0, float("nan")])

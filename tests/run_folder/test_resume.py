@@ -146,7 +146,7 @@ DEFAULT = ("in the middle of an epoch", "on the last step of an epoch", "between
 @pytest.mark.parametrize(
     "case", [pytest.param(case, marks=[] if case in DEFAULT else pytest.mark.slow) for case in CASES]
 )
-def test_a_run_that_was_stopped_by_a_signal_ends_as_one_that_was_not(
+def test_a_run_stopped_by_a_signal_ends_like_a_whole_one(
     case: str, run_train: Command, uninterrupted: State, signal_at: SignalAt, tmp_path: Path
 ) -> None:
     step, overrides = CASES[case]
@@ -160,9 +160,7 @@ def test_a_run_that_was_stopped_by_a_signal_ends_as_one_that_was_not(
     assert_equal(state(tmp_path / "run"), expected)
 
 
-def test_auto_finds_the_run_of_the_same_command_wherever_it_was_cut_off(
-    run_train: Command, signal_at: SignalAt, tmp_path: Path
-) -> None:
+def test_auto_finds_the_run_of_the_same_command(run_train: Command, signal_at: SignalAt, tmp_path: Path) -> None:
     command = (*SETTINGS, "model=mlp", "augmentation=[affine,erasing]", "resume=auto")
     signal_at(signal.SIGHUP, STEPS + 1)
     run_train(*command, code=129)
@@ -197,7 +195,7 @@ def test_a_run_that_goes_on_with_other_code_says_so(run_train: Command, cut_off:
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no such signals")
 @pytest.mark.parametrize(("name", "code"), [("SIGUSR1", 138), ("SIGUSR2", 140)])
-def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
+def test_a_warning_of_a_time_limit_saves(
     name: str, code: int, run_train: Command, signal_at: SignalAt, tmp_path: Path
 ) -> None:
     signal_at(getattr(signal, name), STEPS + 2)
@@ -207,7 +205,7 @@ def test_a_warning_of_a_time_limit_saves_like_a_signal_to_end(
     assert f"goes on after step {STEPS + 2}" in run_train("resume=run").out
 
 
-def test_a_job_of_a_sweep_that_slurm_starts_again_goes_on(
+def test_a_job_that_slurm_requeues_resumes(
     run_train: Command, signal_at: SignalAt, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     signal_at(signal.SIGTERM, STEPS + 2)
@@ -220,9 +218,7 @@ def test_a_job_of_a_sweep_that_slurm_starts_again_goes_on(
     assert f"goes on after step {STEPS + 2}" in again.out
 
 
-def test_a_run_that_was_moved_to_an_odd_place_goes_on(
-    run_train: Command, cut_off: Path, uninterrupted: State, tmp_path: Path
-) -> None:
+def test_a_moved_run_resumes(run_train: Command, cut_off: Path, uninterrupted: State, tmp_path: Path) -> None:
     expected = uninterrupted(*FULL)
     place = tmp_path / "naïve, \u96ea = 1" / "my run"
     place.parent.mkdir()
@@ -232,7 +228,7 @@ def test_a_run_that_was_moved_to_an_odd_place_goes_on(
     assert_equal(state(place), expected)
 
 
-def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
+def test_instead_of_a_damaged_checkpoint_the_one_before_is_used(
     run_train: Command, cut_off: Path, uninterrupted: State
 ) -> None:
     expected = uninterrupted(*FULL)
@@ -245,7 +241,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_used(
 
 
 @pytest.mark.parametrize("epochs", [1, pytest.param(3, marks=pytest.mark.slow)])
-def test_a_kill_between_the_best_checkpoint_and_the_last_loses_neither(
+def test_a_kill_between_two_checkpoints_loses_neither(
     epochs: int, run_train: Command, uninterrupted: State, tmp_path: Path
 ) -> None:
     settings = (*FULL, f"trainer.max_epochs={epochs}", "optimizer.lr=1e-3")
@@ -279,7 +275,7 @@ def test_without_a_whole_checkpoint_nothing_goes_on(run_train: Command, cut_off:
         (("-m", "resume=run"), "resume=run: a sweep goes on with resume=auto"),
     ],
 )
-def test_what_cannot_go_on_is_refused_in_a_line_and_left_as_it_is(
+def test_runs_that_cannot_resume_stay_as_they_are(
     arguments: tuple[str, ...], message: str, run_train: Command, tmp_path: Path
 ) -> None:
     run_train(*UNTRAINED, code=0)
@@ -291,9 +287,7 @@ def test_what_cannot_go_on_is_refused_in_a_line_and_left_as_it_is(
 
 @pytest.mark.parametrize("content", ["", "hello", "- 1", "a: [b"])
 @pytest.mark.parametrize("file", ["run.json", ".hydra/config.yaml"])
-def test_a_damaged_description_is_named_and_hinders_no_other_run(
-    file: str, content: str, run_train: Command, tmp_path: Path
-) -> None:
+def test_a_damaged_description_stops_no_other_run(file: str, content: str, run_train: Command, tmp_path: Path) -> None:
     run = tmp_path / "outputs" / "train" / "run"
     (run / ".hydra").mkdir(parents=True)
     (run / "run.json").write_text('{"status": "running", "pid": 1}')
@@ -322,7 +316,7 @@ FIFTY = [pytest.param(kills, marks=[pytest.mark.campaign, pytest.mark.timeout(18
 
 
 @pytest.mark.parametrize("kills", [2, *FIFTY])
-def test_a_run_that_is_killed_again_and_again_ends_as_one_that_was_not(
+def test_a_run_killed_again_and_again_ends_like_an_uninterrupted_one(
     kills: int, uninterrupted: State, tmp_path: Path
 ) -> None:
     expected, draw = uninterrupted(*FULL), random.Random(kills)  # noqa: S311
@@ -358,9 +352,7 @@ def training(folder: Path, epoch: str, *settings: str) -> Iterator[subprocess.Po
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("killed", ["first", "second"])
-def test_a_process_that_dies_takes_the_other_along_and_both_can_go_on(
-    killed: str, spawn_train: Command, tmp_path: Path
-) -> None:
+def test_a_process_that_dies_ends_the_other_and_both_resume(killed: str, spawn_train: Command, tmp_path: Path) -> None:
     with training(tmp_path, "2/60", *SETTINGS, "trainer=ddp", "trainer.max_epochs=60") as job:
         second = int(Path(f"/proc/{job.pid}/task/{job.pid}/children").read_text().split()[0])
         os.kill(job.pid if killed == "first" else second, signal.SIGKILL)

@@ -87,7 +87,7 @@ def test_frozen_for_no_epoch_is_not_frozen(fit: Callable[..., ResidualCNN]) -> N
 
 
 @pytest.mark.parametrize("until_epoch", [0, 1, 2, 3, None])
-def test_a_resumed_training_ends_as_an_uninterrupted_one(
+def test_a_resumed_run_ends_like_a_whole_one(
     fit: Callable[..., ResidualCNN], until_epoch: int | None, tmp_path: Path
 ) -> None:
     checkpoint = ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
@@ -96,15 +96,13 @@ def test_a_resumed_training_ends_as_an_uninterrupted_one(
     assert same(resumed.state_dict(), whole.state_dict())
 
 
-def test_features_stay_frozen_when_training_resumes_within_an_epoch(
-    fit: Callable[..., ResidualCNN], tmp_path: Path
-) -> None:
+def test_features_stay_frozen_when_resumed_within_an_epoch(fit: Callable[..., ResidualCNN], tmp_path: Path) -> None:
     checkpoint = ModelCheckpoint(tmp_path, filename="{step}", save_top_k=-1, every_n_train_steps=1)
     fit(FreezeFeatures(None), checkpoint, enable_checkpointing=True)
     assert unchanged(fit(FreezeFeatures(None), resume=tmp_path / "step=2.ckpt"))
 
 
-def test_an_average_of_weights_keeps_frozen_features_and_follows_released_ones(
+def test_averaged_weights_keep_frozen_features_and_follow_released_ones(
     fit: Callable[..., ResidualCNN],
 ) -> None:
     averaged = fit(FreezeFeatures(None), EMAWeightAveraging(decay=0.5))
@@ -119,9 +117,7 @@ def test_what_is_left_can_be_trained_on(fit: Callable[..., ResidualCNN]) -> None
     assert all(parameter.requires_grad for parameter in fit(FreezeFeatures(None)).parameters())
 
 
-def test_a_network_without_features_is_an_error(
-    trainer: Callable[..., Trainer], digits: Callable[[], DigitDataModule]
-) -> None:
+def test_a_network_needs_features(trainer: Callable[..., Trainer], digits: Callable[[], DigitDataModule]) -> None:
     model = MLP(hidden=[], num_classes=3, image_size=6)
     del model.features
     with pytest.raises(UsageError, match="MLP has no features"):
@@ -129,7 +125,7 @@ def test_a_network_without_features_is_an_error(
 
 
 @pytest.mark.parametrize(("strategy", "refused"), [("ddp", True), ("ddp_find_unused_parameters_true", False)])
-def test_processes_that_wait_for_every_gradient_are_refused(
+def test_processes_that_need_all_gradients_are_refused(
     trainer: Callable[..., Trainer], strategy: str, refused: bool
 ) -> None:
     processes = trainer(strategy=strategy, devices=2)

@@ -58,7 +58,7 @@ def test_a_resumed_training_prints_only_its_own_epochs(show: Callable[..., list[
     assert [line.split("  ")[0] for line in lines] == ["epoch 3/4", "epoch 4/4"]
 
 
-def test_disabled_progress_prints_nothing_until_enabled(
+def test_disabled_progress_prints_nothing(
     trainer: Make, mlp: Callable[..., MLP], digits: Digits, capsys: Captured
 ) -> None:
     progress = TrainingProgress()

@@ -49,9 +49,7 @@ def _name(schedule: Any) -> str:
 
 @pytest.mark.parametrize("schedule", EVERY, ids=_name)
 @pytest.mark.parametrize("total_steps", [1, 2, 3, 4, 10, 100])
-def test_every_step_has_a_rate_above_zero_and_up_to_the_peak(
-    schedule: Callable[..., LRScheduler], total_steps: int
-) -> None:
+def test_every_rate_is_above_zero_and_up_to_the_peak(schedule: Callable[..., LRScheduler], total_steps: int) -> None:
     seen = rates(schedule, total_steps)
     assert all(0 < rate <= PEAK * (1 + 1e-9) for rate in seen)
 
