@@ -1,4 +1,4 @@
-"""The launcher of sweeps whose jobs have processes of their own: whatever becomes of one, the others go on.
+"""The launcher of sweeps whose jobs have processes of their own: if one dies, the others go on.
 
 The sweep's process imports torch once, does nothing with it, and forks a process for each job, so many at a time.
 """
@@ -39,7 +39,7 @@ from digitrec.system.signals import (
 
 
 class Job(NamedTuple):
-    """One that is going on."""
+    """A running job."""
 
     number: int
     config: DictConfig
@@ -65,10 +65,10 @@ class SideBySide(Launcher):
         self._context, self._task, self._config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run every job; one that fails is no error here, the record in its folder tells.
+        """Run every job; a failed one is no error here, its run.json says why.
 
         Raises:
-            KeyboardInterrupt, SystemExit: a signal has ended the sweep, and before it every job.
+            KeyboardInterrupt, SystemExit: a signal ended every job, and then the sweep.
             UsageError: `n_jobs` is no number above 0, or the system is not Linux.
         """
         if sys.platform != "linux":  # where processes can be forked, and watched, as this needs
@@ -100,7 +100,7 @@ class SideBySide(Launcher):
         waiting, returned = deque(configs), dict[int, JobReturn]()
         while self._running or (waiting and self._signal is None):
             while waiting and len(self._running) < self.n_jobs and self._signal is None:
-                with _undisturbed():  # until the job has handlers of its own, and we know of it
+                with _signals_blocked():  # until the job has handlers of its own, and we know of it
                     job = self._start(waiting.popleft())
                     self._running[job.descriptor] = job
             for ended in wait(list(self._running)):
@@ -155,7 +155,7 @@ class SideBySide(Launcher):
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
+def _signals_blocked() -> Iterator[None]:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         yield
@@ -168,23 +168,23 @@ def _folder(config: DictConfig) -> Path:
 
 
 def _finish(job: Job) -> JobReturn:
-    """What a job that has ended came to; the sweep's table tells people."""
+    """The result of a job that has ended; the sweep's table shows how."""
     job.process.join()
     os.close(job.descriptor)
     done = JobReturn(cfg=job.config, status=JobStatus.COMPLETED)
-    if job.results.poll():  # also when there is nothing: its end has come
+    if job.results.poll():  # true at the end of the pipe as well
         with suppress(EOFError):
             done.return_value, messages = job.results.recv()
             unrecorded_failures.extend(messages)
     job.results.close()
     code = job.process.exitcode or 0
     if code and code not in CODES:
-        _note_death(job, code)
+        _record_exit(job, code)
     return done
 
 
-def _note_death(job: Job, code: int) -> None:
-    """Say why a job's process ended before it could: in its record, or where it had none yet, to the sweep."""
+def _record_exit(job: Job, code: int) -> None:
+    """Report why a job's process died: in its record, or where it had none yet, to the sweep."""
     process = job.process.pid or 0
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process, signal.SIGKILL)  # what it has started

@@ -18,6 +18,7 @@ from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import DigitrecError, DivergedError, UsageError
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.metrics import StageMetrics
+from digitrec.models.running_epoch import RunningEpoch
 
 Batch = tuple[Tensor, Tensor]
 
@@ -54,7 +55,7 @@ class DigitClassifier(LightningModule):
         class_names: one per class, from the data.
         recipe: how it is trained; needed only for that.
         settings: the configuration it was built from, plain values; empty if there was none. The checkpoint keeps it.
-        threshold: certainty below which it saw no digit (`digitrec.recognition.rejection`); None if nobody measured it.
+        threshold: confidence below which an image counts as no digit (`digitrec.recognition.rejection`), or None.
     """
 
     mean: Tensor
@@ -62,9 +63,7 @@ class DigitClassifier(LightningModule):
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> None:
         super().__init__()
-        self.save_hyperparameters(
-            logger=False
-        )  # the subclass's own arguments too: the checkpoint rebuilds it from them
+        self.save_hyperparameters(logger=False)  # with the subclass's arguments: a checkpoint rebuilds it from them
         if num_classes < 2 or in_channels < 1 or image_size < 1:
             raise ValueError(
                 "expected num_classes >= 2, in_channels >= 1 and image_size >= 1, "
@@ -79,13 +78,13 @@ class DigitClassifier(LightningModule):
         self.train_metrics = StageMetrics("train", num_classes)
         self.val_metrics = StageMetrics("val", num_classes)
         self.test_metrics = StageMetrics("test", num_classes)
-        self._seen: list[tuple[Tensor, Tensor, Tensor]] = []  # loss (), predictions and labels (B,) of each step
+        self._epoch = RunningEpoch()
         self._watch = LossWatch()
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute, the name of Lightning's running hook the plain way.
+        """Set an attribute; the name of Lightning's running hook without torch's checks.
 
-        Lightning notes it forty times a step, and torch asks each time whether it is a parameter (0.1 ms a step).
+        Lightning sets it forty times a step, and torch checks each time whether it is a parameter (0.1 ms a step).
         """
         if name == "_current_fx_name":
             object.__setattr__(self, name, value)
@@ -98,7 +97,7 @@ class DigitClassifier(LightningModule):
         return [*self.train_metrics.names, *self.val_metrics.names, *self.test_metrics.names]
 
     def describe_data(self, class_names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> None:
-        """Keep what the data are with the model: class names, and mean and standard deviation per channel in [0, 1].
+        """Keep class names, and mean and standard deviation per channel in [0, 1], with the model.
 
         Raises:
             ValueError: there is not one name per class, or not one positive deviation per channel.
@@ -121,32 +120,30 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         images, labels = batch
         logits = self(images).float()
-        # Told beforehand, since looking at the labels would wait for the device, and the other loss takes longer.
+        # Known beforehand: looking at the labels would wait for the device, and the other loss takes longer.
         loss_of = cross_entropy_with_outliers if self.recipe.outliers else F.cross_entropy
         loss = loss_of(logits, labels, label_smoothing=self.recipe.label_smoothing)
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
-        self._seen.append((loss.detach(), logits.detach().argmax(dim=1), labels))
-        if (self.global_step + 1) % self._log_interval == 0:
-            recent = torch.stack([loss for loss, _, _ in self._seen[-self._log_interval :]])
-            self.log("train/loss_step", recent.mean())
+        self._epoch.add(loss.detach(), logits.detach().argmax(dim=1), labels)
+        interval = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time
+        if (self.global_step + 1) % interval == 0:
+            self.log("train/loss_step", self._epoch.recent_loss(interval))
         return loss
 
     def on_train_start(self) -> None:
         """Move what a checkpoint brought: it is read before the network is on its device."""
-        device = self.device
-        self._seen = [(loss.to(device), found.to(device), labels.to(device)) for loss, found, labels in self._seen]
+        self._epoch.to(self.device)
 
     def on_train_epoch_end(self) -> None:
         """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time.
 
         Images that show no digit have a loss, and nothing that could be predicted right.
         """
-        losses, predictions, labels = zip(*self._seen, strict=True)
-        self._seen.clear()
-        sizes = torch.tensor([len(part) for part in labels], device=self.device)
-        found, told = torch.cat(predictions), torch.cat(labels)
-        digits = told != NO_DIGIT
-        self.train_metrics.update(torch.stack(losses), found[digits], told[digits], weight=sizes)
+        sizes, losses, predictions, labels = self._epoch.gathered()
+        self._epoch.clear()
+        digits = labels != NO_DIGIT
+        weight = torch.tensor(sizes, device=self.device)
+        self.train_metrics.update(losses, predictions[digits], labels[digits], weight=weight)
         self._log_epoch(self.train_metrics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -187,9 +184,9 @@ class DigitClassifier(LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip gradients, those of fused optimizers too: unless a scaler made them larger, they are what they are.
+        """Clip gradients, also for fused optimizers, unless a scaler has enlarged them.
 
-        Lightning refuses fused ones wherever it mixes precisions, also with bfloat16, which needs no scaler.
+        Lightning refuses fused ones with every mixed precision, also with bfloat16, which needs no scaler.
 
         Raises:
             DigitrecError: a scaler and a fused optimizer, as with float16.
@@ -205,7 +202,11 @@ class DigitClassifier(LightningModule):
         Precision.clip_gradients(plugin, optimizer, gradient_clip_val or 0.0, algorithm)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what restores the model without any configuration, in plain values; of a sound model only."""
+        """Add what restores the model without any configuration, in plain values.
+
+        Raises:
+            DivergedError: a loss was infinite or not a number.
+        """
         self._watch.settle()
         kind = type(self)
         checkpoint["digitrec"] = {
@@ -216,29 +217,14 @@ class DigitClassifier(LightningModule):
             "settings": self.settings,
             "threshold": self.threshold,
         }
-        if self._seen:  # in the middle of an epoch
-            checkpoint["digitrec"]["seen"] = self._seen_by_all()
+        if len(self._epoch):  # in the middle of an epoch
+            checkpoint["digitrec"]["seen"] = self._epoch.state_by_rank(self.trainer.world_size)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on counting the epoch that the checkpoint was saved in, with the threshold that its network had."""
-        self._seen = []
         about = checkpoint.get("digitrec", {})
         self.threshold = about.get("threshold")
-        if self.global_rank in (seen := about.get("seen", {})):
-            sizes, losses, *counted = seen[self.global_rank]
-            predictions, labels = (values.split(sizes) for values in counted)
-            self._seen = list(zip(losses, predictions, labels, strict=True))
-
-    def _seen_by_all(self) -> dict[int, Any]:
-        """What each process has seen of this epoch, by rank: its batches' sizes, losses, predictions and labels."""
-        losses, predictions, labels = zip(*self._seen, strict=True)
-        counted = (torch.stack(losses).cpu(), torch.cat(predictions).cpu(), torch.cat(labels).cpu())
-        mine = ([len(part) for part in labels], *counted)
-        if self.trainer.world_size == 1:
-            return {0: mine}
-        everyone: list[Any] = [None] * self.trainer.world_size
-        torch.distributed.all_gather_object(everyone, mine)
-        return dict(enumerate(everyone))
+        self._epoch.load_state(about.get("seen", {}), self.global_rank)
 
     def _count(self, batch: Batch, metrics: StageMetrics) -> Tensor:
         images, labels = batch
@@ -255,10 +241,6 @@ class DigitClassifier(LightningModule):
                 f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged."
             )
 
-    @property
-    def _log_interval(self) -> int:
-        return self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time
-
     def _total_steps(self) -> int:
         steps = self.trainer.estimated_stepping_batches
         if steps == float("inf"):
@@ -269,12 +251,12 @@ class DigitClassifier(LightningModule):
 def cross_entropy_with_outliers(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
     """Mean cross-entropy of logits (B, C) with smoothed labels (B,), with an even target where the label is `NO_DIGIT`.
 
-    That teaches a network to doubt what it never saw (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
+    That teaches low confidence for what was never seen (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
     """
     logs = logits.log_softmax(dim=1)
-    told = logs.gather(1, labels.clamp(min=0)[:, None])[:, 0]
+    of_labels = logs.gather(1, labels.clamp(min=0)[:, None])[:, 0]
     smoothing = torch.where(labels == NO_DIGIT, 1.0, label_smoothing)
-    return -torch.lerp(told, logs.mean(dim=1), smoothing).mean()
+    return -torch.lerp(of_labels, logs.mean(dim=1), smoothing).mean()
 
 
 def last_dense(model: nn.Module) -> tuple[str, nn.Linear | None]:
