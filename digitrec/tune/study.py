@@ -249,7 +249,10 @@ class Study:
             DigitrecError: the journal cannot be written; its content stays whole.
         """
         try:
-            with FileLock(self.folder / ".study.lock"), defer_signals():  # a signal must not interrupt Optuna's own lock
+            with (
+                FileLock(self.folder / ".study.lock"),
+                defer_signals(),
+            ):  # a signal must not interrupt Optuna's own lock
                 try:
                     yield
                 except OSError:
