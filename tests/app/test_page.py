@@ -79,6 +79,7 @@ def test_probabilities_move_while_the_pen_is_down(visitor: Visitor) -> None:
     assert len(set(seen)) >= 2
 
 
+@pytest.mark.slow
 def test_what_the_network_sees_is_shown(visitor: Visitor) -> None:
     seen = (
         "document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data.filter((_, i) => i % 4 == 0)"
@@ -92,6 +93,7 @@ def test_what_the_network_sees_is_shown(visitor: Visitor) -> None:
     assert sum(y * row for y, row in enumerate(rows)) / sum(rows) == pytest.approx(14, abs=0.6), "framed like MNIST's"
 
 
+@pytest.mark.slow
 def test_a_finger_draws_and_the_page_stays(browser: "Browser", served: Served) -> None:
     with visit(browser, served.url, **PHONE) as visitor:
         visitor.touch(strokes_of(3, 1))
@@ -99,6 +101,7 @@ def test_a_finger_draws_and_the_page_stays(browser: "Browser", served: Served) -
         assert visitor.page.evaluate("scrollY") == 0
 
 
+@pytest.mark.slow
 def test_a_pen_draws_wider_where_it_is_pressed(visitor: Visitor) -> None:
     amounts = []
     for force in (0.1, 0.9):
@@ -109,6 +112,7 @@ def test_a_pen_draws_wider_where_it_is_pressed(visitor: Visitor) -> None:
     assert amounts[1] > 1.5 * amounts[0]
 
 
+@pytest.mark.slow
 def test_thin_and_thick_pens(visitor: Visitor) -> None:
     for name in ("Thin", "Thick"):
         visitor.page.get_by_title(f"{name} pen").click()
@@ -200,6 +204,7 @@ def test_several_digits_are_read_and_each_is_in_its_box(visitor: Visitor) -> Non
         expect(button).to_have_attribute("aria-pressed", "true")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(300, 1000), (400, 520), (1000, 300)])
 def test_a_picture_of_any_shape_is_shown_whole_and_boxed_where_its_digit_is(
     size: tuple[int, int], visitor: Visitor
@@ -235,12 +240,14 @@ def test_letters_are_reported_as_no_digits(visitor: Visitor) -> None:
     expect(visitor.page.locator("#sure")).to_contain_text("Not a digit: ")
 
 
+@pytest.mark.slow
 def test_an_empty_sheet_is_reported_as_empty(visitor: Visitor) -> None:
     visitor.drop(letters(" "), "image/png")
     visitor.hears("no digit: no ink found")
     expect(visitor.page.locator("#sure")).to_have_text("No digit: no ink found")
 
 
+@pytest.mark.slow
 def test_a_note_names_what_else_the_file_holds(visitor: Visitor) -> None:
     first, second = (Image.open(io.BytesIO(file(label, "grey_scan", 3))) for label in (4, 9))
     stream = io.BytesIO()
@@ -253,6 +260,7 @@ def test_a_note_names_what_else_the_file_holds(visitor: Visitor) -> None:
     expect(visitor.page.locator("#note")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, served: Served) -> None:
     visitor.drop(postcode("90210").file, "image/jpeg")
     visitor.hears("Read: ")
@@ -265,7 +273,10 @@ def test_a_digit_of_a_picture_is_corrected_like_a_drawn_one(visitor: Visitor, se
     assert Recognizer().read(served.samples / sample).label == "1"
 
 
-@pytest.mark.parametrize("content", [garbage(500), b"", b"not a picture at all", file(3, "mouse", 1)[:300]])
+@pytest.mark.parametrize(
+    "content",
+    [garbage(500), *(pytest.param(bad, marks=pytest.mark.slow) for bad in (b"", b"a text", file(3, "mouse", 1)[:300]))],
+)
 def test_a_file_that_is_no_picture_is_reported(browser: "Browser", served: Served, content: bytes) -> None:
     with visit(browser, served.url) as visitor:
         visitor.upload(content, "image/png")
@@ -275,6 +286,7 @@ def test_a_file_that_is_no_picture_is_reported(browser: "Browser", served: Serve
         expect(visitor.page.get_by_role("alert")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_large_is_not_even_sent(visitor: Visitor, tmp_path: Path) -> None:
     (tmp_path / "huge.png").write_bytes(garbage(21 * 2**20))
     before = len(visitor.asked)
@@ -337,6 +349,7 @@ def test_the_keyboard_is_enough(visitor: Visitor, served: Served) -> None:
         assert visitor.page.evaluate(FOCUS_IS_SEEN)
 
 
+@pytest.mark.slow
 def test_a_space_bar_that_is_held_puts_the_pen_down_once(visitor: Visitor) -> None:
     keys = visitor.page.keyboard
     visitor.page.locator("#sheet").focus()
@@ -351,6 +364,7 @@ def test_a_space_bar_that_is_held_puts_the_pen_down_once(visitor: Visitor) -> No
 # A look inside
 
 
+@pytest.mark.slow
 def test_the_inside_is_shown_when_opened_and_follows_the_drawing(visitor: Visitor) -> None:
     visitor.draw(strokes_of(5, 1))
     visitor.hears("5, ")
@@ -368,6 +382,7 @@ def test_the_inside_is_shown_when_opened_and_follows_the_drawing(visitor: Visito
 # When the server is away
 
 
+@pytest.mark.slow
 def test_the_page_says_that_nothing_answers_and_goes_on_later(browser: "Browser", served: Served) -> None:
     with visit(browser, served.url) as visitor:
         visitor.page.context.set_offline(True)
@@ -382,6 +397,7 @@ def test_the_page_says_that_nothing_answers_and_goes_on_later(browser: "Browser"
         expect(visitor.page.get_by_role("alert")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_the_page_waits_for_an_answer_from_its_start(browser: "Browser", served: Served) -> None:
     context = browser.new_context()
     context.route("**/api/*", lambda route: route.abort())
@@ -437,8 +453,10 @@ def test_the_policy_is_in_force(browser: "Browser", served: Served) -> None:
 # For everyone
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("options", [{}, PHONE], ids=["desk", "phone"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "options", [pytest.param({}, id="desk"), pytest.param(PHONE, id="phone", marks=pytest.mark.slow)]
+)
 def test_everyone_can_read_and_use_it(browser: "Browser", served: Served, scheme: str, options: dict[str, Any]) -> None:
     with visit(browser, served.url, color_scheme=scheme, **options) as visitor:
         page = visitor.page
@@ -454,6 +472,7 @@ def test_everyone_can_read_and_use_it(browser: "Browser", served: Served, scheme
         assert page.locator("h1").count() == 1
 
 
+@pytest.mark.slow
 def test_movement_can_be_switched_off(browser: "Browser", served: Served) -> None:
     how = "getComputedStyle(document.querySelector('#bars i'), '::before').transitionDuration"
     with visit(browser, served.url) as visitor:

@@ -168,6 +168,7 @@ def test_networks_of_all_our_kinds_compute_alike(kind: str, page: Page, tmp_path
     assert found["classes"] == ["zero", "one", "<b>two</b>"]
 
 
+@pytest.mark.slow
 def test_what_is_no_digit_is_told_alike(browser: Browser, folder: Path, tmp_path: Path) -> None:
     trained = open_trained(HANDWRITING)
     trained.classifier.threshold = 0.96
@@ -192,6 +193,7 @@ def bare(reason: str | None) -> str | None:
     return reason and re.sub(r"[\d.]+", "#", reason)
 
 
+@pytest.mark.slow
 def test_digits_drawn_on_the_page_are_read(browser: Browser, folder: Path) -> None:
     with hosted(folder.parent) as address, visit(browser, f"{address}digits/") as visitor:
         for label in range(10):
@@ -204,6 +206,7 @@ def test_digits_drawn_on_the_page_are_read(browser: Browser, folder: Path) -> No
         assert {asked.rpartition("/")[0] for asked in visitor.asked} == {f"{address}digits"}, "nothing from elsewhere"
 
 
+@pytest.mark.slow
 def test_it_works_without_a_connection_once_it_was_open(browser: Browser, folder: Path) -> None:
     with ExitStack() as hosting:
         address = hosting.enter_context(hosted(folder.parent))
@@ -216,6 +219,7 @@ def test_it_works_without_a_connection_once_it_was_open(browser: Browser, folder
             visitor.hears("6, ")
 
 
+@pytest.mark.slow
 def test_a_new_export_replaces_the_one_that_was_kept(browser: Browser, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "page")
     with hosted(tmp_path / "page") as address, visit(browser, address) as visitor:
@@ -231,6 +235,7 @@ def test_a_new_export_replaces_the_one_that_was_kept(browser: Browser, folder: P
         expect(visitor.page.locator("#bars li span").first).to_have_text("a")
 
 
+@pytest.mark.slow
 def test_a_network_that_is_none_is_named(browser: Browser, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "page")
     (tmp_path / "page" / "network.bin").write_text("<html>not here</html>", encoding="utf-8")
@@ -253,6 +258,7 @@ def test_a_page_opened_straight_from_its_folder_reads_too(browser: Browser, fold
     assert found.probabilities == pytest.approx(Recognizer().probabilities(images), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_page_whose_files_were_left_behind_says_so(browser: Browser, folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "page", ignore=shutil.ignore_patterns("all-in-one.js"))
     page = browser.new_page()
