@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from digitrec.config.schema import CONF_DIR
-from scripts.maintain.results import main
+from scripts.measure.results import main
 from tests.command import Outcome
 
 SCRIPT = CONF_DIR.parent / "scripts" / "results"
