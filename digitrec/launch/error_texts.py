@@ -23,7 +23,10 @@ EXTRAS = {
     "hydra/launcher/submitit_local": "cluster",
     "hydra/launcher/submitit_slurm": "cluster",
 }  # which of ours brings an option of Hydra's
-OUTSIDE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE}  # not our doing
+OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP),
+}
 
 
 def explain(error: BaseException, config_name: str, words: Sequence[str]) -> str | None:
