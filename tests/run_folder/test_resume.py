@@ -285,6 +285,11 @@ def test_runs_that_cannot_resume_stay_as_they_are(
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.parametrize("option", ["resume", "rerun", "init_from"])
+def test_a_path_that_no_system_takes_is_named_in_a_line(option: str, run_train: Command) -> None:
+    run_train(f"{option}={'a' * 300}").assert_refused("aaa", "File name too long", code=1)
+
+
 @pytest.mark.parametrize("content", ["", "hello", "- 1", "a: [b"])
 @pytest.mark.parametrize("file", ["run.json", ".hydra/config.yaml"])
 def test_a_damaged_description_stops_no_other_run(file: str, content: str, run_train: Command, tmp_path: Path) -> None:
