@@ -6,6 +6,7 @@ A machine's speed drifts within minutes. Epochs that follow each other within se
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -77,22 +78,26 @@ class Contender:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._process.kill()
+        self._process.send_signal(signal.SIGCONT)
         self._process.communicate()
         if kind is None and self._process.returncode:
             raise self._failure()
         self._chatter.close()
 
     def lap(self) -> float:
-        """Images per second of one epoch."""
+        """Images per second of one epoch; afterwards the contender is stopped, since some spin while they wait."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
+            self._process.send_signal(signal.SIGCONT)
             self._process.stdin.write("\n")
             self._process.stdin.flush()
-            return float(self._process.stdout.readline())
+            rate = float(self._process.stdout.readline())
         except (BrokenPipeError, ValueError):
             self._process.wait()
             raise self._failure() from None
+        self._process.send_signal(signal.SIGSTOP)
+        return rate
 
     def _failure(self) -> ChildProcessError:
         self._chatter.seek(0)
