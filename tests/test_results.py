@@ -332,9 +332,9 @@ def test_without_any_run_the_table_is_not_wiped(checkout: Checkout) -> None:
 
 
 def test_the_script_starts_by_its_name(tmp_path: Path) -> None:
-    (tmp_path / "scripts" / "maintain").mkdir(parents=True)
+    (tmp_path / "scripts" / "measure").mkdir(parents=True)
     (tmp_path / ".venv").symlink_to(sys.prefix)
-    for name in ("results", "maintain/results.py"):
+    for name in ("results", "measure/results.py"):
         shutil.copy(SCRIPT.parent / name, tmp_path / "scripts" / name)
     setup = tmp_path / "scripts" / "setup"
     setup.write_text("#!/bin/sh\n", encoding="utf-8")
