@@ -38,7 +38,7 @@ STAND_INS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "torchvision": ["transforms"],  # three metrics of photographs: 0.9 s
         "torchvision.models": ["VGG16_Weights", "resnet50", "vgg16"],
     },
-    "torchvision": {"torchvision.models": [], "torchvision.ops": []},  # whoever wants only its data sets: 0.5 s
+    "torchvision": {"torchvision.models": [], "torchvision.ops": []},  # not needed by its data sets: 0.5 s
     "torchvision.ops": {COMPILER + ".utils": ["is_compile_supported"]},
 }
 
