@@ -138,11 +138,16 @@ def _continued(earlier: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
 
 
 def write_json(file: Path, content: Mapping[str, Any]) -> None:
-    """Write a JSON file whole or not at all; numbers that are not finite become null."""
-    plain = {
-        key: None if isinstance(value, float) and not math.isfinite(value) else value for key, value in content.items()
-    }
-    write_text(file, json.dumps(plain, indent=2, default=str, allow_nan=False) + "\n")
+    """Write a JSON file whole or not at all; numbers that are not finite, which JSON lacks, become null."""
+    write_text(file, json.dumps(_finite(content), indent=2, default=str, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_text(file: Path, text: str) -> None:

@@ -120,10 +120,16 @@ def test_whatever_is_written_is_valid_json(tmp_path: Path, content: Mapping[str,
     assert read(tmp_path) == json.loads(json.dumps(content, default=str))
 
 
+def test_numbers_that_json_lacks_are_written_as_null_wherever_they_stand(tmp_path: Path) -> None:
+    inf, nan = float("inf"), float("nan")
+    write_json(tmp_path / "run.json", {"a": inf, "b": [1.5, -inf, {"c": nan, inf: 2}], "d": (nan,)})
+    assert read(tmp_path) == {"a": None, "b": [1.5, None, {"c": None, "inf": 2}], "d": [None]}
+
+
 def test_content_that_cannot_be_written_leaves_the_file_as_it_was(tmp_path: Path) -> None:
     write_json(tmp_path / "run.json", {"status": "running"})
     circle: dict[str, Any] = {}
     circle["circle"] = circle
-    with pytest.raises(ValueError, match="Circular"):
+    with pytest.raises(RecursionError):
         write_json(tmp_path / "run.json", circle)
     assert read(tmp_path) == {"status": "running"}
