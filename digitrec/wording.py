@@ -26,6 +26,13 @@ def shown(path: Path) -> Path:
 
 def printable(name: str) -> str:
     """Somebody else's name for a file or a class, in one line and with nothing in it that would steer a terminal."""
+    if name.isprintable():
+        return name
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in STEERING else char for char in name
     )
+
+
+def printable_lines(text: str) -> str:
+    """The same of a text of several lines."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))

@@ -29,7 +29,7 @@ def limit_configurations() -> None:
     """
     global _interpolations
     _interpolations = 0
-    patches.limit_omegaconf(_limited_loader, _count_interpolation)
+    patches.limit_omegaconf(limited_loader, _count_interpolation)
 
 
 def _count_interpolation() -> None:
@@ -39,7 +39,9 @@ def _count_interpolation() -> None:
         raise UsageError(f"interpolations that stand for each other more than {INTERPOLATIONS:,} times")
 
 
-def _limited_loader(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+def limited_loader(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+    """A loader that raises UsageError, with file and line, for what no configuration needs."""
+
     class LimitedLoader(loader):  # type: ignore[misc, valid-type]  # OmegaConf makes its class in a function
         def __init__(self, stream: str | IO[str]) -> None:
             self.source = getattr(stream, "name", "yaml")

@@ -32,6 +32,6 @@ def _job(folder: Path) -> Run:
         run = read_run(folder)
     except DigitrecError:
         run = Run(folder, "failed", {"error": "ended before it could start its record"})
-        with suppress(ValueError):  # the disk was full, or it was killed while it wrote them
+        with suppress(DigitrecError):  # the disk was full, or it was killed while it wrote them
             run = replace(run, settings=read_settings(folder))
     return replace(run, name=folder.name)

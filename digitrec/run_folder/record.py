@@ -11,7 +11,8 @@ from typing import Any
 
 from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.run_folder.provenance import provenance
-from digitrec.system.files import read_text, write_text
+from digitrec.run_folder.reading import read_json
+from digitrec.system.files import write_text
 from digitrec.system.signals import signal_exit_code
 
 RECORD = "run.json"
@@ -111,9 +112,10 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         DigitrecError: it cannot be read.
     """
     try:
-        record = json.loads(read_text(run_dir / RECORD))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
+        record = read_json(run_dir / RECORD)
+    except (FileNotFoundError, DigitrecError) as error:
+        reason = f"{run_dir / RECORD}: missing" if isinstance(error, FileNotFoundError) else error
+        raise DigitrecError(f"{reason}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
         raise DigitrecError(f"{run_dir / 'run.json'}: not the record of a run; start the run anew")
     return record

@@ -1,25 +1,34 @@
-"""Where commands meet a terminal: how those without Hydra end, and output that outlives its reader.
+"""Where commands meet a terminal: how those without Hydra end, output that outlives its reader, plain characters.
 
 `python -m digitrec.train | head` sees the first lines, and training goes on.
 """
 
 import argparse
+import codecs
 import errno
 import io
 import os
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from digitrec.errors import DigitrecError, UsageError
+from digitrec.wording import printable_lines
 
 GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one who has closed its window
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+PLAIN = "plain-characters"  # name of an error handler of encodings
+SUBSTITUTES = dict(zip("─━│┃\N{MINUS SIGN}\N{EN DASH}—•▁▂▃▄▅▆▇█", "--||---*_.,-~=+#", strict=True)) | {"±": "+-"}
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
+    """A parser that says in one line what is wrong, in characters that the terminal has."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        use_plain_characters()  # --help comes before all else
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -38,7 +47,7 @@ def end_with(work: Callable[[], int | None]) -> NoReturn:
     except DigitrecError as error:
         if os.environ.get("DIGITREC_TRACEBACK", "") not in ("", "0"):
             traceback.print_exception(error)
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {printable_lines(str(error))}", file=sys.stderr)  # noqa: T201
         code = USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -46,6 +55,25 @@ def end_with(work: Callable[[], int | None]) -> NoReturn:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's end is quiet
         code = UNREAD
     sys.exit(code)
+
+
+def use_plain_characters() -> None:
+    """Write what the terminal's encoding lacks in plain characters, and file names that are not UTF-8 as they are."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN)
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    char = error.object[error.start]
+    if "\udc80" <= char <= "\udcff":
+        return bytes([ord(char) - 0xDC00]), error.start + 1
+    close = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    return SUBSTITUTES.get(char) or close or char.encode("ascii", "backslashreplace").decode(), error.start + 1
+
+
+codecs.register_error(PLAIN, _plain)
 
 
 class PipeSafeStream(io.TextIOWrapper):
@@ -76,10 +104,11 @@ class PipeSafeStream(io.TextIOWrapper):
 
 def ignore_broken_pipes() -> None:
     """Let standard output and error be of no more account than their readers; streams put in their place stay."""
+    use_plain_characters()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and stream is getattr(sys, f"__{name}__"):
             stream.flush()
             plain = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 - as long as the process
-            lasting = PipeSafeStream(plain, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+            lasting = PipeSafeStream(plain, stream.encoding, PLAIN, line_buffering=stream.line_buffering)
             setattr(sys, name, lasting)

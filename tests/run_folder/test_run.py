@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -93,10 +94,19 @@ def test_trainings_are_told_from_evaluations_and_benchmarks(tmp_path: Path) -> N
     assert read_run(benchmark).kind == OTHER
 
 
-@pytest.mark.parametrize("content", ["[1]", '{"val/loss": 1' + 400 * "0" + "}", 100_000 * "["])
+@pytest.mark.parametrize("content", ["[1]", '{"val/loss": 1' + 5000 * "0" + "}", 100_000 * "["])
 def test_figures_that_no_run_leaves_are_noted_and_passed_over(content: str, tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", metrics={"val/loss": 1.0})
     (run / "metrics.json").write_text(content)
     noted: list[str] = []
     assert read_run(run, noted.append).metrics == {}
-    assert "metrics.json: cannot be read" in noted[0]
+    assert re.search("metrics.json: (cannot be read|expected metrics)", noted[0])
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" + 400 * "0"])
+def test_what_is_no_finite_number_is_left_out(number: str, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    (run / "metrics.json").write_text(f'{{"val/loss": {number}, "val/accuracy": 0.5}}')
+    (run / "run.json").write_text(f'{{"status": "finished", "duration_s": {number}}}')
+    found = read_run(run)
+    assert (found.metrics, found.seconds) == ({"val/accuracy": 0.5}, None)
