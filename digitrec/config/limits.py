@@ -91,11 +91,22 @@ def _extent(node: yaml.Node, known: dict[int, tuple[float, float]]) -> tuple[flo
     """Number of values that a node stands for, and how deep they lie; infinite for one that contains itself."""
     if id(node) in known:
         return known[id(node)]
+    _check_tag(node)
+    known[id(node)] = float("inf"), float("inf")
+    inner = [item for pair in node.value for item in pair] if isinstance(node, yaml.MappingNode) else node.value
+    values, depth = 1.0, 0.0
+    for child in inner if not isinstance(node, yaml.ScalarNode) else ():
+        if isinstance(child, yaml.ScalarNode):  # most: no call of its own for each
+            _check_tag(child)
+            more, below = 1.0, 1.0
+        else:
+            more, below = _extent(child, known)
+        values, depth = values + more, below if below > depth else depth
+    known[id(node)] = values, depth + 1
+    return known[id(node)]
+
+
+def _check_tag(node: yaml.Node) -> None:
     if node.tag not in PLAIN or (node.tag == INTEGER and len(node.value) > DIGITS):
         what = node.tag if node.tag != INTEGER else f"a number of {len(node.value):,} digits"
         raise yaml.MarkedYAMLError(problem=f"{what} may not stand in a configuration", problem_mark=node.start_mark)
-    known[id(node)] = float("inf"), float("inf")
-    inner = [item for pair in node.value for item in pair] if isinstance(node, yaml.MappingNode) else node.value
-    extents = [] if isinstance(node, yaml.ScalarNode) else [_extent(child, known) for child in inner]
-    known[id(node)] = 1 + sum(values for values, _ in extents), 1 + max((depth for _, depth in extents), default=0)
-    return known[id(node)]

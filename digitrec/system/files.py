@@ -40,8 +40,9 @@ def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
 def read_bytes(path: Path, limit: int | None = MAX_TEXT) -> bytes:
     """The content of a regular file of at most `limit` bytes; OSError as in `open_regular`."""
     with open_regular(path, limit) as file:
-        content = file.read(-1 if limit is None else limit + 1)
-    _check_size(len(content), limit, path)  # files of /proc have no size
+        size = os.fstat(file.fileno()).st_size  # 0 of files in /proc
+        content = file.read(size or (-1 if limit is None else limit + 1))
+    _check_size(len(content), limit, path)
     return content
 
 
