@@ -15,7 +15,7 @@ from digitrec.run_folder.formatting import format_duration, format_metric, short
 from digitrec.run_folder.settings import spelled
 from digitrec.tune.job import Point
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Study, Trial
-from digitrec.wording import shown
+from digitrec.wording import printable_lines, shown
 
 BEST = 3  # trials shown
 COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow"}
@@ -102,7 +102,7 @@ class Display:
             self._draw()
 
     def _print(self, line: str, style: str = "") -> None:
-        self._console.print(Text(line, style=style), soft_wrap=True)
+        self._console.print(Text(printable_lines(line), style=style), soft_wrap=True)
 
     def _draw(self) -> None:
         if self._live.is_started:
