@@ -44,10 +44,12 @@ class Column:
         object.__setattr__(self, "cells", list(map(printable, self.cells)))
 
 
-def console() -> Console:
+def console(*, markup: bool = True) -> Console:
     """A console as wide as the terminal, or of unlimited width where the output is no terminal."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDE)
+    found = Console(highlight=False, emoji=False, markup=markup)
+    if not found.is_terminal:
+        found.width = WIDE
+    return found
 
 
 def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress: Mapping[str, str] = {}) -> None:
