@@ -3,6 +3,8 @@
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from digitrec.evaluation.comparison import Comparison
 from digitrec.evaluation.evaluation import Evaluation
 from digitrec.reports.figures import FIGURES
@@ -67,8 +69,9 @@ def verdict(comparison: Comparison, this: str = "This model") -> str:
     )
 
 
-def _class_rows(evaluation: Evaluation) -> list[tuple[str, int, float, float, float]]:
+def _class_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """Name, number of images, precision, recall and F1 of each class."""
     scores = evaluation.predictions.class_scores
-    columns = (scores.support, scores.precision, scores.recall, scores.f1)
-    return list(zip(evaluation.predictions.class_names, *(column.tolist() for column in columns), strict=True))
+    shares = np.stack([scores.precision, scores.recall, scores.f1], axis=1).tolist()
+    rows = zip(evaluation.predictions.class_names, scores.support.tolist(), shares, strict=True)
+    return [(name, f"{images:,}", *(f"{share:.4f}" for share in row)) for name, images, row in rows]
