@@ -7,36 +7,15 @@ from typing import IO, Any
 import yaml
 
 from digitrec.errors import UsageError
-from digitrec.system import patches
 from digitrec.wording import first_line
 
 CHARACTERS = 2**18
 VALUES = 100_000  # with what anchors stand for counted each time
-INTERPOLATIONS = 2_000  # in one job
 DEPTH = 50
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
 INTEGER = "tag:yaml.org,2002:int"
 DIGITS = 100
 TOO_DEEP = f"lists or mappings in each other more than {DEPTH} deep"
-
-_interpolations = 0
-
-
-def limit_configurations() -> None:
-    """Refuse, from now on and in this process, what no configuration needs; UsageError names file or key.
-
-    Called again for each job: the count of interpolations starts anew.
-    """
-    global _interpolations
-    _interpolations = 0
-    patches.limit_omegaconf(limited_loader, _count_interpolation)
-
-
-def _count_interpolation() -> None:
-    global _interpolations
-    _interpolations += 1
-    if _interpolations > INTERPOLATIONS:
-        raise UsageError(f"interpolations that stand for each other more than {INTERPOLATIONS:,} times")
 
 
 def limited_loader(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:

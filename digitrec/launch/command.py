@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.config.allowed import LAUNCHER, check_hydra_logging, check_hydra_target
-from digitrec.config.limits import limit_configurations
+from digitrec.config.limit_omegaconf import limit_configurations
 from digitrec.config.overrides import spelled_path
 from digitrec.config.schema import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError

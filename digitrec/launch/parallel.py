@@ -22,7 +22,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from digitrec.config.limits import limit_configurations
+from digitrec.config.limit_omegaconf import limit_configurations
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch.sweep import unrecorded_failures
 from digitrec.run_folder.record import close_record, read_record
