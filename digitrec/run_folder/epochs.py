@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from digitrec.run_folder.record import write_text
 from digitrec.run_folder.run import Run
+from digitrec.system.files import write_text
 
 Row = dict[str, float]
 HISTORY = "history.csv"

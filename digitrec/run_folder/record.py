@@ -11,6 +11,7 @@ from typing import Any
 
 from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.run_folder.provenance import provenance
+from digitrec.system.files import read_text, write_text
 from digitrec.system.signals import signal_exit_code
 
 RECORD = "run.json"
@@ -110,7 +111,7 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         DigitrecError: it cannot be read.
     """
     try:
-        record = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
+        record = json.loads(read_text(run_dir / RECORD))
     except (OSError, ValueError, RecursionError) as error:
         raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
@@ -148,17 +149,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
