@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from digitrec.config.check import check, check_path
 from digitrec.config.schema import EvaluateConfig
-from digitrec.errors import CheckpointError, UsageError
+from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.record import run_record, write_json
@@ -110,7 +110,7 @@ def _load(key: str, path: str) -> DigitClassifier:
 
     try:
         return load_classifier(path)
-    except CheckpointError as error:  # nothing has been started
+    except DigitrecError as error:  # nothing has been started
         raise UsageError(f"{key}: {error}") from error
 
 

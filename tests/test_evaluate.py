@@ -125,6 +125,21 @@ def test_early_stopping_leaves_pictures_as_well(run_train: Command, tmp_path: Pa
     assert events.Images("val/confusion")[-1].step == events.Scalars("val/accuracy")[-1].step + 1
 
 
+def test_the_shipped_weights_are_evaluated_by_their_name(run_evaluate: Command, tmp_path: Path) -> None:
+    run_evaluate("checkpoint=handwriting", "data=digits", "robustness=0", "hydra.run.dir=run", code=0)
+    assert read_json(tmp_path / "run" / "metrics.json")["test/accuracy"] > 0.9
+    line = refusal(run_evaluate("checkpoint=handwriting"), tmp_path)
+    assert line.endswith("does not say what it was trained on; name it, as in data=mnist")
+
+
+def test_a_network_in_onnx_is_no_checkpoint(run_evaluate: Command, tmp_path: Path) -> None:
+    (tmp_path / "it.onnx").touch()
+    line = refusal(run_evaluate("checkpoint=it.onnx", "data=digits"), tmp_path)
+    assert line == (
+        "error: checkpoint: it.onnx: exported already; give the run folder or the checkpoint that it came from"
+    )
+
+
 DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
     "truncated": lambda file, whole: file.write_bytes(whole[:5000]),
     "foreign": lambda file, whole: torch.save({"state_dict": {}, "epoch": 3}, file),

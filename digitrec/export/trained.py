@@ -8,13 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from digitrec.errors import UsageError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import description, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.preprocessing.framing import SIDE
 from digitrec.recognition.networks.network import check_images
-from digitrec.weights import ONNX, find_checkpoint
+from digitrec.weights import find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -69,8 +68,6 @@ def open_trained(path: str | Path) -> Trained:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels, or was exported already.
     """
-    if Path(path).suffix == ONNX:
-        raise UsageError(f"{path}: exported already; give the run folder or the checkpoint that it came from")
     file = find_checkpoint(path)
     classifier, content = load_classifier(file), read_content(file)
     check_images(classifier.hparams, path)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Len, Lt
 from torch import Tensor, nn
 
-from digitrec.models.classifier import DigitClassifier
+from digitrec.models.classifier import DigitClassifier, check_features
 from digitrec.models.pooling import MaxPool2d
 
 Positive = Annotated[int, Gt(0)]
@@ -54,6 +54,8 @@ class ResidualCNN(DigitClassifier):
             raise ValueError(f"blocks={list(blocks)}: expected {MOST_BLOCKS:,} residual blocks at most")
         if image_size < 2 ** len(filters):
             raise ValueError(f"{len(filters)} stages need images of at least {2 ** len(filters)} pixels")
+        check_features(max(stem) * image_size**2)
+        check_features(max(filters) * image_size**2 // 4)
         layers: list[nn.Module] = []
         for channels, width in pairwise([in_channels, *stem]):
             layers += [*_convolution(channels, width, 3), nn.ReLU()]

@@ -26,7 +26,7 @@ def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
     Raises:
         OSError: it cannot be opened, is no regular file, or is larger; `strerror` says which.
     """
-    file = open(path, "rb", opener=_open_at_once)  # noqa: PTH123, SIM115 - Path.open has no opener
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - Path.open has no opener
     try:
         found = os.fstat(file.fileno())
         _check_kind(stat.S_IFMT(found.st_mode), path)

@@ -217,7 +217,8 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
 )
 def test_a_wrong_command_is_named(arguments: tuple[str, ...], reason: str, run_export: Command, tmp_path: Path) -> None:
     (tmp_path / "folder.pt2").mkdir()
-    (tmp_path / "taken").touch()
+    for name in ("taken", "it.onnx"):
+        (tmp_path / name).touch()
     outcome = run_export(*arguments)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert reason in outcome.err
@@ -267,6 +268,39 @@ def external(location: str) -> Callable[[onnx.ModelProto], None]:
     return change
 
 
+def stowed(put: Callable[[onnx.ModelProto, TensorProto], object]) -> Callable[[onnx.ModelProto], None]:
+    """A tensor of a file beside, where `put` puts it."""
+
+    def change(model: onnx.ModelProto) -> None:
+        tensor = TensorProto(name="stowed", data_type=TensorProto.FLOAT, dims=[10], data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value="outside")
+        put(model, tensor)
+
+    return change
+
+
+def constant(**attribute: Any) -> onnx.NodeProto:
+    return helper.make_node("Constant", [], ["extra"], **attribute)
+
+
+def sparse(values: TensorProto) -> onnx.SparseTensorProto:
+    indices = helper.make_tensor("at", TensorProto.INT64, [10], range(10))
+    return onnx.SparseTensorProto(values=values, indices=indices, dims=[7840])
+
+
+PLACES: dict[str, Callable[[onnx.ModelProto, TensorProto], object]] = {
+    "value": lambda model, tensor: model.graph.node.append(constant(value=tensor)),
+    "sparse_value": lambda model, tensor: model.graph.node.append(constant(sparse_value=sparse(tensor))),
+    "sparse_initializer": lambda model, tensor: model.graph.sparse_initializer.append(sparse(tensor)),
+    "sparse tensors": lambda model, tensor: model.graph.node.append(constant(all=[sparse(tensor)])),
+    "a function": lambda model, tensor: model.functions.add(name="f").node.append(constant(value=tensor)),
+    "a graph within": lambda model, tensor: model.graph.node.append(
+        constant(body=helper.make_graph([], "body", [], [], [tensor]))
+    ),
+    "training": lambda model, tensor: model.training_info.add().initialization.initializer.append(tensor),
+}
+
+
 def endless(model: onnx.ModelProto) -> None:
     """A loop of 2**62 rounds."""
     flags = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("on", "still")]
@@ -278,14 +312,15 @@ def endless(model: onnx.ModelProto) -> None:
 
 
 HOSTILE = {
-    "an empty file": (b"", "0 bytes"),
+    "an empty file": (b"", "an empty file"),
     "another file": (b"<html>no network</html>", "not a network"),
     "a file cut short": (graph()[:3000], "not a network"),
     "no metadata": (graph(metadata={}), "no description of its classes"),
     "metadata that are no JSON": (graph(metadata={"digitrec": "{"}), "not a network"),
     "too deep metadata": (graph(metadata={"digitrec": "[" * 100_000}), "not a network"),
-    "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "have no names"),
-    "one class": (graph(classes=1, metadata={"digitrec": '{"class_names": ["a"]}'}), "expected two or more"),
+    "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "two or more different texts"),
+    "classes of one name": (graph(metadata={"digitrec": json.dumps({"class_names": ["a"] * 10})}), "different texts"),
+    "one class": (graph(classes=1, metadata={"digitrec": '{"class_names": ["a"]}'}), "two or more different texts"),
     "a wrong threshold": (
         graph(metadata={"digitrec": '{"class_names": ["a", "b"], "threshold": 7}'}),
         "threshold is 7",
@@ -299,7 +334,14 @@ HOSTILE = {
     "weights in a file outside": (graph(change=external("../outside")), "weights in other files"),
     "weights in a file beside": (graph(change=external("outside")), "weights in other files"),
     "weights in a file of the system": (graph(change=external("/etc/passwd")), "weights in other files"),
-    "a loop without end": (graph(change=endless), "Loop has a graph of its own"),
+    **{
+        f"weights in a file beside, in {place}": (
+            graph(change=stowed(put)),
+            "weights in other files" if place == "value" else "Proto within its graph",
+        )
+        for place, put in PLACES.items()
+    },
+    "a loop without end": (graph(change=endless), "a GraphProto within its graph"),
 }
 
 

@@ -202,15 +202,18 @@ def test_described_data_are_normalised_to_mean_zero_and_deviation_one(mlp: Make)
 @pytest.mark.parametrize(
     ("class_names", "mean", "std", "message"),
     [
-        ("ab", [0.1], [0.3], "3 classes, the data 2"),
-        ("abcd", [0.1], [0.3], "3 classes, the data 4"),
-        ("abc", [0.1, 0.2], [0.3, 0.3], "expected 1 means"),
-        ("abc", [0.1], [0.3, 0.3], "expected 1 means"),
-        ("abc", [0.1], [0.0], "positive deviations"),
+        (["a", "b"], [0.1], [0.3], "3 classes, the data 2"),
+        ([*"abcd"], [0.1], [0.3], "3 classes, the data 4"),
+        ("abc", [0.1], [0.3], "two or more different texts"),
+        (["a", "b", "a"], [0.1], [0.3], "two or more different texts"),
+        (["a", "b", 3], [0.1], [0.3], "two or more different texts"),
+        ([*"abc"], [0.1, 0.2], [0.3, 0.3], "expected 1 means"),
+        ([*"abc"], [0.1], [0.3, 0.3], "expected 1 means"),
+        ([*"abc"], [0.1], [0.0], "positive deviations"),
     ],
 )
 def test_data_that_do_not_fit_are_an_error(
-    mlp: Make, class_names: str, mean: list[float], std: list[float], message: str
+    mlp: Make, class_names: list[str], mean: list[float], std: list[float], message: str
 ) -> None:
     model = mlp()
     with pytest.raises(ValueError, match=message):
