@@ -58,32 +58,36 @@ def run_onnx(file: Path, input_type: str) -> Read:
     return read
 
 
-@pytest.mark.parametrize(("kind", "input_type"), [("mlp", "float"), ("residual", "uint8")])
-def test_an_onnx_file_answers_as_the_network_does(
-    kind: str, input_type: str, run_export: Command, tmp_path: Path
+def run_torch(file: Path, input_type: str) -> Read:
+    """The file as others read it."""
+    extra = {"digitrec": "", "card": ""}
+    program = torch.export.load(file, extra_files=extra).module()
+    assert json.loads(extra["digitrec"])["class_names"] == list("0123456789")
+    return lambda images: program(images if input_type == "uint8" else images / 255)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "input_type", "run"),
+    [
+        ("mlp", "it.onnx", "float", run_onnx),
+        ("residual", "it.onnx", "uint8", run_onnx),
+        ("cnn_unpooled", "it.pt2", "uint8", run_torch),
+        ("residual_places", "it.pt2", "float", run_torch),
+    ],
+)
+def test_a_file_answers_as_the_network_does(
+    kind: str, name: str, input_type: str, run: Callable[[Path, str], Read], run_export: Command, tmp_path: Path
 ) -> None:
-    checkpoint = saved(made(kind), tmp_path / "network.ckpt")
-    outcome = run_export("--checkpoint", "network.ckpt", "--format=onnx", f"--input={input_type}", "-o", "new/it.onnx")
+    checkpoint, written = saved(made(kind), tmp_path / "network.ckpt"), tmp_path / "new" / name
+    chosen = f"--format={'onnx' if run is run_onnx else 'torch'}"
+    outcome = run_export("--checkpoint", "network.ckpt", chosen, f"--input={input_type}", "-o", f"new/{name}")
     assert outcome.code == 0, outcome.err
     assert "300 digits written by rule: 0 changed predictions" in outcome.out
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["it.onnx"]
-    assert_same(run_onnx(tmp_path / "new" / "it.onnx", input_type), checkpoint)
-    network = open_network(tmp_path / "new" / "it.onnx")
-    assert_same(lambda images: torch.from_numpy(network(images[:, 0].numpy())), checkpoint)
-
-
-@pytest.mark.parametrize(("kind", "input_type"), [("cnn_unpooled", "uint8"), ("residual_places", "float")])
-def test_a_torch_program_answers_as_the_network_does(
-    kind: str, input_type: str, run_export: Command, tmp_path: Path
-) -> None:
-    checkpoint = saved(made(kind), tmp_path / "network.ckpt")
-    outcome = run_export("--checkpoint", "network.ckpt", "--format=torch", f"--input={input_type}", "-o", "it.pt2")
-    assert outcome.code == 0, outcome.err
-    assert "0 changed predictions" in outcome.out
-    extra = {"digitrec": "", "card": ""}
-    program = torch.export.load(tmp_path / "it.pt2", extra_files=extra).module()
-    assert json.loads(extra["digitrec"])["class_names"] == list("0123456789")
-    assert_same(lambda images: program(images if input_type == "uint8" else images / 255), checkpoint)
+    assert list(written.parent.iterdir()) == [written]
+    assert_same(run(written, input_type), checkpoint)
+    if run is run_onnx:
+        network = open_network(written)
+        assert_same(lambda images: torch.from_numpy(network(images[:, 0].numpy())), checkpoint)
 
 
 @pytest.fixture(scope="module")
