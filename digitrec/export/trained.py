@@ -3,7 +3,6 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,12 +22,10 @@ class Trained:
     Attributes:
         classifier: in evaluation mode, on the CPU.
         metadata: `digitrec`, what names the network and its classes, and `card`, facts for people; JSON both.
-        settings: the configuration it was trained with; empty if its file has none.
     """
 
     classifier: DigitClassifier
     metadata: dict[str, str]
-    settings: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -38,7 +35,7 @@ class Trained:
     @property
     def data(self) -> tuple[str, str | None] | None:
         """Name and folder of the data set that it was trained on, if they are known."""
-        data = self.settings.get("data") or {}
+        data = self.classifier.settings.get("data") or {}
         name = data.get("dataset") or json.loads(self.metadata["card"]).get("data")
         return None if name is None else (str(name), data.get("root"))
 
@@ -71,4 +68,4 @@ def open_trained(path: str | Path) -> Trained:
     file = find_checkpoint(path)
     classifier, content = load_classifier(file), read_content(file)
     check_images(classifier.hparams, path)
-    return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)
+    return Trained(classifier, description(content["digitrec"], content.get("card", {})))

@@ -31,9 +31,7 @@ class Backbone(DigitClassifier):
         pretrained: start from torchvision's ImageNet weights, from torch.hub's folder or else the network; only the
             last layer is new. A checkpoint notes false, because it brings its own.
         dropout: share of the units before the last layer silenced in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels, at least 8.
+        num_classes, in_channels, image_size: as of `DigitClassifier`; images of at least 8 pixels.
 
     Raises:
         ValueError: the image is too small.

@@ -22,9 +22,7 @@ class CNN(DigitClassifier):
         unpooled: how many of the last blocks go without pooling.
         hidden: units of the dense layer.
         dropout: share of dense units silenced in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels.
+        num_classes, in_channels, image_size: as of `DigitClassifier`.
 
     Raises:
         ValueError: the image is too small for that many blocks, or there is not one kernel size for each.

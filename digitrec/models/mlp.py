@@ -16,9 +16,7 @@ class MLP(DigitClassifier):
     Args:
         hidden: units of each dense layer; none makes the model linear.
         dropout: share of units silenced after each hidden layer in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels.
+        num_classes, in_channels, image_size: as of `DigitClassifier`.
     """
 
     def __init__(

@@ -27,9 +27,7 @@ class ResidualCNN(DigitClassifier):
         blocks: residual blocks of each stage.
         average: the dense layer gets each feature map's average, as in the paper; otherwise each of its places.
         dropout: share of the dense layer's inputs silenced in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels.
+        num_classes, in_channels, image_size: as of `DigitClassifier`.
 
     Raises:
         ValueError: the image is too small for that many stages, there is not one number of blocks for each, or there

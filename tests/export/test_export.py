@@ -203,7 +203,7 @@ class Fickle(DigitClassifier):
 
 @pytest.mark.parametrize("write", [onnx_graph.write, torch_program.write])
 def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], tmp_path: Path) -> None:
-    trained = Trained(Fickle().eval(), {"digitrec": "{}", "card": "{}"}, {})
+    trained = Trained(Fickle().eval(), {"digitrec": "{}", "card": "{}"})
     with pytest.raises(DigitrecError, match=r"^Fickle cannot be written in this format: .+$"):
         check.write_checked(tmp_path / "it", partial(write, trained, input_type="uint8"), Path, trained)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
