@@ -120,7 +120,9 @@ def read_portable(file: Path) -> dict[str, Any]:
                 raise CheckpointError(f"{file}: {len(names):,} tensors, {MOST_PARTS:,} at most are read")
             weights = {name: content.get_tensor(name) for name in names}
         about, card = (dict(json.loads(metadata[name])) for name in ("digitrec", "card"))
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: damaged, or not written by digitrec: {error}") from error
     return {"digitrec": about, "state_dict": weights, "card": card}
 
