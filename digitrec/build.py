@@ -19,7 +19,7 @@ from digitrec.config.check import check_data
 from digitrec.config.schema import CONF_DIR
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
-from digitrec.errors import CheckpointError, UsageError
+from digitrec.errors import DigitrecError, UsageError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
@@ -115,7 +115,7 @@ def _compile(model: DigitClassifier) -> None:
 def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -> None:
     try:
         source = load_classifier(path)
-    except CheckpointError as error:  # nothing has been started
+    except DigitrecError as error:  # nothing has been started
         raise UsageError(f"init_from: {error}") from error
     try:
         take_weights(model, source, class_names)

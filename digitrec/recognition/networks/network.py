@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from digitrec.data.labels import checked_class_names
 from digitrec.errors import UsageError
 from digitrec.preprocessing.framing import SIDE
 from digitrec.weights import confidence_threshold
@@ -74,10 +75,7 @@ def described(about: Mapping[str, Any]) -> tuple[tuple[str, ...], float | None]:
     Raises:
         ValueError: one of them is invalid.
     """
-    names = about["class_names"]
-    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
-        raise ValueError("its classes have no names, expected two or more")
-    return tuple(names), confidence_threshold(about)
+    return checked_class_names(about["class_names"]), confidence_threshold(about)
 
 
 def check_output(network: Network) -> None:
