@@ -17,7 +17,7 @@ from digitrec.recognition.recognizer import Recognizer
 from tests.app.drawn import strokes_of
 from tests.app.postcode import postcode
 from tests.app.serving import Served, serve
-from tests.app.visitor import Visitor, visit
+from tests.app.visitor import WITHHELD, Visitor, visit
 from tests.handwriting.situations import file
 
 if TYPE_CHECKING:
@@ -61,6 +61,16 @@ def test_digits_drawn_stroke_by_stroke_are_read(visitor: Visitor, seed: int, lab
         visitor.draw(strokes_of(label, seed))
         visitor.hears(f"{label}, ")
         expect(visitor.page.locator("#digit")).to_have_text(str(label))
+        visitor.clear()
+
+
+def test_a_browser_that_withholds_the_pixels_of_canvases_reads_alike(browser: "Browser", served: Served) -> None:
+    with visit(browser, served.url, script=WITHHELD) as visitor:
+        visitor.draw(strokes_of(3, 1))
+        visitor.hears("3, ")
+        visitor.clear()
+        visitor.draw([[(0.5, 0.5)]])
+        visitor.hears("not a digit: ")
         visitor.clear()
 
 

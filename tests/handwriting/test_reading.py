@@ -13,7 +13,7 @@ from digitrec.preprocessing.digit import find_digit
 from digitrec.preprocessing.framing import SIDE
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import find_marks
-from digitrec.preprocessing.picture import read_picture
+from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.rejection import certainties
 from digitrec.weights import HANDWRITING
 from tests.handwriting.situations import SITUATIONS, file, picture
@@ -95,9 +95,10 @@ def test_an_array_is_a_picture_too(recognizer: Recognizer) -> None:
     assert [recognizer.read(array).label for array in (grey, grey / np.float32(255), grey > 128)] == ["2"] * 3
 
 
-def test_empty_paper_is_no_digit(recognizer: Recognizer) -> None:
-    reading = recognizer.read(Image.new("RGB", (300, 200), "beige"))
-    assert (reading.label, reading.confidence) == (None, 0.0)
+@pytest.mark.parametrize("empty", [Image.new("RGB", (300, 200), "beige"), np.zeros((28, 28), np.uint8)])
+def test_empty_paper_is_no_digit_and_like_none(empty: Picture, recognizer: Recognizer) -> None:
+    reading = recognizer.read(empty)
+    assert (reading.label, reading.confidence, reading.probabilities) == (None, 0.0, {})
     assert reading.problem == "not a digit: no ink found"
     assert reading.image is not None
     assert reading.image.shape == (SIDE, SIDE)
