@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from digitrec.app.__main__ import main
+from digitrec.app.limits import HEADERS
 from digitrec.app.server import INK_SIDE, PICTURE_BYTES, STATIC
 from digitrec.errors import needs_extra
 from digitrec.export import onnx_graph
@@ -147,17 +148,12 @@ def test_a_sample_that_cannot_be_kept_is_reported(served: Served, ink: Bytes, la
 # Whom it answers
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:{port}", "localhost:{port}", "[::1]:{port}"])
-def test_it_answers_to_its_own_names(served: Served, host: str) -> None:
-    assert served.ask("/", headers={"Host": host.format(port=served.port)}).status == 200
-
-
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1", "127.0.0.1:1", ""])
 @pytest.mark.parametrize("path", ["/", "/main.js", "/api/about"])
-def test_it_answers_to_no_other_name(served: Served, host: str, path: str) -> None:
-    answer = served.ask(path, headers={"Host": host.format(port=served.port)})
-    assert answer.status == 403
-    assert list(answer.json) == ["error"]
+def test_it_answers_to_its_own_names_only(served: Served, path: str) -> None:
+    """Which these are is held in test_limits.py."""
+    assert served.ask(path, headers={"Host": f"localhost:{served.port}"}).status == 200
+    answer = served.ask(path, headers={"Host": f"evil.example:{served.port}"})
+    assert (answer.status, list(answer.json)) == (403, ["error"])
 
 
 @pytest.mark.parametrize(
@@ -194,32 +190,26 @@ def test_no_other_page_is_told_that_it_may_ask(served: Served) -> None:
 @pytest.mark.parametrize("path", ["/", "/main.js", "/api/about", "/nowhere", "/api/read"])
 def test_browsers_are_told_to_be_strict(served: Served, path: str) -> None:
     headers = served.ask(path).headers
-    policy = headers["Content-Security-Policy"]
-    assert policy.startswith("default-src 'none'; ")
-    assert "frame-ancestors 'none'" in policy
-    assert "unsafe" not in policy
-    assert headers["X-Content-Type-Options"] == "nosniff"
-    assert headers["Referrer-Policy"] == "no-referrer"
-    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert {name: headers[name] for name in HEADERS} == HEADERS
+    assert "unsafe" not in HEADERS["Content-Security-Policy"]
     assert "Server" not in headers
 
 
 # What it refuses
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/server.py",
-        "/../server.py",
-        "/%2e%2e/server.py",
-        "/..%2fserver.py",
-        "//etc/passwd",
-        "/page/main.js",
-        "/api",
-        "/a",
-    ],
-)
+NOWHERE = [
+    "/server.py",
+    "/../server.py",
+    "/%2e%2e/server.py",
+    "/..%2fserver.py",
+    "//etc/passwd",
+    "/api",
+    "/a",
+]
+
+
+@pytest.mark.parametrize("path", NOWHERE)
 def test_there_is_nothing_but_the_page(served: Served, path: str) -> None:
     answer = served.ask(path)
     assert answer.status == 404
@@ -238,25 +228,10 @@ def test_a_wrong_verb_is_refused(served: Served) -> None:
     assert served.ask("/", method="DELETE", headers=BODY).status == 405
 
 
-NO_SIZES = (
-    "",
-    "width=3",
-    "width=3&height=",
-    "width=0&height=4",
-    "width=-3&height=-4",
-    "width=3.0&height=4",
-    "width=03&height=4",
-    "width=257&height=1",
-    "width=1e2&height=4",
-    "width=%D9%A3&height=4",  # an Arabic three
-    "width=99999999999999999999&height=1",
-    "width=nan&height=1",
-)
-
-
-@pytest.mark.parametrize("query", NO_SIZES)
-def test_a_size_that_is_none_is_refused(served: Served, query: str) -> None:
-    answer = served.ask(f"/api/read?{query}", bytes(12))
+@pytest.mark.parametrize("width", ["", "0", "-3", "3.0", "03", "257", "1e2", "%D9%A3", "99999999999999999999", "nan"])
+def test_a_size_that_is_none_is_refused(served: Served, width: str) -> None:
+    """%D9%A3 is an Arabic three."""
+    answer = served.ask(f"/api/read?width={width}&height=4", bytes(12))
     assert answer.status == 400
     assert answer.json["error"] == "expected a width and a height of 1 to 256 pixels"
 

@@ -28,11 +28,6 @@ SOURCE = Source("digits")  # embedded, here wherever these tests run
 each_source = pytest.mark.parametrize("source", ["digits", pytest.param("mnist", marks=pytest.mark.mnist)])
 
 
-@pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return Recognizer()
-
-
 def overlap(one: Box, other: Box) -> float:
     """Intersection over union."""
     across = min(one.right, other.right) - max(one.x, other.x)

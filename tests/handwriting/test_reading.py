@@ -16,12 +16,9 @@ from digitrec.preprocessing.marks import find_marks
 from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.rejection import certainties
 from digitrec.weights import HANDWRITING
+from scripts.measure import media
+from scripts.measure.people import people
 from tests.handwriting.situations import SITUATIONS, file, picture
-
-
-@pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return Recognizer()
 
 
 def two(side: int, paper: str = "white", pen: str = "black") -> Image.Image:
@@ -127,3 +124,12 @@ def test_a_picture_as_people_send_it_is_read(situation: str, numbers: Sequence[i
 
 def test_a_picture_from_a_file_is_read_as_one_that_was_opened(recognizer: Recognizer) -> None:
     assert recognizer.read(file(3, "mouse", 1)).probabilities == recognizer.read(picture(3, "mouse", 1)).probabilities
+
+
+@pytest.mark.parametrize("medium", media.MEDIA)
+def test_strangers_are_read_in_every_medium(medium: str, recognizer: Recognizer) -> None:
+    """Digits of made-up people, who share nothing with training; `scripts.measure.strangers` counts them all."""
+    labels = dict(zip(list(people())[::2], range(10), strict=False))
+    readings = recognizer.read_all(media.file(person, label, medium, take=5) for person, label in labels.items())
+    right = [reading.label == str(label) for label, reading in zip(labels.values(), readings, strict=True)]
+    assert sum(right) >= len(right) - 1

@@ -12,8 +12,15 @@ import numpy as np
 
 from digitrec.errors import CheckpointError, UsageError, needs_extra
 from digitrec.preprocessing.framing import SIDE, WHITE
-from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, check_output, described
-from digitrec.wording import first_line
+from digitrec.recognition.networks.network import (
+    FeatureMaps,
+    Images,
+    Probabilities,
+    check_output,
+    described,
+    in_batches,
+    opening,
+)
 
 SHAPE = [1, SIDE, SIDE]  # of an image
 INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -38,28 +45,25 @@ class OnnxNetwork:
         if not (find_spec("onnx") and find_spec("onnxruntime")):
             raise UsageError(needs_extra(str(path), "onnx"))
         content = _content(Path(path))
-        try:
+        with opening(path, "not a network that digitrec.export wrote"):
             _check_graph(content)
             self._session = _session(content)
             self.class_names, self.threshold = _description(self._session)
             self._name, self._type = _input(self._session)
             check_output(self)
-        except Exception as error:  # a damaged file can make three libraries raise anything
-            reason = first_line(error) or type(error).__name__
-            raise CheckpointError(f"{path}: not a network that digitrec.export wrote: {reason:.200}") from error
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        batches = []
-        for start in range(0, len(images), BATCH):
-            batch = images[start : start + BATCH, None]
-            given = batch if self._type is np.uint8 else batch / np.float32(WHITE)
-            batches.append(self._session.run(None, {self._name: given})[0])
-        return np.concatenate(batches)
+        return in_batches(self._probabilities, images)
 
     def feature_maps(self, _image: Images) -> list[FeatureMaps]:
         """None: the file's graph gives only probabilities."""
         return []
+
+    def _probabilities(self, images: Images) -> Probabilities:
+        given = images if self._type is np.uint8 else images / np.float32(WHITE)
+        probabilities: Probabilities = self._session.run(None, {self._name: given[:, None]})[0]
+        return probabilities
 
 
 def _content(path: Path) -> bytes:
