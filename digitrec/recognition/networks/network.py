@@ -1,6 +1,6 @@
 """A trained network as a function of images, and the checks that a file of unknown origin has to pass."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.preprocessing.framing import SIDE
-from digitrec.weights import BATCH, confidence_threshold
+from digitrec.weights import confidence_threshold
 from digitrec.wording import first_line
 
 Images = NDArray[np.uint8]
@@ -53,11 +53,6 @@ def as_maps(name: str, features: NDArray[np.float32]) -> FeatureMaps:
     """Features (F, h, w) as maps: values below 0 are cut off."""
     positive = features.clip(0)
     return FeatureMaps(name, np.rint(positive * (255 / max(float(positive.max()), 1e-6))).astype(np.uint8))
-
-
-def in_batches(compute: Callable[[Images], Probabilities], images: Images, size: int = BATCH) -> Probabilities:
-    """The probabilities of any number of images, computed for a few at a time."""
-    return np.concatenate([compute(images[start : start + size]) for start in range(0, len(images), size)])
 
 
 @contextmanager

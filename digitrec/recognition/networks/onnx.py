@@ -18,9 +18,9 @@ from digitrec.recognition.networks.network import (
     Probabilities,
     check_output,
     described,
-    in_batches,
     opening,
 )
+from digitrec.weights import BATCH
 
 SHAPE = [1, SIDE, SIDE]  # of an image
 INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -54,16 +54,16 @@ class OnnxNetwork:
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        return in_batches(self._probabilities, images)
+        batches = []
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH, None]
+            given = batch if self._type is np.uint8 else batch / np.float32(WHITE)
+            batches.append(self._session.run(None, {self._name: given})[0])
+        return np.concatenate(batches)
 
     def feature_maps(self, _image: Images) -> list[FeatureMaps]:
         """None: the file's graph gives only probabilities."""
         return []
-
-    def _probabilities(self, images: Images) -> Probabilities:
-        given = images if self._type is np.uint8 else images / np.float32(WHITE)
-        probabilities: Probabilities = self._session.run(None, {self._name: given[:, None]})[0]
-        return probabilities
 
 
 def _content(path: Path) -> bytes:
