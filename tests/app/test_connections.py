@@ -67,17 +67,13 @@ def test_a_request_that_does_not_come_is_given_up(served: Served) -> None:
         while any(map(is_open, (silent, begun, dripping))):
             assert time.monotonic() < end
             for connection in (begun, dripping):
-                drip(connection)
+                with suppress(OSError):  # it may be closed
+                    connection.sendall(b"x")
             time.sleep(0.5)
         assert is_open(answered)
         answered.setblocking(True)
         answered.sendall(head + b"\r\n")
         assert answered.recv(65536).startswith(b"HTTP/1.1 200")
-
-
-def drip(connection: socket.socket) -> None:
-    with suppress(OSError):  # it may be closed
-        connection.sendall(b"x")
 
 
 @pytest.mark.slow
