@@ -60,6 +60,7 @@ def _predict(arguments: argparse.Namespace) -> int:
     explanations = None if arguments.explain is None else Explanations(arguments.explain)
     recognizer = Recognizer(arguments.checkpoint)
     read: Any = recognizer.read_pages if arguments.many else recognizer.read_all
+    row_of: Any = _page if arguments.many else _digit
     results: Iterable[Reading | Page] = read(map(_open, names))
     failed = 0
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -71,7 +72,7 @@ def _predict(arguments: argparse.Namespace) -> int:
             elif explanations is not None:
                 title = "standard input" if name == STANDARD_INPUT else name
                 explanations.save(_drawing(recognizer, _open(name), result, title), title)
-            write({"file": name, **_row(result)})
+            write({"file": name, **row_of(result), "problem": result.problem, "note": result.note})
     return int(failed > 0)
 
 
@@ -114,30 +115,18 @@ def _drawing(recognizer: Recognizer, picture: str | bytes, result: Reading | Pag
     return draw_reading(picture, result, recognizer.occlusion_map(result), title)
 
 
-def _row(result: Reading | Page) -> Row:
-    from digitrec.recognition.page import Page
-
-    found = _page(result) if isinstance(result, Page) else _digit(result)
-    return {**found, "problem": result.problem, "note": result.note}
-
-
 def _digit(reading: Reading) -> Row:
     shown = list(reading.probabilities.items())[:SHOWN] if reading.label is not None else []
     others = {label: round(probability, 4) for label, probability in shown[1:]}
     return {"digit": reading.label, "confidence": round(reading.confidence, 4), "others": others}
 
 
-def _digit_in_page(digit: Digit) -> Row:
-    return {**_digit(digit.reading), "box": [int(side) for side in digit.box]}
-
-
 def _page(page: Page) -> Row:
-    lines = [
-        {"text": line.text, "words": [list(map(_digit_in_page, word)) for word in line.words]}
-        for line in page.lines
-        if line.words
-    ]
-    return {"text": page.text, "lines": lines}
+    def placed(digit: Digit) -> Row:
+        return {**_digit(digit.reading), "box": [int(side) for side in digit.box]}
+
+    lines = [{"text": line.text, "words": [list(map(placed, word)) for word in line.words]} for line in page.lines]
+    return {"text": page.text, "lines": [line for line in lines if line["words"]]}
 
 
 @contextmanager

@@ -114,18 +114,12 @@ class Rates:
 
 
 class Guard:
-    """ASGI middleware that refuses requests beyond the limits, and adds the headers to responses.
+    """ASGI middleware that refuses requests beyond the limits, and adds the headers to responses."""
 
-    Args:
-        app: the application.
-        addresses: of the server.
-        clock: in seconds.
-    """
-
-    def __init__(self, app: ASGIApp, addresses: Addresses, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, app: ASGIApp, addresses: Addresses) -> None:
         self._app = app
         self._addresses = addresses
-        self._rates = Rates(clock)
+        self._rates = Rates()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -1,6 +1,7 @@
 """The application: reads drawings and pictures, keeps samples, serves the page's files."""
 
 import base64
+import mimetypes
 import re
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from digitrec.app.limits import Addresses, Guard, read_body, refusal
@@ -23,14 +25,8 @@ from digitrec.recognition.reading import Reading
 from digitrec.recognition.recognizer import Ink, Recognizer
 from digitrec.wording import first_line, shown
 
+mimetypes.add_type("text/javascript", ".js")  # systems may know another type, for which browsers run no script
 STATIC = Path(__file__).parent / "static"
-INDEX = "index.html"
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 INK_SIDE = 256  # pixels, at most
 SIDE = re.compile(r"[1-9]\d{0,2}", re.ASCII)
 PICTURE_BYTES = 20 * 2**20
@@ -41,24 +37,20 @@ DOT = np.ones((20, 20), np.float32)
 def build(recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples, addresses: Addresses) -> ASGIApp:
     """The application.
 
-    Args:
-        recognizer: reads drawings.
-        pages: reads pictures, in another thread: the same network, opened once more.
-        name: of the network, for people.
-        samples: where corrections go.
-        addresses: of the server.
+    `recognizer` reads drawings; `pages` pictures, in another thread: the same network, opened once more. People see the
+    network's `name`.
     """
     api = Api(recognizer, pages, name, samples)
     routes = [
-        Route("/api/about", api.about),
-        Route("/api/read", api.read, methods=["POST"]),
-        Route("/api/picture", api.picture, methods=["POST"]),
-        Route("/api/save", api.save, methods=["POST"]),
-        Route("/api/peek", api.peek, methods=["POST"]),
-        *_files(),
+        Route("/about", api.about),
+        Route("/read", api.read, methods=["POST"]),
+        Route("/picture", api.picture, methods=["POST"]),
+        Route("/save", api.save, methods=["POST"]),
+        Route("/peek", api.peek, methods=["POST"]),
     ]
+    places = [Mount("/api", routes=routes), Mount("/", StaticFiles(directory=STATIC, html=True))]
     handlers = {HTTPException: _refuse, DigitrecError: _explain, ClientDisconnect: _leave, Exception: _fail}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), addresses)
+    return Guard(Starlette(routes=places, exception_handlers=handlers), addresses)
 
 
 class Api:
@@ -158,22 +150,6 @@ def _layer_json(layer: FeatureMaps) -> dict[str, Any]:
 
 def _base64(image: NDArray[np.uint8]) -> str:
     return base64.b64encode(image.tobytes()).decode()
-
-
-def _files() -> list[Route]:
-    """A route for each file of the page, read once; there is no other way to a file."""
-    routes = []
-    for file in sorted(file for file in STATIC.iterdir() if file.suffix in TYPES):
-        endpoint = _file(file.read_bytes(), TYPES[file.suffix])
-        routes += [Route(f"/{path}", endpoint) for path in ({file.name, ""} if file.name == INDEX else {file.name})]
-    return routes
-
-
-def _file(content: bytes, kind: str) -> Any:
-    async def respond(_request: Request) -> Response:
-        return Response(content, media_type=kind, headers={"Cache-Control": "no-cache"})
-
-    return respond
 
 
 async def _refuse(_request: Request, error: Exception) -> Response:

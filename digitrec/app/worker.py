@@ -19,12 +19,7 @@ WAITING = 256  # drawings; more would wait too long to be of use
 
 
 class Worker:
-    """Does one thing after another in a thread of its own.
-
-    Args:
-        things: that it works on, for the error.
-        most: requests that may have a place at once.
-    """
+    """Does one thing after another in a thread of its own, for as many requests at once as have a place."""
 
     def __init__(self, things: str, most: int) -> None:
         self._things = things

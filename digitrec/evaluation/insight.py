@@ -6,8 +6,9 @@ from sklearn.manifold import TSNE
 from torch import Tensor, nn
 
 from digitrec.evaluation.evaluation import Insight
-from digitrec.evaluation.predictions import BATCH, Predictions, evenly
+from digitrec.evaluation.predictions import Predictions, evenly
 from digitrec.models.classifier import DigitClassifier, last_dense
+from digitrec.weights import BATCH
 
 SHOWN, EXPLAINED, EMBEDDED = 10, 12, 1500  # images, as many as the figures have room for
 MIN_POINTS = 5  # different ones, or a layout means nothing

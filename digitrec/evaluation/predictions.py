@@ -13,8 +13,7 @@ from digitrec.errors import DigitrecError
 from digitrec.evaluation.metrics import ClassScores, class_scores
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
-
-BATCH = 250  # images; the features of many more leave a processor's cache
+from digitrec.weights import BATCH
 
 
 @dataclass(frozen=True)

@@ -27,12 +27,7 @@ class DigitImage(NamedTuple):
 def find_digit(picture: Picture, whole: bool = False) -> DigitImage:
     """The digit on a picture, or with ``whole`` the letter, sign or number that all its ink is.
 
-    Args:
-        picture: as `read_picture` takes it.
-        whole: all ink but pale rules is kept, of any shape.
-
-    Raises:
-        DataError: the picture can't be read.
+    ``whole`` keeps all ink but pale rules, of any shape. Takes and raises what `read_picture` does.
     """
     colours, _, note = read_picture(picture)
     inked = find_ink(colours, whole=whole)

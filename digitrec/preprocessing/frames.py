@@ -17,12 +17,7 @@ CONTENT = 0.25  # of the frame's height: what is in it, at least, or else it is 
 
 
 def without_frame(ink: Plane, level: float = 1.0) -> Plane:
-    """Ink without a rectangle's outline, and without what stands outside of it: (H, W).
-
-    Args:
-        ink: (H, W) in [0, 1].
-        level: what is full ink.
-    """
+    """Ink (H, W) in [0, 1] without a rectangle's outline and what stands outside of it; `level` is full ink."""
     coarse = resized(ink, fitted(ink.shape, COARSE), BOX) >= SEEN * level
     inside = _inside_of_frame(coarse)
     if inside is None:

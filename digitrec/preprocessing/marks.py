@@ -56,7 +56,7 @@ def digit_of(ink: Plane) -> tuple[Plane, int]:
     numbers, marks = find_marks(ink)
     if not marks:
         return np.zeros_like(ink), 0
-    chosen = [max(marks, key=_weight)]
+    chosen = [max(marks, key=lambda mark: mark.area * (0.2 if mark.at_border else 1.0))]
     is_cut = chosen[0].at_border and _fills(chosen[0], marks, ink)  # then so may its parts be
     for mark in sorted(marks, key=lambda mark: _distance(chosen[0].box, mark.box)):
         if mark not in chosen and (is_cut or not mark.at_border) and _belongs(mark, chosen):
@@ -82,10 +82,6 @@ def ink_of(chosen: Sequence[Mark], ink: Plane, numbers: NDArray[np.int32], marks
     others[[mark.number for mark in marks if mark.number < len(ours)]] = True
     soft = ndimage.binary_dilation(ours[numbers], NEIGHBOURS) & ~(others & ~ours)[numbers]
     return np.where(soft, ink, 0).astype(np.float32)
-
-
-def _weight(mark: Mark) -> float:
-    return mark.area * (0.2 if mark.at_border else 1.0)
 
 
 def _fills(mark: Mark, marks: Sequence[Mark], ink: Plane) -> bool:

@@ -70,14 +70,7 @@ class _Group(NamedTuple):
 
 
 def find_page_ink(picture: Picture) -> PageInk:
-    """Marks of a picture in lines, those that may be several digits in pieces.
-
-    Args:
-        picture: as `read_picture` takes it.
-
-    Raises:
-        DataError: the picture can't be read.
-    """
+    """Marks of a picture in lines, what may be several digits in pieces; takes and raises what `read_picture` does."""
     colours, size, note = read_picture(picture, LONGEST)
     ink = _reduced(find_ink(colours, WIDEST_STROKE))
     numbers, marks = find_marks(ink)

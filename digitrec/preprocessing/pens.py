@@ -13,18 +13,15 @@ FINE = 120  # pixels of the digit's longer side, at least, when strokes are redr
 
 
 def usual_pen(ink: Plane) -> Plane:
-    """A digit as if drawn with a pen of a usual width; unchanged where it was.
-
-    Args:
-        ink: (H, W) in [0, 1], cropped to the digit.
-    """
+    """A digit, (H, W) in [0, 1] cropped to it, as if drawn with a pen of a usual width; unchanged where it was."""
     side = max(ink.shape)
     scale = INK_SIDE / side
     width = stroke_width(ink) * scale
     if THINNEST <= width <= THICKEST or not width:  # without a width there is nothing to change: all ink is faint
         return ink
     wanted = THIN if width < THINNEST else THICK
-    fine = _enlarged(ink, max(1, -(-FINE // side)))
+    factor = max(1, -(-FINE // side))
+    fine = resized(ink, (ink.shape[1] * factor, ink.shape[0] * factor), BICUBIC).clip(0, 1)
     excess = (width - wanted) / 2 * max(fine.shape) / INK_SIDE  # pixels on either side
     margin = int(np.ceil(max(0.0, -excess))) + 1
     return _narrowed(fine, excess) if excess > 0 else _widened(np.pad(fine, margin), -excess)
@@ -39,10 +36,6 @@ def stroke_width(ink: Plane) -> float:
     ridge = inked & (depth == ndimage.maximum_filter(depth, 3))
     length = max(1, int(ridge.sum()))
     return min(2 * float(np.median(depth[ridge])) - 0.5, float(inked.sum()) / length * 2)
-
-
-def _enlarged(ink: Plane, factor: int) -> Plane:
-    return resized(ink, (ink.shape[1] * factor, ink.shape[0] * factor), BICUBIC).clip(0, 1)
 
 
 def _widened(ink: Plane, by: float) -> Plane:

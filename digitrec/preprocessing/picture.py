@@ -69,7 +69,7 @@ def read_picture(picture: Picture, longest: int = LONGEST) -> OpenedPicture:
     Raises:
         DataError: it can't be read, or has more than 100 million pixels or, by its content, 500 million bytes.
     """
-    with named(str(picture) if isinstance(picture, str | Path) else "picture"):
+    with named(picture if isinstance(picture, str | Path) else None):
         match picture:
             case Image.Image():
                 return _opened(picture, longest)
@@ -97,20 +97,21 @@ def _check_file(path: Path) -> None:
 
 def check_picture(path: Path) -> None:
     """Look at a file's head without decoding it; raises what `read_picture` does."""
-    with named(str(path)), Image.open(path, formats=FORMATS) as opened:
+    with named(path), Image.open(path, formats=FORMATS) as opened:
         _check_size(opened)
 
 
 @contextmanager
-def named(name: str) -> Iterator[None]:
-    """Turn Pillow's errors into a DataError that names the picture."""
+def named(file: str | Path | None) -> Iterator[None]:
+    """Turn Pillow's errors into a DataError that names the picture's file, if it has one, and what to do with it."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of slight damage; our own limit of size is lower than Pillow's
             yield
     except Exception as error:  # a damaged file can make Pillow's readers raise anything
         step = "check its name" if isinstance(error, FileNotFoundError) else "repair or remove it"
-        raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.\nNext: {step}.") from error
+        name, then = ("picture", "") if file is None else (file, f"\nNext: {step}.")
+        raise DataError(f"{name} cannot be read as a picture: {_reason(error)}.{then}") from error
 
 
 def _reason(error: Exception) -> str:

@@ -16,13 +16,6 @@ WORD = 0.6  # of the usual height: less is no space between words
 WIDER = 2.2  # times the usual space between digits
 
 
-class Boxed(NamedTuple):
-    """A mark's box and number."""
-
-    box: Box
-    number: int
-
-
 class Course(NamedTuple):
     """A line through the middles of marks, y = start + slope x."""
 
@@ -45,36 +38,28 @@ def usual_height(boxes: Sequence[Box], areas: Sequence[int]) -> float:
 def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:
     """Numbers of the boxes of each line, lines from top to bottom and boxes from left to right.
 
-    Lines may be askew by up to 27 degrees, each in its own way. Low boxes go to the line that they stand in,
-    or to none.
-
-    Args:
-        boxes: of marks.
-        height: usual height of a digit.
+    Lines may be askew by up to 27 degrees, each in its own way. Low boxes, by the usual height of a digit, go to the
+    line that they stand in, or to none.
     """
-    tall = sorted(
-        (Boxed(box, n) for n, box in enumerate(boxes) if box.height >= TALL * height), key=lambda mark: mark.box.x
-    )
-    slope = _slope([mark.box for mark in tall], height)
-    rows: list[list[Boxed]] = []
+    tall = sorted((n for n, box in enumerate(boxes) if box.height >= TALL * height), key=lambda n: boxes[n].x)
+    slope = _slope([boxes[n] for n in tall], height)
+    rows: list[list[int]] = []
     courses: list[Course] = []
-    for mark in tall:
-        aside = [course.aside(mark.box) for course in courses]
+    for number in tall:
+        aside = [course.aside(boxes[number]) for course in courses]
         if aside and min(aside) <= ASIDE * height:
             nearest = aside.index(min(aside))
-            rows[nearest].append(mark)
-            courses[nearest] = _course(rows[nearest], slope)
+            rows[nearest].append(number)
+            courses[nearest] = _course([boxes[n] for n in rows[nearest]], slope)
         else:
-            rows.append([mark])
-            courses.append(_course([mark], slope))
-    whole = [tuple(row) for row in rows]
+            rows.append([number])
+            courses.append(_course([boxes[number]], slope))
+    whole = [[boxes[n] for n in row] for row in rows]
     for number, box in enumerate(boxes):
-        if box.height < TALL * height:
-            home = _home(whole, box, slope, height)
-            if home is not None:
-                rows[home].append(Boxed(box, number))
-    rows.sort(key=lambda row: np.median([mark.box.centre[1] - slope * mark.box.centre[0] for mark in row]))
-    return [[mark.number for mark in sorted(row, key=lambda mark: mark.box.centre[0])] for row in rows]
+        if box.height < TALL * height and (home := _home(whole, box, slope, height)) is not None:
+            rows[home].append(number)
+    rows.sort(key=lambda row: np.median([boxes[n].centre[1] - slope * boxes[n].centre[0] for n in row]))
+    return [sorted(row, key=lambda n: boxes[n].centre[0]) for row in rows]
 
 
 def _slope(boxes: Sequence[Box], height: float) -> float:
@@ -90,9 +75,9 @@ def _slope(boxes: Sequence[Box], height: float) -> float:
     return float(np.median(slopes)) if rows.size else 0.0
 
 
-def _course(row: Sequence[Boxed], slope: float) -> Course:
+def _course(row: Sequence[Box], slope: float) -> Course:
     """Where a row goes on, by its last marks; `slope` is that of all rows."""
-    last = [mark.box.centre for mark in row[-RECALLED:]]
+    last = [box.centre for box in row[-RECALLED:]]
     xs, ys = np.array(last).T
     if len(last) >= 4 and np.ptp(xs) > 0:
         own = float(np.polyfit(xs, ys, 1)[0])
@@ -100,25 +85,20 @@ def _course(row: Sequence[Boxed], slope: float) -> Course:
     return Course(slope, float(np.mean(ys - slope * xs)))
 
 
-def _home(rows: Sequence[Sequence[Boxed]], box: Box, slope: float, height: float) -> int | None:
+def _home(rows: Sequence[Sequence[Box]], box: Box, slope: float, height: float) -> int | None:
     """The row whose digits a low box stands between, or touches."""
     found = []
     for number, row in enumerate(rows):
-        nearest = min(row, key=lambda mark: abs(mark.box.centre[0] - box.centre[0]))
-        down = abs(nearest.box.centre[1] + slope * (box.centre[0] - nearest.box.centre[0]) - box.centre[1])
-        gap = max(nearest.box.x - box.right, box.x - nearest.box.right)
+        nearest = min(row, key=lambda tall: abs(tall.centre[0] - box.centre[0]))
+        down = abs(nearest.centre[1] + slope * (box.centre[0] - nearest.centre[0]) - box.centre[1])
+        gap = max(nearest.x - box.right, box.x - nearest.right)
         if down <= 0.7 * height and gap <= 0.6 * height:
             found.append((down, number))
     return min(found)[1] if found else None
 
 
 def words_of(rows: Sequence[Sequence[Box]], height: float) -> list[list[int]]:
-    """Of each row, numbers of the boxes that begin a word; boxes from left to right.
-
-    Args:
-        rows: boxes of digits.
-        height: usual height of a digit.
-    """
+    """Of each row of digits, from left to right, numbers of those that begin a word; `height` is their usual one."""
     gaps = [[after.x - before.right for before, after in pairwise(row)] for row in rows]
     pooled = [gap for row in gaps for gap in row]
     usual = max(float(np.median(pooled)) if pooled else 0.0, 0.0)

@@ -154,12 +154,7 @@ def ink_level(contrast: Plane) -> float:
 
 
 def without_table(ink: Plane, height: float) -> Plane:
-    """Ink (H, W) in [0, 1] without lines that are far longer than digits are high.
-
-    Args:
-        ink: of a page.
-        height: usual height of a digit, in pixels.
-    """
+    """A page's ink (H, W) in [0, 1] without lines that are far longer than `height`, the usual one of its digits."""
     level = _without_long_lines(ink, height)
     return _without_long_lines(np.ascontiguousarray(level.T), height).T
 

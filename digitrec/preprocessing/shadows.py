@@ -18,12 +18,7 @@ BAND = 3  # pixels on both sides of an edge, where its softness lies
 
 
 def evenly_lit(colours: Colours, view: View) -> Colours | None:
-    """The picture (H, W, 3) with one light on both sides of an edge that a dark stroke crosses; None without such.
-
-    Args:
-        colours: (H, W, 3) in [0, 1].
-        view: of it.
-    """
+    """Colours (H, W, 3) in [0, 1] with one light on both sides of an edge that a dark stroke crosses, or None."""
     areas = np.bincount(view.zones.ravel())
     areas[0] = 0
     paper = int(np.argmax(areas))

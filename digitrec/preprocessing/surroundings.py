@@ -17,13 +17,9 @@ DESK_EDGE = 0.6  # of an edge that a desk covers, unless it has a corner
 
 
 def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
-    """The picture with paper where a line along its edge and where the desk was, and without a shadow's edge.
+    """Colours (H, W, 3) in [0, 1] with paper where a line along the edge and the desk were, without a shadow's edge.
 
-    Returns float32 (H, W, 3) in [0, 1].
-
-    Args:
-        colours: (H, W, 3) in [0, 1].
-        finest: pixels of the longer side in which strokes are visible.
+    ``finest``: pixels of the longer side in which strokes are visible.
     """
     thick = edge_line(colours @ BRIGHTNESS)
     if thick:
@@ -44,11 +40,7 @@ def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
 
 
 def edge_line(grey: Plane) -> int:
-    """Pixels that a line along all four edges is thick; 0 where there is none, or nothing but it.
-
-    Args:
-        grey: (H, W) in [0, 1].
-    """
+    """Pixels that a line along all edges of (H, W) in [0, 1] is thick; 0 where there is none, or nothing but it."""
     deepest = max(1, int(WIDEST_LINE * min(grey.shape)))
     if min(grey.shape) < 4 * (deepest + 3):
         return 0

@@ -68,8 +68,8 @@ def draw_reading(picture: Picture, reading: Reading, occlusion: NDArray[np.float
         DataError: the picture can't be read.
     """
     assert reading.image is not None, "only a picture that can't be read has none"
-    best, second = (f"{in_ascii(label):.12}" for label in list(reading.probabilities)[:2])
-    ink = f"ink for {best} (orange), for {second} (blue)" if reading.image.any() else "no ink"
+    first = [f"{in_ascii(label):.12}" for label in list(reading.probabilities)[:2]]
+    ink = "ink for {} (orange), for {} (blue)".format(*first) if first else "no ink"
     squares = {
         "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
         "the network's input": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
@@ -93,11 +93,10 @@ def _sheet(text: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Ima
 
 
 def _summary(reading: Reading) -> str:
-    first, *others = (f"{in_ascii(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN])
+    ranked = [f"{in_ascii(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN]]
     if reading.problem is None:
-        return f"{first}, then {', '.join(others)}"
-    has_ink = reading.image is not None and reading.image.any()
-    return f"{reading.problem}; nearest {', '.join([first, *others])}" if has_ink else reading.problem
+        return f"{ranked[0]}, then {', '.join(ranked[1:])}"
+    return f"{reading.problem}; nearest {', '.join(ranked)}" if ranked else reading.problem
 
 
 def _fitted(colours: NDArray[np.float32]) -> Image.Image:

@@ -87,31 +87,22 @@ class Page:
 
 
 def page_of(page_ink: PageInk, read: Read) -> Page:
-    """Read the digits of a picture.
-
-    Args:
-        page_ink: of one picture.
-        read: reads images (28, 28); called once.
-    """
+    """Read the digits of a picture; `read` reads images (28, 28), and is called once."""
     rows = [[Digit(_upright(box, page_ink), reading) for box, reading in row] for row in split(page_ink, read)]
     digits = [[digit for digit in row if digit.reading.label is not None] for row in rows]
     height = page_ink.height * page_ink.reduced
     starts = words_of([[digit.box for digit in row] for row in digits], height)
-    lines = tuple(
-        Line(_words(of_row, begins), tuple(digit for digit in row if digit.reading.label is None))
-        for row, of_row, begins in zip(rows, digits, starts, strict=True)
-    )
-    return Page(lines, *page_ink.size, None if any(digits) else _why_none(rows), page_ink.note)
+    lines = []
+    for row, of_row, begins in zip(rows, digits, starts, strict=True):
+        words = tuple(tuple(of_row[start:end]) for start, end in pairwise([*begins, len(of_row)]))
+        lines.append(Line(words, tuple(digit for digit in row if digit.reading.label is None)))
+    return Page(tuple(lines), *page_ink.size, None if any(digits) else _why_none(rows), page_ink.note)
 
 
 def _upright(box: Box, page_ink: PageInk) -> Box:
     left, top = round(box.x * page_ink.reduced), round(box.y * page_ink.reduced)
     right, bottom = round(box.right * page_ink.reduced), round(box.bottom * page_ink.reduced)
     return Box(left, top, min(right, page_ink.size.width) - left, min(bottom, page_ink.size.height) - top)
-
-
-def _words(row: Sequence[Digit], begins: Sequence[int]) -> tuple[tuple[Digit, ...], ...]:
-    return tuple(tuple(row[start:end]) for start, end in pairwise([*begins, len(row)]))
 
 
 def _why_none(rows: Sequence[Sequence[Digit]]) -> str:

@@ -73,6 +73,8 @@ class Recognizer:
     def occlusion_map(self, reading: Reading) -> NDArray[np.float32]:
         """Which ink of the network's input supports the most probable class, above 0, or the second: (28, 28)."""
         assert reading.image is not None, "only a picture that can't be read has none"
+        if not reading.image.any():
+            return np.zeros(reading.image.shape, np.float32)
         best, second = (self.class_names.index(label) for label in list(reading.probabilities)[:2])
         return occlusion_map(self._network, reading.image, best, second)
 
@@ -114,7 +116,8 @@ class Recognizer:
 
     def _reading(self, image: NDArray[np.uint8], probabilities: NDArray[np.float32]) -> Reading:
         names = self.class_names
-        ranked = {names[index]: float(probabilities[index]) for index in np.argsort(-probabilities, kind="stable")}
+        order = np.argsort(-probabilities, kind="stable") if image.any() else ()
+        ranked = {names[index]: float(probabilities[index]) for index in order}
         reason = rejection_reason(image, probabilities, names, self._network.threshold)
         if reason is not None:
             return Reading(None, ranked, image, f"not a digit: {reason}")

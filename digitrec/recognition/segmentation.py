@@ -24,28 +24,14 @@ ANY_ASPECT = 0.80, 0.22
 MOST = 7  # pieces of a digit
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
-
-@dataclass(frozen=True)
-class Costs:
-    """Costs of a split; 1 is the cost of a digit that is read with a confidence of 37 %.
-
-    Chosen on pages made of MNIST's training digits: docs/HANDWRITING.md.
-
-    Attributes:
-        cut: each cut.
-        crossed: ink that a cut crosses, per width of the pen.
-        gap: paper within a digit, per usual height.
-        low: a digit below three quarters of the usual height, per usual height that is missing.
-        wide: a digit wider than its class usually is, per squared standard deviation.
-        rejected: ink that is rejected, per usual height of its longer side.
-    """
-
-    cut: float = 0.015
-    crossed: float = 0.1
-    gap: float = 4.0
-    low: float = 4.5
-    wide: float = 0.06
-    rejected: float = 2.0
+# Costs of a split, chosen on pages made of MNIST's training digits (docs/HANDWRITING.md); 1 is that of a digit that is
+# read with a confidence of 37 %. Heights are the usual one of a digit.
+CUT = 0.015  # of each cut
+CROSSED = 0.1  # of the ink that a cut crosses, per width of the pen
+GAP = 4.0  # of paper within a digit, per height
+LOW = 4.5  # of a digit below three quarters of the height, per height that is missing
+WIDE = 0.06  # of a digit wider than its class usually is, per squared standard deviation
+REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 
 
 @dataclass(frozen=True)
@@ -58,23 +44,17 @@ class Span:
     image: Bytes
 
 
-COSTS = Costs()
-
-
-def split(page_ink: PageInk, read: Read, costs: Costs = COSTS) -> list[list[Placed]]:
+def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
     """The digits and the rejected ink of each line: boxes in pixels of the reduced picture, and readings.
 
-    Args:
-        page_ink: N lines.
-        read: reads images (28, 28); called once.
-        costs: of a split.
+    ``read`` reads images (28, 28), and is called once.
     """
     spans = [_spans(line, page_ink.height) for line in page_ink.lines]
     readings = iter(read([span.image for of_line in spans for span in of_line]))
     found = []
     for line, of_line in zip(page_ink.lines, spans, strict=True):
-        candidates = [(span, *_with_cost(span, next(readings), page_ink.height, costs)) for span in of_line]
-        found.append(_cheapest(line, candidates, page_ink.height, costs))
+        candidates = [(span, *_with_cost(span, next(readings), page_ink.height)) for span in of_line]
+        found.append(_cheapest(line, candidates, page_ink.height))
     return found
 
 
@@ -90,16 +70,16 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
     return spans
 
 
-def _with_cost(span: Span, reading: Reading, height: float, costs: Costs) -> tuple[Reading, float]:
+def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, float]:
     """The reading and its cost; rejected where this costs less."""
-    rejected = costs.rejected * max(span.box.width, span.box.height) / height
+    rejected = REJECTED * max(span.box.width, span.box.height) / height
     if reading.label is None:
         return reading, rejected
     usual, spread = ASPECTS.get(reading.label, ANY_ASPECT)
     unsure = f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only"
     reasons = {
-        "too low for its line": costs.low * max(0.0, 0.75 - span.box.height / height),
-        "too wide for its height": costs.wide * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
+        "too low for its line": LOW * max(0.0, 0.75 - span.box.height / height),
+        "too wide for its height": WIDE * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
         unsure: -log(max(reading.confidence, 1e-9)),
     }
     cost = sum(reasons.values())
@@ -108,13 +88,11 @@ def _with_cost(span: Span, reading: Reading, height: float, costs: Costs) -> tup
     return replace(reading, label=None, problem=f"not a digit: {max(reasons, key=reasons.__getitem__)}"), rejected
 
 
-def _cheapest(
-    line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float, costs: Costs
-) -> list[Placed]:
+def _cheapest(line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float) -> list[Placed]:
     """The split of a line that costs least, by dynamic programming over where digits end."""
     ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None), *[(inf, None, None)] * len(line)]
     for span, reading, cost in sorted(candidates, key=lambda one: one[0].last):
-        total = ways[span.first][0] + cost + _cost_of_gaps(line[span.first : span.last], height, costs)
+        total = ways[span.first][0] + cost + _cost_of_gaps(line[span.first : span.last], height)
         if total < ways[span.last][0]:
             ways[span.last] = total, span, reading
     found: list[Placed] = []
@@ -125,11 +103,11 @@ def _cheapest(
     return found[::-1]
 
 
-def _cost_of_gaps(pieces: Sequence[Piece], height: float, costs: Costs) -> float:
+def _cost_of_gaps(pieces: Sequence[Piece], height: float) -> float:
     """Cost of the cut on the left of some pieces, and of the paper between them."""
     first = pieces[0].cut
-    cost = 0.0 if first is None else costs.cut + costs.crossed * first
+    cost = 0.0 if first is None else CUT + CROSSED * first
     for before, after in pairwise(pieces):
         if after.cut is None:
-            cost += costs.gap * max(0.0, after.box.x - before.box.right) / height
+            cost += GAP * max(0.0, after.box.x - before.box.right) / height
     return cost

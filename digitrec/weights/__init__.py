@@ -1,4 +1,4 @@
-"""Files of trained networks: the shipped weights, and which file a path stands for."""
+"""Files of trained networks: the shipped weights, which file a path stands for, and what all of their readers share."""
 
 import reprlib
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from digitrec.errors import CheckpointError
 SUFFIX, ONNX = ".safetensors", ".onnx"
 HANDWRITING = Path(__file__).parent / f"handwriting{SUFFIX}"
 BY_NAME = {"handwriting": HANDWRITING}
+BATCH = 250  # images that a network takes at once; the features of many more leave a processor's cache
 
 
 def file_of(path: str | Path) -> Path:

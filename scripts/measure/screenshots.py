@@ -8,9 +8,9 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
+from scripts.measure.postcode import postcode
 from tests.app.conftest import CHROMIUM
 from tests.app.drawn import strokes_of
-from tests.app.postcode import postcode
 from tests.app.serving import Served, serve
 from tests.app.visitor import visit
 

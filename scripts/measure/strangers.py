@@ -12,8 +12,8 @@ from PIL import Image
 
 from digitrec import Recognizer
 from digitrec.preprocessing.framing import SIDE
-from tests.handwriting.people import people
-from tests.handwriting.strangers import MEDIA, file
+from scripts.measure.media import MEDIA, file
+from scripts.measure.people import people
 
 
 def resized(content: bytes) -> NDArray[np.uint8]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.types import ASGIApp, Message
 
 from digitrec.app.limits import BODY, Addresses
@@ -22,8 +23,14 @@ from tests.export.networks import made
 from tests.handwriting.situations import file
 from tests.networks import saved
 
+pytestmark = pytest.mark.anyio
 INK = ink_of(3)
 FIVE = file(5, "mouse", 3)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 class Held(Recognizer):
@@ -105,52 +112,43 @@ async def reading(client: Client, held: Held, number: int = 1) -> "AsyncIterator
     assert {(status, answer["text"]) for status, _, answer in answers} == {(200, "5")}
 
 
-def test_a_sample_is_kept_while_a_picture_is_read(tmp_path: Path) -> None:
-    async def saving() -> None:
-        held = Held()
-        client = client_of(tmp_path, Recognizer(), held)
-        async with reading(client, held), asyncio.timeout(60):
-            status, _, answer = await client.ask(f"/api/save?{size_of(INK)}&label=3", INK.tobytes())
-            assert (status, answer["counts"]) == (200, {"3": 1})
-            for path in ("read", "peek"):
-                assert (await client.ask(f"/api/{path}?{size_of(INK)}", INK.tobytes()))[0] == 200
-
-    asyncio.run(saving())
+async def test_a_sample_is_kept_while_a_picture_is_read(tmp_path: Path) -> None:
+    held = Held()
+    client = client_of(tmp_path, Recognizer(), held)
+    async with reading(client, held), asyncio.timeout(60):
+        status, _, answer = await client.ask(f"/api/save?{size_of(INK)}&label=3", INK.tobytes())
+        assert (status, answer["counts"]) == (200, {"3": 1})
+        for path in ("read", "peek"):
+            assert (await client.ask(f"/api/{path}?{size_of(INK)}", INK.tobytes()))[0] == 200
 
 
-def test_a_picture_too_many_is_refused_before_it_is_taken(tmp_path: Path) -> None:
-    async def crowd() -> None:
-        held = Held()
-        client = client_of(tmp_path, Recognizer(), held)
-        async with reading(client, held, PICTURES), asyncio.timeout(60):
-            unread = bytes(21 * 2**20)  # too large, had it been looked at
-            status, headers, answer = await client.picture(unread)
-            assert (status, headers["retry-after"]) == (503, "1")
-            assert answer == {"error": "too many pictures at once, wait a moment"}
-        assert (await client.picture())[0] == 200, "there is room again"
-
-    asyncio.run(crowd())
+async def test_a_picture_too_many_is_refused_before_it_is_taken(tmp_path: Path) -> None:
+    held = Held()
+    client = client_of(tmp_path, Recognizer(), held)
+    async with reading(client, held, PICTURES), asyncio.timeout(60):
+        unread = bytes(21 * 2**20)  # too large, had it been looked at
+        status, headers, answer = await client.picture(unread)
+        assert (status, headers["retry-after"]) == (503, "1")
+        assert answer == {"error": "too many pictures at once, wait a moment"}
+    assert (await client.picture())[0] == 200, "there is room again"
 
 
-def test_no_work_begins_for_a_client_that_has_left(tmp_path: Path) -> None:
-    async def leaving() -> None:
-        held = Held()
-        client = client_of(tmp_path, Recognizer(), held)
-        async with reading(client, held), asyncio.timeout(60):
-            leave = asyncio.Event()
-            waiting = [asyncio.create_task(client.picture(b"of someone else", leave)) for _ in range(PICTURES - 1)]
-            await asyncio.sleep(0.1)
-            leave.set()
-            await asyncio.gather(*waiting)
-            later = [asyncio.create_task(client.picture()) for _ in range(PICTURES - 1)]  # their places are free
-            await asyncio.sleep(0)
-        assert [status for status, *_ in await asyncio.gather(*later)] == [200] * (PICTURES - 1)
-        assert set(held.begun) == {FIVE}
-
-    asyncio.run(leaving())
+async def test_no_work_begins_for_a_client_that_has_left(tmp_path: Path) -> None:
+    held = Held()
+    client = client_of(tmp_path, Recognizer(), held)
+    async with reading(client, held), asyncio.timeout(60):
+        leave = asyncio.Event()
+        waiting = [asyncio.create_task(client.picture(b"of someone else", leave)) for _ in range(PICTURES - 1)]
+        await asyncio.sleep(0.1)
+        leave.set()
+        await asyncio.gather(*waiting)
+        later = [asyncio.create_task(client.picture()) for _ in range(PICTURES - 1)]  # their places are free
+        await asyncio.sleep(0)
+    assert [status for status, *_ in await asyncio.gather(*later)] == [200] * (PICTURES - 1)
+    assert set(held.begun) == {FIVE}
 
 
-def test_feature_maps_are_those_of_the_own_drawing(tmp_path: Path) -> None:
+async def test_feature_maps_are_those_of_the_own_drawing(tmp_path: Path) -> None:
     """Reads and looks inside use the same modules."""
     checkpoint = saved(made("cnn"), tmp_path / "cnn.ckpt")
     client = client_of(tmp_path, Recognizer(checkpoint), Recognizer(checkpoint))
@@ -164,13 +162,10 @@ def test_feature_maps_are_those_of_the_own_drawing(tmp_path: Path) -> None:
             inks = [client.ask(f"/api/read?{size_of(ink)}", ink.tobytes()) for ink in others]
             await asyncio.gather(client.picture(), *inks)
 
-    async def looking() -> None:
-        quiet, done = await look(), asyncio.Event()
-        readers = [asyncio.create_task(read_on(done)) for _ in range(2)]
-        try:
-            assert [await look() for _ in range(60)] == [quiet] * 60
-        finally:
-            done.set()
-            await asyncio.gather(*readers)
-
-    asyncio.run(looking())
+    quiet, done = await look(), asyncio.Event()
+    readers = [asyncio.create_task(read_on(done)) for _ in range(2)]
+    try:
+        assert [await look() for _ in range(60)] == [quiet] * 60
+    finally:
+        done.set()
+        await asyncio.gather(*readers)

@@ -18,6 +18,17 @@ addEventListener("securitypolicyviolation", (event) => {
 });
 """
 
+# What browsers do that protect their users from being recognised: white for one page, noise for the next.
+WITHHELD = """
+CanvasRenderingContext2D.prototype.getImageData = (x, y, width, height) => {
+  const range = Math.random() < 0.5 ? 0 : 256;
+  const pixels = new ImageData(width, height);
+  pixels.data.forEach((_, place) => pixels.data[place] = 255 - range * Math.random());
+  return pixels;
+};
+HTMLCanvasElement.prototype.toDataURL = () => "data:,";
+"""
+
 
 class Visitor:
     """A page with all that it asked for and complained of.
@@ -28,10 +39,10 @@ class Visitor:
         complaints: errors on the console, and what a script failed with.
     """
 
-    def __init__(self, context: BrowserContext, url: str) -> None:
+    def __init__(self, context: BrowserContext, url: str, script: str = "") -> None:
         self.asked: list[str] = []
         self.complaints: list[str] = []
-        context.add_init_script(VIOLATIONS)
+        context.add_init_script(VIOLATIONS + script)
         context.on("request", lambda request: self.asked.append(request.url))
         self.page: Page = context.new_page()
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -115,11 +126,11 @@ class Visitor:
 
 
 @contextmanager
-def visit(browser: Browser, url: str, page: str = "", **options: Any) -> Iterator[Visitor]:
-    """Open the page below an address; afterwards nothing from elsewhere was asked for, and no rule was broken."""
+def visit(browser: Browser, url: str, page: str = "", script: str = "", **options: Any) -> Iterator[Visitor]:
+    """Open the page below an address, after a script; in the end nothing came from elsewhere and no rule was broken."""
     context = browser.new_context(**options)
     try:
-        visitor = Visitor(context, url + page)
+        visitor = Visitor(context, url + page, script)
         yield visitor
         assert all(asked.startswith((url, "blob:")) for asked in visitor.asked), visitor.asked
         assert visitor.page.evaluate("violations") == []

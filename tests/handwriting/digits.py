@@ -85,6 +85,5 @@ def enlarged(image: Array, height: int, sharpest: float) -> Array:
 
 
 def cropped(ink: Array) -> Array:
-    """Ink without the empty rows and columns around it."""
     rows, columns = (np.flatnonzero((ink > 0.02).any(axis)) for axis in (1, 0))
     return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

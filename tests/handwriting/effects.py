@@ -51,7 +51,6 @@ def fine(size: tuple[int, int], rng: Generator) -> Array:
 
 
 def size_of(ink: Array) -> tuple[int, int]:
-    """Width and height of ink or of a sheet."""
     return ink.shape[1], ink.shape[0]
 
 

@@ -152,7 +152,6 @@ def _sheet(ink: Array, rng: Generator) -> Array:
 
 
 def clean(ink: Array, rng: Generator, height: int) -> Image.Image:
-    """Black on white."""
     return Image.fromarray(e.to_bytes(1 - ink))
 
 

@@ -3,7 +3,6 @@
 import io
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,14 +46,6 @@ def file(label: int, situation: str, seed: int, source: Source = "strokes", styl
     options: dict[str, Any] = {"quality": int(rng.integers(55, 93)), "exif": image.getexif(), "compress_level": 1}
     image.save(stream, kind.format, **options)  # formats read only the options that they have
     return stream.getvalue()
-
-
-def save(folder: Path, label: int, situation: str, seed: int, source: Source = "strokes") -> Path:
-    """Write the picture's file into a folder, its suffix that of its format."""
-    suffix = {"JPEG": "jpg", "TIFF": "tif"}.get(SITUATIONS[situation].format, SITUATIONS[situation].format.lower())
-    path = folder / f"{situation}_{label}_{seed}.{suffix}"
-    path.write_bytes(file(label, situation, seed, source))
-    return path
 
 
 def _canvas(rng: Generator, least: int, most: int) -> tuple[int, int]:
@@ -117,7 +108,6 @@ def finger(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def white_on_black(digit: Digit, rng: Generator) -> Image.Image:
-    """White on black, as the digits of data sets."""
     return _on_screen(_mouse_ink(digit, rng), BLACK, WHITE)
 
 
@@ -144,12 +134,10 @@ def transparent_blue(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def opaque_rgba(digit: Digit, rng: Generator) -> Image.Image:
-    """An alpha channel that is opaque everywhere."""
     return mouse(digit, rng).convert("RGBA")
 
 
 def grey_alpha(digit: Digit, rng: Generator) -> Image.Image:
-    """Grey with alpha."""
     return transparent(digit, rng).convert("LA")
 
 
@@ -159,7 +147,6 @@ def tiny(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def huge(digit: Digit, rng: Generator) -> Image.Image:
-    """A canvas of 3,000 pixels."""
     return Image.fromarray(e.to_bytes(1 - _ink(digit, rng, (3000, 3000), (0.01, 0.1))))
 
 
@@ -235,17 +222,14 @@ def legal_pad(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def blue_pen(digit: Digit, rng: Generator) -> Image.Image:
-    """Blue on white, scanned."""
     return _scan(_pen_on_paper(digit, rng, _white_paper(rng), BLUE), rng)
 
 
 def red_pen(digit: Digit, rng: Generator) -> Image.Image:
-    """Red on white, scanned."""
     return _scan(_pen_on_paper(digit, rng, _white_paper(rng), RED, (0.04, 0.09)), rng)
 
 
 def green_pen(digit: Digit, rng: Generator) -> Image.Image:
-    """Green felt-tip on white, photographed."""
     return _photo(_pen_on_paper(digit, rng, _white_paper(rng), GREEN, (0.06, 0.12)), rng, 0.2)
 
 
@@ -259,7 +243,6 @@ def pencil(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def marker(digit: Digit, rng: Generator) -> Image.Image:
-    """A thick felt pen."""
     return _photo(_pen_on_paper(digit, rng, _white_paper(rng), (0.05, 0.05, 0.07), (0.13, 0.2), (0.4, 0.8)), rng)
 
 
@@ -295,12 +278,10 @@ def turned_phone(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def palette(digit: Digit, rng: Generator) -> Image.Image:
-    """A few colours."""
     return _on_screen(_mouse_ink(digit, rng), WHITE, BLUE).quantize(8)
 
 
 def gif(digit: Digit, rng: Generator) -> Image.Image:
-    """A GIF."""
     return mouse(digit, rng).convert("L").quantize(16)
 
 
@@ -346,7 +327,6 @@ def touching_border(digit: Digit, rng: Generator) -> Image.Image:
 
 
 def specks(digit: Digit, rng: Generator) -> Image.Image:
-    """Dirt on the paper."""
     sheet = _white_paper(rng)
     ink = _ink(digit, rng, e.size_of(sheet), (0.05, 0.1), (0.4, 0.75))
     return _scan(e.written(sheet, e.specks(ink, rng, int(rng.integers(5, 30)), ink.shape[0] / 60), BLACK), rng)

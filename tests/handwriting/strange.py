@@ -62,12 +62,10 @@ def written_letters(rng: Generator) -> Image.Image:
 
 
 def printed_letters(rng: Generator) -> Image.Image:
-    """One letter of a book."""
     return _text(PRINTED[rng.integers(len(PRINTED))], rng)
 
 
 def words(rng: Generator) -> Image.Image:
-    """A word in print."""
     return _text(WORDS[rng.integers(len(WORDS))], rng)
 
 
@@ -90,7 +88,6 @@ def loops(rng: Generator) -> Image.Image:
 
 
 def spiral(rng: Generator) -> Image.Image:
-    """A spiral of three turns or more."""
     t = np.linspace(0.5, 2 * np.pi * rng.uniform(3.2, 5.5), 500)
     start = rng.uniform(0, 6)
     return _line(np.stack([t * np.cos(t + start), t * np.sin(t + start) * rng.uniform(0.7, 1.2)]), rng)

@@ -33,11 +33,6 @@ def with_margin(ink: NDArray[np.uint8], margin: int, is_dark: bool) -> NDArray[n
     return 255 - sheet if is_dark else sheet
 
 
-@pytest.fixture(scope="module")
-def recognizer() -> Recognizer:
-    return Recognizer()
-
-
 @pytest.mark.parametrize("label", STROKES)
 @pytest.mark.parametrize("pen", [2, 4, 9])
 def test_a_stroke_that_reaches_both_edges_is_no_rule(label: str, pen: int, recognizer: Recognizer) -> None:

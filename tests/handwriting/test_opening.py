@@ -142,5 +142,7 @@ def test_what_is_no_picture_is_said_at_once(name: str, words: str, tmp_path: Pat
 
 @pytest.mark.parametrize("thing", [None, 5, {"a": 1}])
 def test_what_came_is_named(thing: object) -> None:
-    with pytest.raises(DataError, match=f"a {type(thing).__name__}, expected a path, bytes, an image"):
+    with pytest.raises(DataError) as error:
         read_picture(thing)  # type: ignore[arg-type]
+    expected = "expected a path, bytes, an image of Pillow or an array"
+    assert str(error.value) == f"picture cannot be read as a picture: a {type(thing).__name__}, {expected}."

@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,6 @@ from digitrec.recognition.networks.opening import open_network
 from digitrec.recognition.networks.torch import TorchNetwork
 from digitrec.weights import HANDWRITING
 from tests.export.networks import NETWORKS, made
-from tests.handwriting.situations import file
 from tests.networks import checkpoint_of
 
 IMAGES = np.random.default_rng(5).integers(0, 256, (40, 28, 28), dtype=np.uint8)
@@ -55,18 +52,6 @@ def test_the_shipped_weights_give_the_same_probabilities_as_with_torch() -> None
     numpy, torch = open_network(HANDWRITING)(images), TorchNetwork(HANDWRITING)(images)
     assert np.array_equal(numpy.argmax(axis=1), torch.argmax(axis=1))
     assert np.abs(numpy - torch).max() < 1e-5, "4e-7"
-
-
-def test_a_picture_is_read_without_torch(tmp_path: Path) -> None:
-    (tmp_path / "it.png").write_bytes(file(3, "mouse", 7))
-    program = (
-        "import sys; from digitrec import Recognizer; print(Recognizer().read('it.png').label,"
-        " [name for name in ('torch', 'lightning', 'hydra') if name in sys.modules])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=100, check=True
-    )
-    assert done.stdout == "3 []\n"
 
 
 Change = Callable[[list[dict[str, Any]], dict[str, Any]], object]

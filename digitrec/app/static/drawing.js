@@ -2,6 +2,7 @@
 
 export const PENS = { thin: 0.02, medium: 0.045, thick: 0.08 };
 const INK_SIDE = 160; // pixels of the whole sheet; the digit's own box is what is read
+const PIECE = 3; // pixels of a curve that are inked as a straight line
 const NEAREST = 0.003; // nearer points say nothing new
 
 export class Drawing {
@@ -9,13 +10,9 @@ export class Drawing {
   #cleared = []; // the strokes that the last clearing took
   #down = false;
   #shown;
-  #ink;
 
   constructor(canvas) {
     this.#shown = canvas.getContext("2d");
-    const plane = document.createElement("canvas");
-    plane.width = plane.height = INK_SIDE;
-    this.#ink = plane.getContext("2d", { willReadFrequently: true });
   }
 
   /** Put the pen down. */
@@ -51,12 +48,10 @@ export class Drawing {
     this.#strokes = [];
   }
 
-  /** Draw all strokes, on the sheet and as ink. All of them: where a stroke ends for now, it may bend in the next moment. */
+  /** Draw all strokes: where the last one ends for now, it may bend in the next moment. */
   paint() {
-    for (const context of [this.#shown, this.#ink]) {
-      context.clearRect(0, 0, context.canvas.width, context.canvas.height);
-      for (const stroke of this.#strokes) draw(context, stroke);
-    }
+    this.#shown.clearRect(0, 0, this.#shown.canvas.width, this.#shown.canvas.height);
+    for (const stroke of this.#strokes) draw(this.#shown, stroke);
   }
 
   /** Fit the sheet to its place on the screen, in its colours of now. */
@@ -67,45 +62,91 @@ export class Drawing {
     this.paint();
   }
 
-  /** The inked part of the sheet, {width, height, data}, one byte per pixel; null where there is none. */
+  /**
+   * The inked part of the sheet, {width, height, data}, one byte per pixel; null where there is none. Computed from the
+   * strokes: browsers that protect their users from being recognised return white or noise for a canvas's pixels.
+   */
   ink() {
-    const { data } = this.#ink.getImageData(0, 0, INK_SIDE, INK_SIDE);
+    const sheet = new Uint8Array(INK_SIDE * INK_SIDE);
+    for (const stroke of this.#strokes) for (const curve of curves(stroke, INK_SIDE)) cover(sheet, curve);
     let left = INK_SIDE, right = -1, top = INK_SIDE, bottom = -1;
-    for (let pixel = 0; pixel < INK_SIDE * INK_SIDE; pixel++) {
-      if (data[4 * pixel + 3] === 0) continue;
+    sheet.forEach((ink, pixel) => {
+      if (ink === 0) return;
       const x = pixel % INK_SIDE, y = (pixel - x) / INK_SIDE;
       left = Math.min(left, x);
       right = Math.max(right, x);
       top = Math.min(top, y);
       bottom = y;
-    }
+    });
     if (right < 0) return null;
     const width = right - left + 1, height = bottom - top + 1;
-    const ink = new Uint8Array(width * height);
+    const data = new Uint8Array(width * height);
     for (let y = 0; y < height; y++) {
-      for (let x = 0; x < width; x++) ink[y * width + x] = data[4 * ((y + top) * INK_SIDE + x + left) + 3];
+      const start = (top + y) * INK_SIDE + left;
+      data.set(sheet.subarray(start, start + width), y * width);
     }
-    return { width, height, data: ink };
+    return { width, height, data };
   }
 }
 
-/** Draw a stroke through the middles between its points, bent towards the points. */
+/** A stroke's curves through the middles between its points, bent towards the points, in pixels; first a dot. */
+function curves(stroke, side) {
+  const points = stroke.map(({ x, y, width }) => ({ x: x * side, y: y * side, width: width * side }));
+  let from = points[0];
+  return points.map((here, index) => {
+    const bend = points[Math.max(index - 1, 0)];
+    const to = index === points.length - 1 ? here : { x: (bend.x + here.x) / 2, y: (bend.y + here.y) / 2 };
+    const curve = { from, bend, to, width: here.width };
+    from = to;
+    return curve;
+  });
+}
+
 function draw(context, stroke) {
-  const side = context.canvas.width;
-  const [first, last] = [stroke[0], stroke.at(-1)];
+  const [dot, ...bent] = curves(stroke, context.canvas.width);
   context.lineCap = context.lineJoin = "round";
   context.beginPath();
-  context.arc(first.x * side, first.y * side, (first.width * side) / 2, 0, 2 * Math.PI);
+  context.arc(dot.to.x, dot.to.y, dot.width / 2, 0, 2 * Math.PI);
   context.fill();
-  let from = first;
-  for (let index = 1; index < stroke.length; index++) {
-    const [before, here] = [stroke[index - 1], stroke[index]];
-    const to = here === last ? last : { x: (before.x + here.x) / 2, y: (before.y + here.y) / 2 };
-    context.lineWidth = here.width * side;
+  for (const { from, bend, to, width } of bent) {
+    context.lineWidth = width;
     context.beginPath();
-    context.moveTo(from.x * side, from.y * side);
-    context.quadraticCurveTo(before.x * side, before.y * side, to.x * side, to.y * side);
+    context.moveTo(from.x, from.y);
+    context.quadraticCurveTo(bend.x, bend.y, to.x, to.y);
     context.stroke();
-    from = to;
+  }
+}
+
+/** Ink a curve on a sheet of bytes, as straight pieces of a few pixels. */
+function cover(sheet, { from, bend, to, width }) {
+  const length = Math.hypot(bend.x - from.x, bend.y - from.y) + Math.hypot(to.x - bend.x, to.y - bend.y);
+  const pieces = Math.max(1, Math.ceil(length / PIECE));
+  let last = from;
+  for (let piece = 1; piece <= pieces; piece++) {
+    const share = piece / pieces, rest = 1 - share;
+    const [x, y] = ["x", "y"].map((axis) => rest ** 2 * from[axis] + 2 * rest * share * bend[axis] + share ** 2 * to[axis]);
+    coverLine(sheet, last, { x, y }, width / 2);
+    last = { x, y };
+  }
+}
+
+/** Ink what lies within a distance of a line; pixels at its border by the share that it covers of them, about. */
+function coverLine(sheet, from, to, radius) {
+  const [across, down] = [to.x - from.x, to.y - from.y];
+  const square = across ** 2 + down ** 2 || 1;
+  const reach = radius + 1;
+  const first = (one, other) => Math.max(0, Math.floor(Math.min(one, other) - reach));
+  const last = (one, other) => Math.min(INK_SIDE - 1, Math.ceil(Math.max(one, other) + reach));
+  const bottom = last(from.y, to.y), left = first(from.x, to.x), right = last(from.x, to.x);
+  for (let row = first(from.y, to.y); row <= bottom; row++) {
+    for (let column = left; column <= right; column++) {
+      const pixel = row * INK_SIDE + column;
+      if (sheet[pixel] === 255) continue;
+      const x = column + 0.5 - from.x, y = row + 0.5 - from.y;
+      const along = Math.min(1, Math.max(0, (x * across + y * down) / square));
+      const away = Math.sqrt((x - along * across) ** 2 + (y - along * down) ** 2);
+      const ink = Math.round(255 * Math.min(1, radius + 0.5 - away));
+      if (ink > sheet[pixel]) sheet[pixel] = ink;
+    }
   }
 }

@@ -10,7 +10,7 @@ export function open() {
 
 /**
  * Read one digit from ink = {width, height, data}: one byte per pixel, 0 paper .. 255 full ink.
- * Returns {label, problem, probabilities, image}, the probabilities in the order of the classes.
+ * Returns {label, problem, probabilities, image}, the probabilities in the order of the classes, all 0 without ink.
  */
 export async function read(ink) {
   return withImage(await ask(`read?${sizeOf(ink)}`, ink.data));

@@ -22,14 +22,14 @@ export async function open() {
  * Read one digit.
  * @param {{width: number, height: number, data: Uint8Array}} ink one byte per pixel, 0 for paper, 255 for full ink
  * @returns {Promise<{label: ?string, problem: ?string, probabilities: number[], image: Uint8Array}>} probabilities in
- *   the order of the classes, and the 28 x 28 image that the network saw, white ink on black
+ *   the order of the classes, all 0 without ink, and the 28 x 28 image that the network saw, white ink on black
  */
 export async function read(ink) {
   if (ink.data.length !== ink.width * ink.height) {
     throw new Error(`${ink.data.length} bytes of ink, expected ${ink.width} x ${ink.height}`);
   }
   const image = asMnist(ink);
-  const probabilities = network.probabilities(image);
+  const probabilities = image.some((byte) => byte > 0) ? network.probabilities(image) : network.classes.map(() => 0);
   const reason = rejectionReason(network.limits, image, probabilities, network.classes);
   if (reason !== null) return { label: null, problem: `not a digit: ${reason}`, probabilities, image };
   const best = probabilities.indexOf(Math.max(...probabilities));

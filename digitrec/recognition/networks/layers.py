@@ -34,13 +34,7 @@ def filled(layers: Sequence[Layer], tensors: Mapping[str, Floats]) -> list[Layer
 
 
 def run(layers: Sequence[Layer], features: Floats, see: See = lambda _name, _features: None) -> Floats:
-    """Normalised images (N, H, W, C) -> logits (N, classes).
-
-    Args:
-        layers: with their weights, which may be flat.
-        features: of the first layer.
-        see: called with the name and the features of each convolution.
-    """
+    """Normalised images (N, H, W, C) -> logits (N, classes); `see` gets name and features of each convolution."""
     return _through(layers, features, see).reshape(len(features), -1)
 
 

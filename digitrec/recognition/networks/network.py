@@ -1,6 +1,7 @@
 """A trained network as a function of images, and the checks that a file of unknown origin has to pass."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,14 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.data.labels import checked_class_names
-from digitrec.errors import UsageError
+from digitrec.errors import CheckpointError, UsageError
 from digitrec.preprocessing.framing import SIDE
 from digitrec.weights import confidence_threshold
+from digitrec.wording import first_line
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
-
-BATCH = 250  # images; the features of many more leave a processor's cache
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,18 @@ def as_maps(name: str, features: NDArray[np.float32]) -> FeatureMaps:
     """Features (F, h, w) as maps: values below 0 are cut off."""
     positive = features.clip(0)
     return FeatureMaps(name, np.rint(positive * (255 / max(float(positive.max()), 1e-6))).astype(np.uint8))
+
+
+@contextmanager
+def opening(path: str | Path, otherwise: str) -> Iterator[None]:
+    """Turn the errors of reading a file into a CheckpointError of one line that tells what it is otherwise."""
+    try:
+        yield
+    except UsageError:
+        raise
+    except Exception as error:  # a damaged file can make any library raise anything
+        reason = first_line(error) or type(error).__name__
+        raise CheckpointError(f"{path}: {otherwise}: {reason:.200}") from error
 
 
 def check_images(arguments: Mapping[str, Any], path: str | Path) -> None:

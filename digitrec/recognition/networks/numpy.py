@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from digitrec.errors import CheckpointError, UsageError
 from digitrec.preprocessing.framing import WHITE
 from digitrec.recognition.networks.layers import Floats, filled, run
 from digitrec.recognition.networks.network import (
@@ -17,8 +16,8 @@ from digitrec.recognition.networks.network import (
     check_images,
     check_output,
     described,
+    opening,
 )
-from digitrec.wording import first_line
 
 BATCH = 32  # images whose windows stay in a processor's cache
 
@@ -45,7 +44,7 @@ class NumpyNetwork:
     """
 
     def __init__(self, path: str | Path) -> None:
-        try:
+        with opening(path, "damaged, or no weights that digitrec wrote"):
             with safe_open(path, framework="np") as content:
                 about, layers = (json.loads(content.metadata()[name]) for name in ("digitrec", "layers"))
                 tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
@@ -54,11 +53,6 @@ class NumpyNetwork:
             self._mean, self._std = (np.float32(tensors[name].item()) for name in ("mean", "std"))
             self._layers = filled(layers, tensors)
             check_output(self)
-        except UsageError:
-            raise
-        except Exception as error:  # a damaged file can make json and numpy raise anything
-            reason = first_line(error) or type(error).__name__
-            raise CheckpointError(f"{path}: damaged, or no weights that digitrec wrote: {reason:.200}") from error
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""

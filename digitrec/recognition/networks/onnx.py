@@ -12,9 +12,16 @@ import numpy as np
 
 from digitrec.errors import CheckpointError, UsageError, needs_extra
 from digitrec.preprocessing.framing import SIDE, WHITE
-from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, check_output, described
+from digitrec.recognition.networks.network import (
+    FeatureMaps,
+    Images,
+    Probabilities,
+    check_output,
+    described,
+    opening,
+)
 from digitrec.system.files import read_bytes
-from digitrec.wording import first_line
+from digitrec.weights import BATCH
 
 SHAPE = [1, SIDE, SIDE]  # of an image
 INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -39,15 +46,12 @@ class OnnxNetwork:
         if not (find_spec("onnx") and find_spec("onnxruntime")):
             raise UsageError(needs_extra(str(path), "onnx"))
         content = _content(Path(path))
-        try:
+        with opening(path, "not a network that digitrec.export wrote"):
             _check_graph(content)
             self._session = _session(content)
             self.class_names, self.threshold = _description(self._session)
             self._name, self._type = _input(self._session)
             check_output(self)
-        except Exception as error:  # a damaged file can make three libraries raise anything
-            reason = first_line(error) or type(error).__name__
-            raise CheckpointError(f"{path}: not a network that digitrec.export wrote: {reason:.200}") from error
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.models.checkpoint import load_classifier
-from digitrec.recognition.networks.network import BATCH, FeatureMaps, Images, Probabilities, as_maps, check_images
+from digitrec.recognition.networks.network import FeatureMaps, Images, Probabilities, as_maps, check_images
+from digitrec.weights import BATCH
 
 
 class TorchNetwork:

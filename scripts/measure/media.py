@@ -12,8 +12,8 @@ import numpy as np
 from numpy.random import Generator, default_rng
 from PIL import Image, ImageDraw
 
+from scripts.measure.people import Array, Strokes, hurried, people, pressed, written
 from tests.handwriting import effects as e
-from tests.handwriting.people import Array, Strokes, hurried, people, pressed, written
 
 INKS = ((0.06, 0.06, 0.08), (0.08, 0.12, 0.47), (0.12, 0.16, 0.63), (0.04, 0.08, 0.31))
 BRIGHT = ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.86, 0.12, 0.12), (0.0, 0.35, 1.0), (0.98, 0.78, 0.08))
