@@ -1,18 +1,24 @@
 """From the overrides of a command line to a configuration."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import hydra
-from hydra.errors import HydraException
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from digitrec.config.check import check
-from digitrec.config.overrides import search_path
-from digitrec.config.schema import CONF_DIR, SCHEMAS
-from digitrec.errors import UsageError
-from digitrec.wording import first_line
+from digitrec.config.allowed import check_hydra_logging, check_hydra_target
+from digitrec.config.files import check_file, header_lines
+from digitrec.config.limits import limit_configurations
+from digitrec.config.overrides import expand_home, search_path
+from digitrec.config.schema import CONF_DIR
+from digitrec.system import patches
+
+
+def set_up_hydra() -> None:
+    """Have Hydra read, resolve and build, from now on and in this process, no more than our settings may ask for."""
+    patches.check_hydra_targets(check_hydra_target, check_hydra_logging)
+    patches.check_hydra_files(check_file, header_lines)
+    limit_configurations()
 
 
 def compose_unchecked(name: str, overrides: Sequence[str], arguments: Sequence[str] = ()) -> DictConfig:
@@ -27,23 +33,11 @@ def compose_unchecked(name: str, overrides: Sequence[str], arguments: Sequence[s
         HydraException: something in them is wrong.
     """
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(name, [*overrides, *search_path(overrides, arguments)])
+        return hydra.compose(name, [*map(expand_home, overrides), *search_path(overrides, arguments)])
 
 
-def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "outputs/python") -> dict[str, Any]:
-    """The settings that a command line would compose, checked: for notebooks and scripts of your own.
-
-    Args:
-        name: of the command: train, tune, evaluate or preview.
-        overrides: as on its command line.
-        run_dir: where its files would go.
-
-    Raises:
-        UsageError: something in them is wrong.
-    """
-    try:
-        cfg = compose_unchecked(name, overrides)
-    except HydraException as error:
-        raise UsageError(f"{' '.join(overrides)}: {first_line(error)}") from error
-    cfg.run_dir = str(run_dir)
-    return check(cfg, SCHEMAS[name])
+def options_of(group: str, arguments: Sequence[str]) -> list[str]:
+    """The options of a group, those in folders that a command line adds included."""
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return loader.get_group_options(group, overrides=search_path(arguments, arguments))

@@ -1,5 +1,6 @@
 """How every Hydra entry point starts and ends: signals, errors in a line or two, exit codes, the sweep's table."""
 
+import errno
 import logging
 import os
 import shlex
@@ -19,22 +20,28 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from digitrec.config.allowed import LAUNCHER, check_hydra_logging, check_hydra_target
+from digitrec.config.allowed import LAUNCHER
+from digitrec.config.composing import set_up_hydra
+from digitrec.config.error_texts import explain
 from digitrec.config.limits import limit_configurations
-from digitrec.config.overrides import spelled_path
+from digitrec.config.overrides import expand_home, spelled_path
 from digitrec.config.schema import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
-from digitrec.launch.error_texts import explain
 from digitrec.launch.parallel import SideBySide
 from digitrec.launch.ranks import start_processes_without_srun
 from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
 from digitrec.run_folder.composition import discard
-from digitrec.system.patches import check_hydra_targets, list_groups_quickly, register_launcher
+from digitrec.run_folder.record import RECORD
+from digitrec.system.patches import list_groups_quickly, register_launcher
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
 from digitrec.system.terminal import DONE, FAILED, USAGE, ignore_broken_pipes
 
+OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP),
+}
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
@@ -59,7 +66,7 @@ def launch(
     errors: list[Exception] = []
     code = DONE
     try:
-        sys.argv[1:] = name_jobs(prepare(sys.argv[1:]))
+        sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
         _check_flags(sys.argv[1:])
         with _hydra_errors():
             hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
@@ -96,8 +103,7 @@ def _set_up() -> bool:
     logging.raiseExceptions = False  # a log that cannot be written is reported once, not by each message to it
     install_handlers(exit_on_signal)
     register_resolvers()
-    check_hydra_targets(check_hydra_target, check_hydra_logging)
-    limit_configurations()
+    set_up_hydra()
     register_launcher(SideBySide, LAUNCHER)
     if {"--help", "-h"} & set(sys.argv):
         list_groups_quickly()
@@ -137,13 +143,13 @@ def _job(task: Task, config_name: str, errors: list[Exception]) -> Callable[[Dic
         start_processes_without_srun()
         limit_configurations()  # anew for each job
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        new = not (run_dir / "run.json").exists()
+        new = not (run_dir / RECORD).exists()
         try:
             return task(cfg, run_dir)
         except Exception as error:
             _keep_traceback(error, run_dir, new=new)
             errors.append(error)
-            if isinstance(error, FolderTakenError) or not (run_dir / "run.json").exists():
+            if isinstance(error, FolderTakenError) or not (run_dir / RECORD).exists():
                 unrecorded_failures.append(str(error))
             return None
 
@@ -163,6 +169,8 @@ def _keep_traceback(error: Exception, run_dir: Path, *, new: bool) -> None:
 
 
 def _end_sweep(folder: Path, code: int, *, resumable: bool) -> int:
+    if not folder.is_dir():  # no job was begun
+        return code
     failed = print_sweep(folder) + len(unrecorded_failures)
     for message in unrecorded_failures:
         print(f"error: {message}", file=sys.stderr)  # noqa: T201
@@ -192,7 +200,20 @@ def _print(error: BaseException, code: int, config_name: str) -> None:
         print(CODES[code], file=sys.stderr)  # noqa: T201
     elif isinstance(error, SystemExit):
         return
-    elif text := explain(error, config_name, sys.argv[1:]):
+    elif text := _text_of(error, config_name):
         print(f"error: {text}", file=sys.stderr)  # noqa: T201
     else:
         traceback.print_exception(error)
+
+
+def _text_of(error: BaseException, config_name: str) -> str | None:
+    """What to say of an error; None for a fault of ours, which needs its traceback."""
+    match error:
+        case DigitrecError():
+            return str(error)
+        case HydraException() | OmegaConfBaseException():
+            return explain(error, config_name, sys.argv[1:])
+        case OSError() if error.errno in OUTSIDE:
+            return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
+        case _:
+            return None

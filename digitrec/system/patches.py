@@ -8,6 +8,7 @@ import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -73,6 +74,34 @@ def check_hydra_targets(check_target: Callable[[str, str], None], check_logging:
 
     _instantiate2._resolve_target = checked_target
     HydraDictConfigurator.resolve = checked_logging  # type: ignore[assignment, method-assign]
+
+
+@cache
+def check_hydra_files(check_file: Callable[[str, Path], None], header_lines: Callable[[str], str]) -> None:
+    """Check each file of settings before Hydra reads it, and find its header where Hydra does not (hydra-core 1.3.8).
+
+    Hydra's own errors about encodings name no file, and it finds `# @package` only above all other lines.
+
+    Args:
+        check_file: group of the option, its file -> raises an error if it cannot be read as it should.
+        header_lines: beginning of a file -> the lines of its header.
+    """
+    from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.config_source import ConfigSource
+
+    Plugins.instance()  # which imports the class of sources under a name of its own, and registers it
+    source: Any = SourcesRegistry.instance().resolve("file")
+    load_config, read_header = source.load_config, ConfigSource._get_header_dict
+
+    def checked_load(self: Any, config_path: str) -> Any:
+        file = Path(self.path, self._normalize_file_name(config_path))
+        if file.is_file():
+            check_file(config_path.rpartition("/")[0], file)
+        return load_config(self, config_path)
+
+    source.load_config = checked_load
+    ConfigSource._get_header_dict = staticmethod(lambda text: read_header(header_lines(text)))  # type: ignore[assignment]
 
 
 @cache

@@ -7,10 +7,12 @@ import argparse
 import errno
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from digitrec.errors import DigitrecError, UsageError
 
@@ -18,8 +20,21 @@ GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 
+HOME = re.compile(r"""(^|[=,\[{:'"])~(?=$|[/\\,\]}'"])""")
+
+
+def expand_home(word: str) -> str:
+    """The word with the person's home folder for each `~` that begins a path: shells do so only for some words."""
+    return HOME.sub(lambda found: f"{found[1]}{Path.home()}", word)
+
+
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
+    """A parser that says in one line what is wrong, and knows what `~` means."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Called for a command, and for each command in it."""
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args([expand_home(word) for word in words], namespace)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
