@@ -1,13 +1,12 @@
 """How every Hydra entry point starts and ends: signals, errors in a line or two, exit codes, the sweep's table."""
 
-import errno
 import logging
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -36,12 +35,8 @@ from digitrec.run_folder.record import RECORD
 from digitrec.system.patches import list_groups_quickly, register_launcher
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
-from digitrec.system.terminal import DONE, FAILED, USAGE, ignore_broken_pipes
+from digitrec.system.terminal import DONE, FAILED, TRACEBACK, end_with, ignore_broken_pipes
 
-OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
-    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP),
-}
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
 Task = Callable[[DictConfig, Path], float | None]
@@ -62,23 +57,36 @@ def launch(
         SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 129 hung up, 130 interrupted,
             138 or 140 warned of a time limit, 143 terminated.
     """
-    traceback_wanted = _set_up()
+    _set_up()
+    end_with(partial(_run, task, config_name, prepare, resumable=resumable))
+
+
+def _run(task: Task, config_name: str, prepare: Callable[[list[str]], list[str]], *, resumable: bool) -> int:
     errors: list[Exception] = []
-    code = DONE
+    complete = False
     try:
         sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
         _check_flags(sys.argv[1:])
-        with _hydra_errors():
+        with _run_folder_errors():
             hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
         if errors and SweepStart.folder is None:
-            raise errors[0]  # noqa: TRY301
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
-        code = _exit_code(error)
-        if traceback_wanted and isinstance(error, Exception):
-            traceback.print_exception(error)
-        else:
-            _print(error, code, config_name)
-    sys.exit(code if SweepStart.folder is None else _end_sweep(SweepStart.folder, code, resumable=resumable))
+            raise errors[0]
+        complete = not errors
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UsageError(explain(error, config_name, sys.argv[1:])) from error
+    except (KeyboardInterrupt, SystemExit) as error:
+        code = signal_exit_code(error)
+        if code is None:
+            raise
+        print(CODES[code], file=sys.stderr)  # noqa: T201
+        return code
+    finally:
+        if SweepStart.folder is not None:
+            complete &= _end_sweep(SweepStart.folder)
+            if resumable and not complete and SweepStart.folder.is_dir():
+                place = shlex.quote(f"hydra.sweep.dir={spelled_path(SweepStart.folder)}")
+                print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
+    return DONE if complete else FAILED
 
 
 class SweepStart(Callback):
@@ -95,9 +103,9 @@ class SweepStart(Callback):
             use_robust_executor()
 
 
-def _set_up() -> bool:
-    """Prepare this process for Hydra; returns whether a person wants tracebacks."""
-    wanted = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ))) != "0"
+def _set_up() -> None:
+    """Prepare this process for Hydra."""
+    os.environ.setdefault(TRACEBACK, str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
     ignore_broken_pipes()
     logging.raiseExceptions = False  # a log that cannot be written is reported once, not by each message to it
@@ -109,7 +117,6 @@ def _set_up() -> bool:
         list_groups_quickly()
     SweepStart.folder = None
     unrecorded_failures.clear()
-    return wanted
 
 
 def _check_flags(arguments: list[str]) -> None:
@@ -122,8 +129,8 @@ def _check_flags(arguments: list[str]) -> None:
 
 
 @contextmanager
-def _hydra_errors() -> Iterator[None]:
-    """Turn what Hydra raises outside of the jobs into our errors."""
+def _run_folder_errors() -> Iterator[None]:
+    """Explain what Hydra lets through from the system and from Python."""
     try:
         yield
     except (UsageError, HydraException):
@@ -168,52 +175,11 @@ def _keep_traceback(error: Exception, run_dir: Path, *, new: bool) -> None:
         log.exception("this run failed")
 
 
-def _end_sweep(folder: Path, code: int, *, resumable: bool) -> int:
+def _end_sweep(folder: Path) -> bool:
+    """Print the sweep's table, and what has failed without a row in it; whether every job finished."""
     if not folder.is_dir():  # no job was begun
-        return code
+        return False
     failed = print_sweep(folder) + len(unrecorded_failures)
     for message in unrecorded_failures:
         print(f"error: {message}", file=sys.stderr)  # noqa: T201
-    code = code or (FAILED if failed else DONE)
-    if code and resumable:
-        place = shlex.quote(f"hydra.sweep.dir={spelled_path(folder)}")
-        print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
-    return code
-
-
-def _exit_code(error: BaseException) -> int:
-    match error:
-        case _ if code := signal_exit_code(error):
-            return code
-        case SystemExit(code=None):
-            return DONE
-        case SystemExit(code=int(code)):
-            return code
-        case UsageError() | HydraException() | OmegaConfBaseException():
-            return USAGE
-        case _:
-            return FAILED
-
-
-def _print(error: BaseException, code: int, config_name: str) -> None:
-    if code in CODES:
-        print(CODES[code], file=sys.stderr)  # noqa: T201
-    elif isinstance(error, SystemExit):
-        return
-    elif text := _text_of(error, config_name):
-        print(f"error: {text}", file=sys.stderr)  # noqa: T201
-    else:
-        traceback.print_exception(error)
-
-
-def _text_of(error: BaseException, config_name: str) -> str | None:
-    """What to say of an error; None for a fault of ours, which needs its traceback."""
-    match error:
-        case DigitrecError():
-            return str(error)
-        case HydraException() | OmegaConfBaseException():
-            return explain(error, config_name, sys.argv[1:])
-        case OSError() if error.errno in OUTSIDE:
-            return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
-        case _:
-            return None
+    return not failed

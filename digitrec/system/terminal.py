@@ -1,4 +1,4 @@
-"""Where commands meet a terminal: how those without Hydra end, and output that outlives its reader.
+"""Where commands meet a terminal: how they end, and output that outlives its reader.
 
 `python -m digitrec.train | head` sees the first lines, and training goes on.
 """
@@ -17,6 +17,11 @@ from typing import Any, NoReturn
 from digitrec.errors import DigitrecError, UsageError
 
 GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one who has closed its window
+OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP),
+}
+TRACEBACK = "DIGITREC_TRACEBACK"  # environment variable: 1 shows where a person's error was raised, too
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 
 
@@ -50,17 +55,26 @@ def end_with(work: Callable[[], int | None]) -> NoReturn:
     try:
         code = work() or DONE
         sys.stdout.flush()
-    except DigitrecError as error:
-        if os.environ.get("DIGITREC_TRACEBACK", "") not in ("", "0"):
-            traceback.print_exception(error)
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        code = USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's end is quiet
         code = UNREAD
+    except Exception as error:
+        code = USAGE if isinstance(error, UsageError) else FAILED
+        message = _message(error)
+        if message is None or os.environ.get(TRACEBACK, "0") not in ("", "0"):
+            traceback.print_exception(error)
+        else:
+            print(f"error: {message}", file=sys.stderr)  # noqa: T201
     sys.exit(code)
+
+
+def _message(error: Exception) -> str | None:
+    """An error in words; None for a fault of ours, which needs its traceback."""
+    if isinstance(error, OSError) and error.errno in OUTSIDE:
+        return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
+    return str(error) if isinstance(error, DigitrecError) else None
 
 
 class PipeSafeStream(io.TextIOWrapper):
