@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import warnings
@@ -171,23 +170,8 @@ def _build(settings: Settings, step: int, *, resume: bool, fresh: bool) -> _Part
     loggers = continue_events(settings["logger"], step) if resume else settings["logger"]
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer({**settings, "logger": loggers})
-    _check_processes(trainer)
+    check_processes(trainer, sweep=_is_sweep())
     return _Parts(build.build_model(settings, datamodule, fresh=fresh), datamodule, trainer)
-
-
-def _check_processes(trainer: Trainer) -> None:
-    check_processes(trainer.num_devices, trainer.num_nodes)
-    cores = os.cpu_count() or 1
-    if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > max(2, cores):
-        raise UsageError(
-            f"trainer.devices: {trainer.num_devices} processes, but this machine has {cores} cores; use fewer"
-        )
-    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
-    if trainer.world_size > 1 and _is_sweep():
-        raise UsageError(
-            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
-            "use trainer.devices=1"
-        )
 
 
 def _describe(

@@ -9,8 +9,8 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -30,6 +30,7 @@ from digitrec.system.process import die_with_parent, prepare_process
 from digitrec.system.signals import (
     CODES,
     ENDING,
+    blocked,
     describe_exit,
     exit_on_signal,
     install_handlers,
@@ -100,7 +101,7 @@ class SideBySide(Launcher):
         waiting, returned = deque(configs), dict[int, JobReturn]()
         while self._running or (waiting and self._signal is None):
             while waiting and len(self._running) < self.n_jobs and self._signal is None:
-                with _signals_blocked():  # until the job has handlers of its own, and we know of it
+                with blocked():  # until the job has handlers of its own, and we know of it
                     job = self._start(waiting.popleft())
                     self._running[job.descriptor] = job
             for ended in wait(list(self._running)):
@@ -152,15 +153,6 @@ class SideBySide(Launcher):
         for job in self._running.values():
             with suppress(ProcessLookupError):
                 os.kill(job.process.pid or 0, number)
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _folder(config: DictConfig) -> Path:

@@ -3,9 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from digitrec.config.overrides import AUTO, PLACE, is_override, is_sweep, key_of, value
 from digitrec.errors import UsageError
+
+if TYPE_CHECKING:  # commands start without it
+    from lightning import Trainer
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 # In the errors of gloo and NCCL when a process that they wait for is gone.
@@ -66,15 +70,24 @@ def check_place(arguments: Sequence[str]) -> None:
         )
 
 
-def check_processes(devices: int, nodes: int) -> None:
-    """Check the number of processes that were started against the trainer's settings.
+def check_processes(trainer: "Trainer", *, sweep: bool) -> None:
+    """Check the number of processes that a trainer needs, in a sweep or not.
 
     Raises:
-        UsageError: they differ; some would wait forever.
+        UsageError: torchrun or srun has started another number, and some would wait forever; or there are too many.
     """
-    count = processes_started()
+    devices, nodes, count = trainer.num_devices, trainer.num_nodes, processes_started()
     if count not in (None, devices * nodes):
         raise UsageError(
             f"trainer.devices={devices} trainer.num_nodes={nodes} need {devices * nodes} processes, "
             f"but srun or torchrun started {count}; start as many, or change these settings"
+        )
+    cores = os.cpu_count() or 1
+    if trainer.strategy.root_device.type == "cpu" and devices > max(2, cores):
+        raise UsageError(f"trainer.devices: {devices} processes, but this machine has {cores} cores; use fewer")
+    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
+    if sweep and trainer.world_size > 1:
+        raise UsageError(
+            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
+            "use trainer.devices=1"
         )
