@@ -6,7 +6,7 @@ import pytest
 
 from digitrec.config import compose
 from digitrec.errors import UsageError
-from tests.command import Command, run_command
+from tests.command import Command, run_command, write_experiment
 
 # What is typed wrong, and the words of the message. More targets that may not be built: test_limits.py.
 WRONG = {
@@ -129,12 +129,6 @@ FILES = {
 }  # fmt: skip
 
 
-def write_experiment(folder: Path, content: bytes) -> tuple[str, str]:
-    (folder / "conf" / "experiment").mkdir(parents=True)
-    (folder / "conf" / "experiment" / "mine.yaml").write_bytes(content)
-    return "--config-dir=conf", "experiment=mine"
-
-
 @pytest.mark.parametrize("case", FILES)
 def test_what_is_wrong_in_a_file_is_named_with_the_file(case: str, run_train: Command, tmp_path: Path) -> None:
     content, parts = FILES[case]
@@ -145,7 +139,7 @@ def test_what_is_wrong_in_a_file_is_named_with_the_file(case: str, run_train: Co
 def test_what_editors_put_before_the_header_makes_no_difference(
     before: str, run_train: Command, tmp_path: Path
 ) -> None:
-    experiment = write_experiment(tmp_path, f"{before}{HEADER}{NOTE}".encode())
+    experiment = write_experiment(tmp_path, f"{before}{HEADER}{NOTE}")
     assert NOTE in run_train("--cfg", "job", *experiment, code=0).out
 
 
