@@ -53,22 +53,10 @@ def train(
         metrics by their names in TensorBoard: `train/` and `val/` of the best epoch, `test/` of the best checkpoint.
         Without validation images the last epoch counts as the best.
     """
-    _read_images(model, datamodule)
-    return _fit(model, datamodule, trainer, test=test, resume=resume)
-
-
-def _read_images(model: DigitClassifier, datamodule: DigitDataModule) -> None:
-    datamodule.prepare_data()
-    datamodule.setup("fit")
-    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
-
-
-def _fit(
-    model: DigitClassifier, datamodule: DigitDataModule, trainer: Trainer, *, test: bool, resume: Path | None
-) -> dict[str, float]:
     from digitrec.models.checkpoint import load_weights
     from digitrec.training.results import best_checkpoint, epoch_metrics
 
+    _read_images(model, datamodule)
     trainer.fit(model, datamodule=datamodule, ckpt_path=resume)
     metrics = epoch_metrics(trainer)
     if not test:
@@ -78,6 +66,12 @@ def _fit(
         load_weights(model, checkpoint)
     tested = trainer.test(model, datamodule, verbose=False)
     return metrics | {name: float(value) for result in tested for name, value in result.items()}
+
+
+def _read_images(model: DigitClassifier, datamodule: DigitDataModule) -> None:
+    datamodule.prepare_data()
+    datamodule.setup("fit")
+    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
 
 
 def _prepare(arguments: list[str]) -> list[str]:
@@ -111,7 +105,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if resume else (None, 0)
         parts = _build(settings, step, resume=resume, fresh=checkpoint is None)
         _describe(parts, settings, run_dir, record, checkpoint, step)
-        metrics = _fit(*parts, test=settings["test"], resume=checkpoint)
+        metrics = train(*parts, test=settings["test"], resume=checkpoint)
         if parts.trainer.is_global_zero:
             metrics = _publish(parts, settings, run_dir, record, metrics)
     return metrics.get(settings["objective"])

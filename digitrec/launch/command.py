@@ -23,7 +23,7 @@ from digitrec.config.allowed import LAUNCHER
 from digitrec.config.composing import set_up_hydra
 from digitrec.config.error_texts import explain
 from digitrec.config.limits import limit_configurations
-from digitrec.config.overrides import expand_home, spelled_path
+from digitrec.config.overrides import expand_home, is_override, key_of, spelled_path
 from digitrec.config.schema import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.launch.parallel import SideBySide
@@ -63,10 +63,10 @@ def launch(
 
 def _run(task: Task, config_name: str, prepare: Callable[[list[str]], list[str]], *, resumable: bool) -> int:
     errors: list[Exception] = []
-    complete = False
+    complete = False  # until all that was asked for has been done
     try:
         sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
-        _check_flags(sys.argv[1:])
+        _check_words(sys.argv[1:])
         with _run_folder_errors():
             hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
         if errors and SweepStart.folder is None:
@@ -119,13 +119,15 @@ def _set_up() -> None:
     unrecorded_failures.clear()
 
 
-def _check_flags(arguments: list[str]) -> None:
-    """Refuse a flag that Hydra does not know in a line, where it would print all of its own."""
+def _check_words(arguments: list[str]) -> None:
+    """Refuse what Hydra answers with all of its own options, or with a traceback."""
     _, unknown = get_args_parser().parse_known_args(arguments)
     if unknown:
         raise UsageError(
             f"{unknown[0]}: no such option; settings are written key=value, as in model=cnn, without dashes"
         )
+    if nameless := [word for word in arguments if is_override(word) and not key_of(word)]:
+        raise UsageError(f"{nameless[0]}: expected key=value, such as seed=1; --help lists the keys")
 
 
 @contextmanager

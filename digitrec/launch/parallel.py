@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
@@ -131,21 +131,18 @@ class SideBySide(Launcher):
         unrecorded_failures.clear()
         value = None
         try:
-            value = self._run_job(config)
+            value = run_job(
+                task_function=self._task,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=self._context,
+            ).return_value
         except (KeyboardInterrupt, SystemExit) as error:
             sys.exit(signal_exit_code(error))
         except Exception as error:  # Hydra could not begin it
             unrecorded_failures.append(f"{_folder(config)}: {error}")
         sender.send((value, unrecorded_failures))
-
-    def _run_job(self, config: DictConfig) -> Any:
-        return run_job(
-            task_function=self._task,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            hydra_context=self._context,
-        ).return_value
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         """Pass a signal on to the jobs; `launch` ends when they have."""

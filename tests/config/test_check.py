@@ -82,6 +82,7 @@ WRONG = {
     "callbacks=none": ["callbacks=none", "no such option"],
     "seed=${nope}": ["nope", "not found"],
     "foo": ["foo"],
+    "+=[]": ["+=[]: expected key=value"],
     "--modle=cnn": ["--modle=cnn", "no such option", "without dashes"],
     "model=cnn,mlp": ["model=cnn,mlp", "-m"],
     "seed=": ["seed"],
