@@ -44,15 +44,7 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
 
 
 def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
-    """The data set that a classifier's checkpoint names; nothing is read yet.
-
-    Args:
-        classifier: as loaded.
-        path: of its checkpoint, for messages.
-
-    Raises:
-        UsageError: it names none, or none of ours.
-    """
+    """The data set that a classifier's checkpoint names, none of it read yet; UsageError if it is none of ours."""
     # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
     named = {name: value for name, value in data_settings(classifier).items() if name in SPLITTING}
     if "dataset" not in named:
@@ -196,11 +188,7 @@ def find_device(key: str, accelerator: str) -> torch.device:
 
 
 def check_monitored(trainer: Trainer, datamodule: DigitDataModule) -> None:
-    """Check, once the images are read, that validation will bring what a callback waits for.
-
-    Raises:
-        UsageError: it will not.
-    """
+    """UsageError if, now that the images are read, a callback waits for what no validation will bring."""
     most, every = trainer.max_epochs, trainer.check_val_every_n_epoch or 1
     if not len(datamodule.splits["val"].labels):
         reason = "there are no validation images, as with data.val_size=0"

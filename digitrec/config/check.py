@@ -92,11 +92,7 @@ def _check_tags(tags: Sequence[str]) -> None:
 
 
 def check_path(key: str, path: str) -> None:
-    """Hold the path of a checkpoint or run folder against the file system, long before it can be opened.
-
-    Raises:
-        UsageError: there is nothing of that name.
-    """
+    """UsageError unless something lies at the path of a checkpoint or run folder; opening it comes much later."""
     if not path or not file_of(path).exists():
         said = path or "nothing given"
         raise UsageError(f"{key}: {said}: no such file or folder; name yours, as in {key}=outputs/train/...")

@@ -26,13 +26,7 @@ DEFAULTS = re.compile(
 
 
 def explain(error: HydraException | OmegaConfBaseException, name: str, words: Sequence[str]) -> str:
-    """An error of a composition, in a line.
-
-    Args:
-        error: as Hydra or OmegaConf raised it.
-        name: of the primary configuration.
-        words: the command line.
-    """
+    """An error that composing a primary configuration of this name with the words of a command line has raised."""
     text = str(error)
     if ranges := [word for word in words if RANGE.search(value_of(word))]:
         return f"{ranges[0]}: {SEARCH}"

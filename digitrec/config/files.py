@@ -12,11 +12,7 @@ LONGEST_HEADER = 512  # characters in which Hydra looks for it
 
 
 def check_file(group: str, file: Path) -> None:
-    """Check a file of settings, an option of `group`, before Hydra reads it.
-
-    Raises:
-        UsageError: it is not in UTF-8, or lacks the line without which its settings would belong to its group.
-    """
+    """UsageError for a file that is not in UTF-8, or lacks the line that makes its settings more than its group's."""
     content = file.read_bytes()
     try:
         text = content.decode("utf-8")

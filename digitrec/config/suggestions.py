@@ -31,13 +31,7 @@ ELSEWHERE = {
 
 
 def suggest(path: str, siblings: Iterable[str], settings: Any = None) -> str:
-    """', did you mean x?' for an unknown key, or ''.
-
-    Args:
-        path: of the key, with dots.
-        siblings: keys where it was looked for.
-        settings: those in which the same name may stand elsewhere.
-    """
+    """', did you mean x?' for an unknown key: one of its siblings, or of all settings one of the same name; or ''."""
     parent, _, name = path.rpartition(".")
     prefix = f"{parent}." if parent else ""
     meant = ELSEWHERE.get(name, name)

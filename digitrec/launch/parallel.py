@@ -50,11 +50,7 @@ class Job(NamedTuple):
 
 
 class SideBySide(Launcher):
-    """Runs a sweep's jobs, at most `n_jobs` at a time, each with its share of the cores.
-
-    Args:
-        n_jobs: how many.
-    """
+    """Runs a sweep's jobs, at most `n_jobs` at a time, each with its share of the cores."""
 
     def __init__(self, n_jobs: int = 2) -> None:
         self.n_jobs = n_jobs

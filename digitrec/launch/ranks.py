@@ -48,11 +48,9 @@ def is_peer_gone(error: Exception) -> bool:
 
 
 def check_place(arguments: Sequence[str]) -> None:
-    """Check a command line that several processes, started by torchrun or srun, run at once.
+    """UsageError if several processes, started by torchrun or srun, cannot run this command line at once.
 
-    Raises:
-        UsageError: each would choose a run folder of its own or run a whole sweep, or SLURM started them in a way that
-            Lightning 2.6 does not support.
+    Each would choose a run folder or run a whole sweep, or Lightning 2.6 does not support how SLURM started them.
     """
     count = processes_started()
     if count in (None, 1):
@@ -71,11 +69,7 @@ def check_place(arguments: Sequence[str]) -> None:
 
 
 def check_processes(trainer: "Trainer", *, sweep: bool) -> None:
-    """Check the number of processes that a trainer needs, in a sweep or not.
-
-    Raises:
-        UsageError: torchrun or srun has started another number, and some would wait forever; or there are too many.
-    """
+    """UsageError if a trainer needs more processes than there may be, or others than torchrun or srun has started."""
     devices, nodes, count = trainer.num_devices, trainer.num_nodes, processes_started()
     if count not in (None, devices * nodes):
         raise UsageError(

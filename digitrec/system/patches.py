@@ -104,10 +104,7 @@ def limit_omegaconf(
     """Let a few lines of yaml stand for no more than a machine has (omegaconf 2.3, which has no limits).
 
     It copies what an anchor stands for each time it is used, and resolves interpolations as often as they are used.
-
-    Args:
-        limited: OmegaConf's class of yaml loaders -> one with limits.
-        count_interpolation: raises an error when there are too many.
+    `limited` makes a class of yaml loaders one with limits; `count_interpolation` raises an error for one too many.
     """
     from omegaconf import Container, _utils
 
