@@ -22,7 +22,7 @@ def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "out
     from hydra.errors import HydraException
 
     from digitrec.config.check import check
-    from digitrec.config.composing import compose_unchecked, set_up_hydra
+    from digitrec.config.composing import compose_unchecked
     from digitrec.config.error_texts import explain
     from digitrec.config.schema import SCHEMAS
     from digitrec.errors import UsageError
@@ -30,7 +30,6 @@ def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "out
 
     if name not in SCHEMAS:
         raise UsageError(f"{name}: no such command{near(name, SCHEMAS)}; there are {', '.join(SCHEMAS)}")
-    set_up_hydra()
     try:
         cfg = compose_unchecked(name, overrides)
     except HydraException as error:

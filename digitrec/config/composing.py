@@ -6,19 +6,8 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from digitrec.config.allowed import check_hydra_logging, check_hydra_target
-from digitrec.config.files import check_file, header_lines
-from digitrec.config.limits import limit_configurations
 from digitrec.config.overrides import expand_home, search_path
 from digitrec.config.schema import CONF_DIR
-from digitrec.system import patches
-
-
-def set_up_hydra() -> None:
-    """Have Hydra read, resolve and build, from now on and in this process, no more than our settings may ask for."""
-    patches.check_hydra_targets(check_hydra_target, check_hydra_logging)
-    patches.check_hydra_files(check_file, header_lines)
-    limit_configurations()
 
 
 def compose_unchecked(name: str, overrides: Sequence[str], arguments: Sequence[str] = ()) -> DictConfig:

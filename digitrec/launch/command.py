@@ -19,9 +19,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from digitrec.config.allowed import LAUNCHER
-from digitrec.config.composing import set_up_hydra
+from digitrec.config.allowed import LAUNCHER, check_hydra_logging, check_hydra_target
 from digitrec.config.error_texts import explain
+from digitrec.config.files import check_file, header_lines
 from digitrec.config.limits import limit_configurations
 from digitrec.config.overrides import expand_home, is_override, key_of, spelled_path
 from digitrec.config.schema import CONF_DIR
@@ -32,7 +32,7 @@ from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
 from digitrec.run_folder.composition import discard
 from digitrec.run_folder.record import RECORD
-from digitrec.system.patches import list_groups_quickly, register_launcher
+from digitrec.system.patches import check_hydra_files, check_hydra_targets, list_groups_quickly, register_launcher
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
 from digitrec.system.terminal import DONE, FAILED, TRACEBACK, end_with, ignore_broken_pipes
@@ -111,7 +111,9 @@ def _set_up() -> None:
     logging.raiseExceptions = False  # a log that cannot be written is reported once, not by each message to it
     install_handlers(exit_on_signal)
     register_resolvers()
-    set_up_hydra()
+    check_hydra_targets(check_hydra_target, check_hydra_logging)
+    check_hydra_files(check_file, header_lines)
+    limit_configurations()
     register_launcher(SideBySide, LAUNCHER)
     if {"--help", "-h"} & set(sys.argv):
         list_groups_quickly()
