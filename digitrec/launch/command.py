@@ -6,7 +6,6 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -35,7 +34,7 @@ from digitrec.run_folder.record import RECORD
 from digitrec.system.patches import check_hydra_files, check_hydra_targets, list_groups_quickly, register_launcher
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
-from digitrec.system.terminal import DONE, FAILED, TRACEBACK, end_with, ignore_broken_pipes
+from digitrec.system.terminal import DONE, FAILED, TRACEBACK, exit_codes, ignore_broken_pipes
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
@@ -58,35 +57,31 @@ def launch(
             138 or 140 warned of a time limit, 143 terminated.
     """
     _set_up()
-    end_with(partial(_run, task, config_name, prepare, resumable=resumable))
-
-
-def _run(task: Task, config_name: str, prepare: Callable[[list[str]], list[str]], *, resumable: bool) -> int:
     errors: list[Exception] = []
     complete = False  # until all that was asked for has been done
-    try:
-        sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
-        _check_words(sys.argv[1:])
-        with _run_folder_errors():
-            hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
-        if errors and SweepStart.folder is None:
-            raise errors[0]
-        complete = not errors
-    except (HydraException, OmegaConfBaseException) as error:
-        raise UsageError(explain(error, config_name, sys.argv[1:])) from error
-    except (KeyboardInterrupt, SystemExit) as error:
-        code = signal_exit_code(error)
-        if code is None:
+    with exit_codes():
+        try:
+            sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
+            _check_words(sys.argv[1:])
+            with _run_folder_errors():
+                hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
+            if errors and SweepStart.folder is None:
+                raise errors[0]
+            complete = not errors
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UsageError(explain(error, config_name, sys.argv[1:])) from error
+        except (KeyboardInterrupt, SystemExit) as error:
+            if code := signal_exit_code(error):
+                print(CODES[code], file=sys.stderr)  # noqa: T201
+                sys.exit(code)
             raise
-        print(CODES[code], file=sys.stderr)  # noqa: T201
-        return code
-    finally:
-        if SweepStart.folder is not None:
-            complete &= _end_sweep(SweepStart.folder)
-            if resumable and not complete and SweepStart.folder.is_dir():
-                place = shlex.quote(f"hydra.sweep.dir={spelled_path(SweepStart.folder)}")
-                print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
-    return DONE if complete else FAILED
+        finally:
+            if SweepStart.folder is not None:
+                complete &= _end_sweep(SweepStart.folder)
+                if resumable and not complete and SweepStart.folder.is_dir():
+                    place = shlex.quote(f"hydra.sweep.dir={spelled_path(SweepStart.folder)}")
+                    print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
+    sys.exit(DONE if complete else FAILED)
 
 
 class SweepStart(Callback):

@@ -10,7 +10,8 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -47,13 +48,22 @@ class Parser(argparse.ArgumentParser):
 
 
 def end_with(work: Callable[[], int | None]) -> NoReturn:
-    """Do what a command asks for and end with the exit code that comes of it; a person's errors are a line or two.
+    """Do what a command asks for, and end with the exit code that it returns, None for 0, or that of `exit_codes`."""
+    with exit_codes():
+        code = work()
+    sys.exit(code or DONE)
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the program where a command raises an error; one that a person can mend is a line or two.
 
     Raises:
-        SystemExit: what `work` returns, None for 0; 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
+        SystemExit: 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
     """
+    code = DONE
     try:
-        code = work() or DONE
+        yield
         sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
@@ -67,7 +77,8 @@ def end_with(work: Callable[[], int | None]) -> NoReturn:
             traceback.print_exception(error)
         else:
             print(f"error: {message}", file=sys.stderr)  # noqa: T201
-    sys.exit(code)
+    if code != DONE:
+        sys.exit(code)
 
 
 def _message(error: Exception) -> str | None:
