@@ -14,9 +14,10 @@ def first_line(error: BaseException) -> str:
 
 
 def near(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """', did you mean x?' when one of the known words is close, else ''."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f", did you mean {prefix}{close[0]}?" if close else ""
+    """', did you mean x?' when one of the known words is close, in capitals or small letters, else ''."""
+    by_small_letters = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(word.lower(), by_small_letters, n=1, cutoff=0.6)
+    return f", did you mean {prefix}{by_small_letters[close[0]]}?" if close else ""
 
 
 def shown(path: Path) -> Path:

@@ -15,11 +15,7 @@ unrecorded_failures: list[str] = []  # failures of sweep jobs that left no run.j
 
 
 def print_sweep(folder: Path) -> int:
-    """Print one row per job folder: how it ended, the settings that vary, its figures; then why jobs failed.
-
-    Returns:
-        number of jobs that did not finish.
-    """
+    """Print a row for each job: how it ended, the settings that vary, its figures; returns how many did not finish."""
     from digitrec.run_folder.tables import print_runs  # imports rich, which --help can do without
 
     jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)

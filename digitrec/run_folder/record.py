@@ -29,13 +29,13 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of the entries tha
 
 @contextmanager
 def run_record(
-    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], dict[str, Any]] = dict
+    run_dir: Path, *, resume: bool = False, prepare: Callable[[], dict[str, Any]] = dict
 ) -> Iterator[dict[str, Any]]:
     """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
 
     Args:
         run_dir: folder of the run.
-        go_on: the record there is of this run, which was interrupted.
+        resume: the record there is of this run, which was interrupted.
         prepare: called before a new run's record is written, once the folder is known to be free; returns
             entries of it.
 
@@ -51,12 +51,12 @@ def run_record(
     began = time.perf_counter()
     with _alone(run_dir):
         try:
-            if not go_on and (run_dir / RECORD).exists():
+            if not resume and (run_dir / RECORD).exists():
                 raise FolderTakenError(
                     f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
                     "or go on with it: resume=auto"
                 )
-            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now | prepare()
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if resume else now | prepare()
             write_json(run_dir / RECORD, record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error

@@ -15,7 +15,8 @@ BATCH = 250  # images that a network takes at once; the features of many more le
 
 def file_of(path: str | Path) -> Path:
     """The path, or the shipped weights of that name where no such file exists."""
-    return Path(path) if Path(path).exists() else BY_NAME.get(str(path), Path(path))
+    file = Path(path).expanduser()
+    return file if file.exists() else BY_NAME.get(str(path), file)
 
 
 def find_checkpoint(path: str | Path) -> Path:
