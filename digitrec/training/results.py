@@ -109,22 +109,12 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
     table.add_column("")
     for stage in ("val", "test"):
         table.add_column(stage, justify="right")
-    formats = {
-        "accuracy": ".2%",
-        "loss": ".4f",
-        "precision": ".4f",
-        "recall": ".4f",
-        "f1": ".4f",
-        "r2": ".4f",
-    }
+    formats = {"accuracy": ".2%"} | dict.fromkeys(("loss", "precision", "recall", "f1", "r2"), ".4f")
     for name, style in formats.items():
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
-    if not checkpoint:
-        title = "Results of the weights at the end"
-    else:
-        title = f"Results of the {Path(checkpoint).stem} checkpoint"
-    console.print(f"[bold]{title}[/]")
+    tested = f"{Path(checkpoint).stem} checkpoint" if checkpoint else "weights at the end"
+    console.print(f"[bold]Results of the {tested}[/]")
     console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")
