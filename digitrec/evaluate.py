@@ -48,9 +48,10 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
     from digitrec.data.datasets import is_parted
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
-    from digitrec.system.patches import quiet_libraries
+    from digitrec.system.patches import quiet_event_writer, quiet_libraries
 
     quiet_libraries()
+    quiet_event_writer()
     device = build.find_device("accelerator", settings["accelerator"])
     classifiers = [_load("checkpoint", path).to(device) for path in paths]
     other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))

@@ -16,9 +16,9 @@ from hydra.types import RunMode
 
 from digitrec.config.check import check, check_path
 from digitrec.config.composing import compose_unchecked
-from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, quote_note, spelled_path
+from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, key_of, quote_note, spelled_path
 from digitrec.config.schema import TrainConfig
-from digitrec.errors import DigitrecError, DivergedError, UsageError
+from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError, is_disk_full
 from digitrec.launch import launch
 from digitrec.launch.ranks import check_place, check_processes, is_first_process, is_peer_gone, is_restarted
 from digitrec.run_folder.composition import keep_composition
@@ -133,19 +133,29 @@ def _explained_failures(run_dir: Path) -> Iterator[None]:
         if "conditioned on metric" in str(error):  # early stopping, by a metric that only a network of one's own has
             raise DigitrecError(f"callbacks: {first_line(error)}") from error
         raise
+    except (OSError, CheckpointError) as error:
+        if not is_disk_full(error):
+            raise
+        failed = error if isinstance(error, CheckpointError) else f"{error.filename or run_dir}: {error.strerror}"
+        raise DigitrecError(f"{failed}\nNext: free some room, then {_resuming(run_dir)}") from error
     except (KeyboardInterrupt, SystemExit):
         if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
-            resume = shlex.quote(f"resume={spelled_path(shown(run_dir))}")
-            print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
+            print(f"go on with: {_resuming(run_dir)}", file=sys.stderr)  # noqa: T201
         raise
+
+
+def _resuming(run_dir: Path) -> str:
+    """The command that goes on with a run."""
+    return f"python -m digitrec.train {shlex.quote(f'resume={spelled_path(shown(run_dir))}')}"
 
 
 def _set_up_libraries(seed: int) -> None:
     from lightning import seed_everything
 
-    from digitrec.system.patches import number_event_files_from_zero, quiet_libraries
+    from digitrec.system.patches import number_event_files_from_zero, quiet_event_writer, quiet_libraries
 
     quiet_libraries(every_warning=is_first_process())
+    quiet_event_writer()
     number_event_files_from_zero()
     seed_everything(seed, verbose=False)
 
@@ -212,7 +222,8 @@ def _publish(
     from digitrec.training import results, tensorboard
 
     write_json(run_dir / "metrics.json", metrics)
-    tensorboard.log_hyperparameters(parts.trainer, results.hyperparameters(settings), metrics)
+    chosen = [key_of(override) for override in record.get("overrides", ())]
+    tensorboard.log_hyperparameters(parts.trainer, results.hyperparameters(settings), metrics, chosen)
     results.print_end(metrics, run_dir, results.best_checkpoint(parts.trainer), brief=_is_sweep())
     if settings["report"]:
         metrics = _report(parts, record, run_dir, _reported(settings)) | metrics

@@ -53,7 +53,7 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     settings = HParamsPluginData.FromString(content).session_start_info.hparams
     assert settings["optimizer"].string_value == "adamw"
     assert settings["optimizer.lr"].number_value == 0.003
-    assert events.Scalars("final/val_accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
+    assert events.Scalars("val_best/accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
 @pytest.mark.parametrize(("logger", "curves"), [("[tensorboard]", True), ("none", False)])
@@ -333,3 +333,13 @@ def test_a_network_defined_where_it_is_used_is_tested_too(tmp_path: Path) -> Non
     model, datamodule = Net(), build.build_datamodule(settings)
     model.recipe = build.build_model(settings, datamodule).recipe
     assert train(model, datamodule, build.build_trainer(settings))["test/accuracy"] > 0.5
+
+
+def test_a_list_of_callbacks_without_the_default_ones_leaves_weights_and_figures(
+    run_train: Command, tmp_path: Path
+) -> None:
+    run_train(*QUICK, "model=mlp", "callbacks=early_stopping", code=0)
+    run = only_run(tmp_path)
+    assert {file.name for file in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert "val/accuracy" in read_json(run / "metrics.json")
+    assert (run / "history.csv").is_file()

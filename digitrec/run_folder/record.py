@@ -5,11 +5,12 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
-from digitrec.errors import DigitrecError, FolderTakenError
+from digitrec.errors import DigitrecError, FolderTakenError, is_disk_full
 from digitrec.run_folder.provenance import provenance
 from digitrec.run_folder.reading import read_json
 from digitrec.system.files import write_text
@@ -18,6 +19,7 @@ from digitrec.system.signals import signal_exit_code
 RECORD = "run.json"
 LOCK = ".run.lock"
 LOCK_S = 0.5  # seconds to wait for a lock: a program that checks whether a run is going on holds it for an instant
+RESERVE = 2**16  # bytes
 FIRST_START = ("start", "command", "git_revision", "versions")
 MAX_DURATION_S = 1e10  # some centuries
 EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of the entries that a resumed run needs
@@ -49,7 +51,7 @@ def run_record(
     """
     now = {"status": "running", "pid": os.getpid(), **provenance()}
     began = time.perf_counter()
-    with _alone(run_dir):
+    with _alone(run_dir), ExitStack() as stack:
         try:
             if not resume and (run_dir / RECORD).exists():
                 raise FolderTakenError(
@@ -57,6 +59,7 @@ def run_record(
                     "or go on with it: resume=auto"
                 )
             record = _continued(_checked(read_record(run_dir), run_dir), now) if resume else now | prepare()
+            reserve = stack.enter_context(_reserve(run_dir))
             write_json(run_dir / RECORD, record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
@@ -65,15 +68,35 @@ def run_record(
             yield record
         except BaseException as error:
             record["duration_s"] = round(before + time.perf_counter() - began, 3)
-            if isinstance(error, SystemExit) and not signal_exit_code(error):
-                failure = DigitrecError(f"code in the run called sys.exit({error.code!r})")
-                close_record(run_dir, failure, record)
-                raise failure from error
-            close_record(run_dir, error, record)
-            raise
+            failure = _explained(error, run_dir)
+            reserve.close()
+            close_record(run_dir, failure, record)
+            if failure is error:
+                raise
+            raise failure from error
         record["status"] = "finished"
         record["duration_s"] = round(before + time.perf_counter() - began, 3)
         write_json(run_dir / RECORD, record)
+
+
+def _explained(error: BaseException, run_dir: Path) -> BaseException:
+    """What ended a run, as an error with a message where it has none that helps."""
+    match error:
+        case SystemExit() if not signal_exit_code(error):
+            return DigitrecError(f"code in the run called sys.exit({error.code!r})")
+        case OSError() if is_disk_full(error):  # without the path, where a write has failed
+            return DigitrecError(f"{error.filename or run_dir}: {error.strerror}; free some room and start anew")
+        case _:
+            return error
+
+
+@contextmanager
+def _reserve(run_dir: Path) -> Iterator[IO[bytes]]:
+    """Room on the disk until the file is closed: how a run ended is written even where the disk is full."""
+    with TemporaryFile(dir=run_dir) as file:
+        file.write(os.urandom(RESERVE))  # what a file system cannot compress
+        file.flush()
+        yield file
 
 
 def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:

@@ -38,7 +38,7 @@ def read_settings(folder: Path) -> dict[str, Any]:
     settings: dict[str, Any] = {}
     for name, node in composed.items():
         if isinstance(node, dict):
-            settings[str(name)] = _option(node)
+            settings[str(name)] = option_of(node)
         settings |= dict(flatten(node, f"{name}.") if isinstance(node, dict) else flatten({name: node}))
     return settings | _choices(place / "hydra.yaml")
 
@@ -86,7 +86,7 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", spelled(value) if isinstance(value, float) and not isfinite(value) else value
 
 
-def _option(node: Mapping[str, Any]) -> str:
+def option_of(node: Mapping[str, Any]) -> str:
     """What a group's part of a composition was made from: its constructor, or the names of several."""
     if "_target_" in node:
         return str(node["_target_"]).rpartition(".")[2].lower()

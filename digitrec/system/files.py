@@ -80,7 +80,8 @@ def write_bytes(file: Path, content: bytes) -> None:
             out.flush()
             os.fsync(out.fileno())
         temporary.replace(file)
-    except OSError:
+    except OSError as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        error.filename = str(file)  # a failed write names none
         raise

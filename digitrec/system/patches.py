@@ -7,6 +7,7 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,6 +145,23 @@ def number_event_files_from_zero() -> None:
     from tensorboard.summary.writer import event_file_writer
 
     event_file_writer._global_uid = event_file_writer.AtomicCounter(0)
+
+
+@cache
+def quiet_event_writer() -> None:
+    """Keep the traceback of TensorBoard's writing thread off the terminal (tensorboard 2.21).
+
+    What it could not write, for want of room, is raised again by the next call to the writer.
+    """
+    from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
+
+    run = _AsyncWriterThread.run
+
+    def quiet_run(self: Any) -> None:
+        with suppress(OSError):
+            run(self)
+
+    _AsyncWriterThread.run = quiet_run
 
 
 def quiet_libraries(*, every_warning: bool = True) -> None:
