@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import Logger
 
 from digitrec.config.check import check_data
+from digitrec.config.overrides import parts_of
 from digitrec.config.schema import CONF_DIR
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
@@ -28,6 +30,7 @@ from digitrec.models.transfer import take_weights
 from digitrec.system.memory import TooLargeError, available_memory, check_size
 from digitrec.system.overhead import NoProfiler, forget_absent_gpu
 from digitrec.training.checkpoints import WholeFiles
+from digitrec.training.extension import Extension
 from digitrec.training.interruption import Interruption
 from digitrec.wording import first_line
 
@@ -65,14 +68,23 @@ def data_settings(classifier: DigitClassifier) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool = True) -> DigitClassifier:
+def build_model(
+    settings: Settings, datamodule: DigitDataModule, checkpoint: str | Path | None = None
+) -> DigitClassifier:
     """The network with as many classes as the data set, and the recipe to train it.
 
     Args:
         settings: checked ones.
-        datamodule: tells the classes.
-        fresh: it starts from the weights that `init_from` names; otherwise a checkpoint will bring its own.
+        datamodule: tells the classes; with `init_from` it is told those of the network that training goes on from.
+        checkpoint: of this very training, which will bring its own weights; None: it starts, from the weights that
+            `init_from` names if it names some.
     """
+    source = None
+    if (path := settings.get("init_from")) is not None:
+        source = _source(checkpoint or path)
+        absent = datamodule.go_on_from(source.class_names, rejects=source.threshold is not None)
+        if absent:
+            _warn_of_absent(absent, datamodule, path)
     images = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
     on_cpu = find_device("trainer.accelerator", str(settings["trainer"].get("accelerator"))).type == "cpu"
     limit = available_memory() // (COPIES if on_cpu else 1)
@@ -83,8 +95,8 @@ def build_model(settings: Settings, datamodule: DigitDataModule, *, fresh: bool 
     model: DigitClassifier = _build("model", settings["model"], **images)
     if not isinstance(model, DigitClassifier):
         raise UsageError(f"model._target_: {settings['model']['_target_']} is no DigitClassifier")
-    if fresh and settings.get("init_from") is not None:
-        _start_from(settings["init_from"], model, datamodule.class_names)
+    if source is not None and checkpoint is None:
+        _start_from(source, model, datamodule)
     model.settings = dict(settings)
     model.recipe = Recipe(
         optimizer=_build("optimizer", settings["optimizer"], _partial_=True),
@@ -105,16 +117,34 @@ def _compile(model: DigitClassifier) -> None:
     model.compile(dynamic=False)  # a few sizes of batches, each compiled for itself
 
 
-def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -> None:
+def _source(path: str | Path) -> DigitClassifier:
     try:
-        source = load_classifier(path)
+        return load_classifier(path)
     except DigitrecError as error:  # nothing has been started
         raise UsageError(f"init_from: {error}") from error
+
+
+def _start_from(source: DigitClassifier, model: DigitClassifier, datamodule: DigitDataModule) -> None:
     try:
-        take_weights(model, source, class_names)
+        take_weights(model, source, datamodule.class_names)
     except UsageError as error:
         option = _option(type(source)) if type(source) is not type(model) else None
         raise UsageError(f"init_from: {error}{f'; use model={option}' if option else ''}") from None
+    if datamodule.dataset == "folder" and datamodule.class_names == source.class_names:
+        # Its normalisation goes with its weights; a few pictures have none of their own to speak of.
+        datamodule.mean, datamodule.std = (tuple(part.flatten().tolist()) for part in (source.mean, source.std))
+
+
+def _warn_of_absent(absent: Sequence[str], datamodule: DigitDataModule, path: str) -> None:
+    made = datamodule.written + datamodule.non_digits
+    kept = (
+        f"are rehearsed with {made:,} images made by rule" if made else "may be forgotten (callbacks=[default,freeze])"
+    )
+    warnings.warn(
+        f"no pictures of {', '.join(absent)}: these classes stay, as init_from={path} has them, and {kept}; "
+        "data.classes=[...] names others",
+        stacklevel=2,
+    )
 
 
 def _option(network: type) -> str | None:
@@ -141,6 +171,10 @@ def build_trainer(settings: Settings) -> Trainer:
         callbacks = [callback for callback in callbacks if not isinstance(callback, LearningRateMonitor)]
     if node.get("enable_checkpointing", True):
         callbacks.append(Interruption())
+    if added := parts_of(settings.get("extend")):
+        if node.get("max_epochs", -1) in (None, -1) or node.get("max_steps", -1) != -1:
+            raise UsageError("extend: adds epochs to trainer.max_epochs; set that, and leave out trainer.max_steps")
+        callbacks.insert(0, Extension(added))
     node["plugins"] = [*(node.get("plugins") or []), WholeFiles()]
     trainer: Trainer = _build("trainer", node, callbacks=callbacks, logger=loggers or False)
     if settings.get("compile") and trainer.world_size > 1:  # there the training step goes through the forward pass

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from omegaconf import DictConfig
 
     from digitrec.data.datamodule import DigitDataModule
-    from digitrec.data.datasets import Split
     from digitrec.models.classifier import DigitClassifier
 
 
@@ -89,7 +88,7 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
 
     metrics = report(
         classifiers,
-        _labelled_as(classifiers[0].class_names, datamodule),
+        datamodule.splits,
         settings["split"],
         record,
         run_dir,
@@ -124,17 +123,8 @@ def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str
             f"{datamodule.dataset} has {_listed(datamodule.class_names)}, the checkpoint was trained for "
             f"{_listed(classifier.class_names)}; choose data with these classes, or some of them"
         )
+    datamodule.classes = classifier.class_names  # a folder may hold only some of them
     return datamodule
-
-
-def _labelled_as(class_names: tuple[str, ...], datamodule: DigitDataModule) -> dict[str, Split]:
-    """Splits with the classifier's labels of the same classes; a folder may hold only some of them."""
-    import torch
-
-    from digitrec.data.datasets import Split
-
-    meant = torch.tensor([class_names.index(name) for name in datamodule.class_names])
-    return {name: Split(images, meant[labels]) for name, (images, labels) in datamodule.splits.items()}
 
 
 def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier]) -> None:

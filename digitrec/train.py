@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -16,12 +16,12 @@ from hydra.types import RunMode
 
 from digitrec.config.check import check, check_path
 from digitrec.config.composing import compose_unchecked
-from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, key_of, quote_note, spelled_path
+from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, key_of, parts_of, quote_note, spelled_path
 from digitrec.config.schema import TrainConfig
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError, is_disk_full
 from digitrec.launch import launch
 from digitrec.launch.ranks import check_place, check_processes, is_first_process, is_peer_gone, is_restarted
-from digitrec.run_folder.composition import keep_composition
+from digitrec.run_folder.composition import keep_composition, keep_settings
 from digitrec.run_folder.record import RECORD, read_record, run_record, write_json
 from digitrec.run_folder.rerun import check_rerun, compare_with_original, original_composition, warn_of_circumstances
 from digitrec.run_folder.resume import earlier_composition, point_to_run, warn_of_changes
@@ -49,13 +49,36 @@ def train(
 ) -> dict[str, float]:
     """Fit a model, from the checkpoint `resume` on if given, then test its best checkpoint once, unless `test` is off.
 
+    Parts that `digitrec.build` has made of settings leave a run folder as the command does, and print its results.
+
     Returns:
         metrics by their names in TensorBoard: `train/` and `val/` of the best epoch, `test/` of the best checkpoint.
         Without validation images the last epoch counts as the best.
+
+    Raises:
+        FolderTakenError: these settings have a run already; compose them anew for another one.
     """
+    settings, parts = model.settings, _Parts(model, datamodule, trainer)
+    run_dir = Path(settings.get("run_dir", ""))
+    if not settings or Path(trainer.default_root_dir) != run_dir:  # of a program's own
+        return _fit(parts, test=test, resume=resume)
+    step = 0
+    if resume is not None:
+        from digitrec.models.checkpoint_file import read_checkpoint
+
+        step = int(read_checkpoint(resume)["global_step"])
+    run_dir.mkdir(parents=True, exist_ok=True)
+    goes_on = resume is not None and (run_dir / RECORD).exists()
+    with _recording(run_dir, partial(keep_settings, settings, run_dir), resume=goes_on) as record:
+        record |= {name: settings[name] for name in ANNOTATIONS}
+        return _carry_out(parts, {**settings, "test": test}, run_dir, record, resume, step)
+
+
+def _fit(parts: _Parts, *, test: bool, resume: Path | None) -> dict[str, float]:
     from digitrec.models.checkpoint import load_weights
     from digitrec.training.results import best_checkpoint, epoch_metrics
 
+    model, datamodule, trainer = parts
     _read_images(model, datamodule)
     trainer.fit(model, datamodule=datamodule, ckpt_path=resume)
     metrics = epoch_metrics(trainer)
@@ -87,28 +110,43 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         cfg.resume = AUTO
     resume = cfg.resume is not None and (run_dir / RECORD).exists()
     if resume:
-        cfg = earlier_composition(cfg, run_dir)
-        if read_record(run_dir)["status"] == "finished":
+        cfg, record = earlier_composition(cfg, run_dir), read_record(run_dir)
+        if record["status"] == "finished" and parts_of(cfg.extend) == parts_of(record.get("extended")):
             print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
             return read_run(run_dir, warnings.warn).metrics.get(cfg.objective)
     elif cfg.rerun is not None:
         cfg = original_composition(cfg)
-    recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
-    if is_first_process():
-        recording = run_record(run_dir, resume=resume, prepare=partial(keep_composition, cfg, run_dir))
-    with recording as record, _explained_failures(run_dir):
+    with _recording(run_dir, partial(keep_composition, cfg, run_dir), resume=resume) as record:
         settings = check(cfg, TrainConfig)
         record |= {name: settings[name] for name in ANNOTATIONS}
+        if settings["extend"] is not None:
+            record["extended"] = parts_of(settings["extend"])
+            record.get("settings", {})["extend"] = record["extended"]
         if settings["init_from"] is not None and not resume:
             check_path("init_from", settings["init_from"])
         _set_up_libraries(settings["seed"])
         checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if resume else (None, 0)
-        parts = _build(settings, step, resume=resume, fresh=checkpoint is None)
-        _describe(parts, settings, run_dir, record, checkpoint, step)
-        metrics = train(*parts, test=settings["test"], resume=checkpoint)
-        if parts.trainer.is_global_zero:
-            metrics = _publish(parts, settings, run_dir, record, metrics)
+        built = _build(settings, step, checkpoint, resume=resume)
+        metrics = _carry_out(built, settings, run_dir, record, checkpoint, step)
     return metrics.get(settings["objective"])
+
+
+@contextmanager
+def _recording(run_dir: Path, prepare: Callable[[], dict[str, Any]], *, resume: bool) -> Iterator[dict[str, Any]]:
+    """The record of a run, which the first process of a training keeps; failures are explained."""
+    recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
+    if is_first_process():
+        recording = run_record(run_dir, resume=resume, prepare=prepare)
+    with recording as record, _explained_failures(run_dir):
+        yield record
+
+
+def _carry_out(
+    parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
+) -> dict[str, float]:
+    _describe(parts, settings, run_dir, record, checkpoint, step)
+    metrics = _fit(parts, test=settings["test"], resume=checkpoint)
+    return _publish(parts, settings, run_dir, record, metrics) if parts.trainer.is_global_zero else metrics
 
 
 @contextmanager
@@ -168,14 +206,14 @@ class _Parts(NamedTuple):
     trainer: Trainer
 
 
-def _build(settings: Settings, step: int, *, resume: bool, fresh: bool) -> _Parts:
+def _build(settings: Settings, step: int, checkpoint: Path | None, *, resume: bool) -> _Parts:
     from digitrec import build
 
     loggers = continue_events(settings["logger"], step) if resume else settings["logger"]
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer({**settings, "logger": loggers})
     check_processes(trainer, sweep=_is_sweep())
-    return _Parts(build.build_model(settings, datamodule, fresh=fresh), datamodule, trainer)
+    return _Parts(build.build_model(settings, datamodule, checkpoint), datamodule, trainer)
 
 
 def _describe(
@@ -263,7 +301,7 @@ def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str)
 
 
 def _is_sweep() -> bool:
-    return HydraConfig.get().mode == RunMode.MULTIRUN
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 main = partial(launch, _task, "train", _prepare, resumable=True)  # entry point of the command line

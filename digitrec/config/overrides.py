@@ -64,6 +64,11 @@ def spelled_path(path: Path) -> str:
     return f'"{text}"' if "'" in text else f"'{text}'"
 
 
+def parts_of(extend: int | Sequence[int] | None) -> list[int]:
+    """Epochs of each part that `extend` adds to a training."""
+    return [extend] if isinstance(extend, int) else list(extend or ())
+
+
 def names_same(override: str, folder: str) -> bool:
     """Whether an override gives this very folder, as Lightning does when it starts further processes."""
     return as_path(value_of(override)).resolve() == as_path(folder).resolve()

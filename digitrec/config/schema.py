@@ -68,6 +68,7 @@ class TrainConfig:
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
     init_from: str | None
     resume: str | None
+    extend: Annotated[int, Ge(1)] | list[Annotated[int, Ge(1)]] | None
     rerun: str | None
     tags: list[str]
     note: str | None

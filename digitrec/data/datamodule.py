@@ -15,6 +15,8 @@ from digitrec.data.labels import DIGITS
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.errors import DataError, UsageError
 
+REHEARSAL = 3000  # images
+OWN = 0.25  # at least so many images of the data set's own for each image of rehearsal
 Name = Literal[
     "mnist",
     "digits",
@@ -42,9 +44,12 @@ class DigitDataModule(LightningDataModule):
             for a folder that has validation pictures of its own.
         split_seed: draws which images are held out.
         limit: at most this many images of each split.
+        classes: names of the classes, label 0 first; None: those of the data set.
         skip_damaged: skip unreadable pictures of a folder with a warning.
         written: synthetic digits, in more writing styles, added to the training images.
         non_digits: synthetic images without a digit, added to the training images as `NO_DIGIT`, to learn rejection.
+        rehearsal: synthetic images added in training on from another network (`go_on_from`), two thirds of them digits,
+            so that it still reads what the data set does not show; None is `REHEARSAL` for a folder, else 0.
         augmentations: applied to training images in their order.
         seed: draws the order of batches and the augmentations.
 
@@ -63,9 +68,11 @@ class DigitDataModule(LightningDataModule):
         val_size: Annotated[float, Ge(0)] = 5000,
         split_seed: Annotated[int, Ge(0), Lt(2**32)] = 0,
         limit: Annotated[int, Gt(1)] | None = None,
+        classes: Sequence[str | int] | None = None,
         skip_damaged: bool = False,
         written: Annotated[int, Ge(0), Le(1_000_000)] = 0,
         non_digits: Annotated[int, Ge(0), Le(1_000_000)] = 0,
+        rehearsal: Annotated[int, Ge(0), Le(1_000_000)] | None = None,
         augmentations: Sequence[Augmentation] = (),
         seed: int = 0,
     ) -> None:
@@ -80,9 +87,12 @@ class DigitDataModule(LightningDataModule):
         self.val_size = val_size
         self.split_seed = split_seed
         self.limit = limit
+        self.classes = None if classes is None else tuple(map(str, classes))
         self.skip_damaged = skip_damaged
         self.written = written
         self.non_digits = non_digits
+        self.rehearsal = (REHEARSAL if dataset == "folder" else 0) if rehearsal is None else rehearsal
+        self._rehearses = False
         self.augment = Compose(augmentations) if augmentations else None
         self.seed = seed
         self._prepared = False
@@ -92,8 +102,36 @@ class DigitDataModule(LightningDataModule):
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """One name per label, label 0 first."""
+        """One name per label, label 0 first; UsageError if there are images of a class that is not among them."""
+        if self.classes is None:
+            return self._own_classes
+        if others := [name for name in self._own_classes if name not in self.classes]:
+            raise UsageError(
+                f"data.classes={list(self.classes)}: {self.dataset} has images of {others[0]}, too; add it"
+            )
+        return self.classes
+
+    @property
+    def _own_classes(self) -> tuple[str, ...]:
         return datasets.class_names(self.dataset, self.root)
+
+    def go_on_from(self, class_names: Sequence[str], *, rejects: bool) -> list[str]:
+        """Train a network on, so that its classes stay, if all of the data set's are among them, and what it can read.
+
+        Args:
+            class_names: its classes.
+            rejects: it was trained to reject what is no digit.
+
+        Returns:
+            those of its classes that the data set has no image of.
+        """
+        if self.classes is None and set(self._own_classes) <= set(class_names):
+            self.classes = tuple(class_names)
+        self._rehearses = self.rehearsal > 0 and self.class_names == DIGITS == tuple(class_names)
+        if self._rehearses:
+            no_digits = self.rehearsal // 3 if rejects else 0
+            self.written, self.non_digits = self.written + self.rehearsal - no_digits, self.non_digits + no_digits
+        return [name for name in self.class_names if name not in self._own_classes]
 
     @property
     def checksum(self) -> str:
@@ -110,8 +148,9 @@ class DigitDataModule(LightningDataModule):
         """Read what a stage needs: "fit" and "validate" the training file, "test" and "predict" the test file."""
         if stage in ("fit", "validate", None) and "train" not in self.splits:
             whole = self._read("train")
-            self.mean, self.std = statistics(whole.images)
-            if min(self.std) == 0:
+            mean, std = statistics(whole.images)
+            self.mean, self.std = self.mean or mean, self.std or std
+            if min(std) == 0:
                 raise DataError(f"{self.dataset}: every pixel of the training images has the same value")
             train, val = self._parted(whole)
             self.splits["train"] = self._with_made(self._limited(train))
@@ -168,7 +207,10 @@ class DigitDataModule(LightningDataModule):
         )
 
     def _read(self, split: Literal["train", "val", "test"]) -> Split:
-        return datasets.load(self.dataset, split, self.root, self.skip_damaged)
+        images, labels = datasets.load(self.dataset, split, self.root, self.skip_damaged)
+        if self.classes is not None:
+            labels = torch.tensor([self.class_names.index(name) for name in self._own_classes])[labels]
+        return Split(images, labels)
 
     def _parted(self, whole: Split) -> tuple[Split, Split]:
         """Training and validation images, given or held out."""
@@ -184,8 +226,11 @@ class DigitDataModule(LightningDataModule):
         return Split(*(part[train] for part in whole)), Split(*(part[val] for part in whole))
 
     def _with_made(self, split: Split) -> Split:
-        if not (self.written or self.non_digits):
+        made = self.written + self.non_digits
+        if not made:
             return split
+        if self._rehearses:  # few pictures would be lost among the others
+            split = Split(*(part.repeat_interleave(max(1, round(OWN * made / len(split.labels))), 0) for part in split))
         from digitrec.data.synthetic.non_digits import non_digits
         from digitrec.data.synthetic.written import written_digits
 

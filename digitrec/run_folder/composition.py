@@ -1,6 +1,9 @@
 """The composition that a run folder keeps, and what of it makes two runs the same."""
 
+import hashlib
 import io
+import json
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,8 +15,9 @@ from yaml import YAMLError
 from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
-from digitrec.run_folder.settings import read_overrides, read_settings
-from digitrec.system.files import open_regular
+from digitrec.run_folder.settings import OFF, flatten, read_overrides, read_settings, spelled
+from digitrec.system.files import open_regular, read_text
+from digitrec.wording import shown
 
 CONFIG = Path(".hydra/config.yaml")
 HYDRA = Path(".hydra/hydra.yaml")
@@ -38,7 +42,60 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
         (run_dir / name).write_text(OmegaConf.to_yaml(content), encoding="utf-8")
     if cfg.get("rerun") is not None:
         _keep_original(as_path(cfg.rerun), run_dir)
-    return {"settings": read_settings(run_dir), "overrides": read_overrides(run_dir)}
+    return _kept(run_dir)
+
+
+def keep_settings(settings: Mapping[str, Any], run_dir: Path) -> dict[str, Any]:
+    """The same of settings that a program has composed, free of the folder again: the run may be moved or repeated."""
+    composed = {**_free(settings, settings["run_dir"]), "run_dir": "${hydra:runtime.output_dir}"}
+    (run_dir / ".hydra").mkdir(exist_ok=True)
+    (run_dir / CONFIG).write_text(OmegaConf.to_yaml(composed), encoding="utf-8")
+    return _kept(run_dir)
+
+
+def _free(value: Any, folder: str) -> Any:
+    match value:
+        case Mapping():
+            return {name: _free(inner, folder) for name, inner in value.items()}
+        case list():
+            return [_free(inner, folder) for inner in value]
+        case str() if value == folder or value.startswith(f"{folder}/"):
+            return f"${{run_dir}}{value.removeprefix(folder)}"
+    return value
+
+
+def _kept(run_dir: Path) -> dict[str, Any]:
+    return {
+        "settings": read_settings(run_dir),
+        "overrides": read_overrides(run_dir),
+        "composition_checksum": _checksum(run_dir),
+    }
+
+
+def what_was_changed(run_dir: Path, record: Mapping[str, Any]) -> str:
+    """What a person has changed in the composition since the run began, and what to do; empty if nothing.
+
+    A record of a version before 0.2 has no checksum of it, and what it says is taken as it is.
+    """
+    if record.get("composition_checksum", checksum := _checksum(run_dir)) == checksum:
+        return ""
+    now, then = ({**found, "extend": None} for found in (read_settings(run_dir), record.get("settings", {})))
+    changed = [name for name in {**then, **now} if _plain(then.get(name)) != _plain(now.get(name))]
+    named = ", ".join(f"{name} from {spelled(then.get(name))} to {spelled(now.get(name))}" for name in changed)
+    place = shown(run_dir)
+    return named and (
+        f"{place / CONFIG} was changed after the run began: {named}.\nNext: change it back; to train longer: "
+        f"resume={place} extend=EPOCHS; with other settings: a new run with init_from={place}"
+    )
+
+
+def _checksum(run_dir: Path) -> str:
+    return hashlib.sha256(read_text(run_dir / CONFIG).encode()).hexdigest()[:16]
+
+
+def _plain(value: Any) -> str:
+    """A value as run.json holds it, so that a list of tuples is one of lists."""
+    return json.dumps(value, default=str)
 
 
 def _keep_original(original: Path, run_dir: Path) -> None:
@@ -81,16 +138,28 @@ def _load(file: Path) -> Any:
 
 
 def same_settings(one: DictConfig, other: DictConfig) -> bool:
-    """Whether two compositions train the same network in the same way; tags and a note make no difference."""
-    first, second = (OmegaConf.to_container(cfg, resolve=False) for cfg in (one, other))
-    assert isinstance(first, dict)
-    assert isinstance(second, dict)
-    names = (first.keys() | second.keys()) - set(NO_SETTINGS)
-    return all(name in first and name in second and first[name] == second[name] for name in names)
+    """Whether two compositions train the same network in the same way; tags and a note make no difference.
+
+    Neither does a setting that an earlier version lacked, if it is off.
+    """
+    first, second = (_settings(cfg) for cfg in (one, other))
+    return all((first | second)[name] in OFF for name in first.keys() ^ second.keys()) and all(
+        first[name] == second[name] for name in first.keys() & second.keys()
+    )
 
 
-def update_annotations(earlier: DictConfig, cfg: DictConfig) -> None:
-    """Give an earlier composition today's tags and note, if there are any, and the entries that its version lacked."""
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(plain, dict)
+    return dict(flatten({str(name): value for name, value in plain.items() if name not in NO_SETTINGS}))
+
+
+def update_annotations(earlier: DictConfig, cfg: DictConfig, record: Mapping[str, Any]) -> None:
+    """Give an earlier composition today's tags and note, if there are any, and the entries that its version lacked.
+
+    Epochs that were added to the run stand in its record alone: the composition stays the one that it began with.
+    """
+    earlier.extend = record.get("extended", earlier.get("extend"))
     for name in (*ANNOTATIONS, "rerun"):
         if cfg.get(name) or name not in earlier:
             earlier[name] = cfg.get(name)

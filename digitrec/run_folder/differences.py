@@ -4,10 +4,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from digitrec.run_folder.run import Run
-from digitrec.run_folder.settings import decides
+from digitrec.run_folder.settings import OFF, decides
 
 EXPERIMENT = "experiment"
-OFF = (None, False, 0)
 
 
 def differing(runs: Sequence[Run]) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from digitrec.config.overrides import parts_of
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.reading import Note, is_finite, unreadable
 from digitrec.run_folder.run import Run
@@ -50,7 +51,8 @@ def _row(number: int, texts: Mapping[str | Any, str]) -> Row:
 def progress(run: Run) -> str:
     """Epochs of a run that are done, as in "3/10"; empty if unknown."""
     rows, planned = read_epochs(run.folder), run.settings.get("trainer.max_epochs")
-    of_how_many = f"/{planned}" if isinstance(planned, int) and planned > 0 else ""
+    more = sum(parts_of(run.settings.get("extend")))
+    of_how_many = f"/{planned + more}" if isinstance(planned, int) and planned > 0 else ""
     return f"{len(rows)}{of_how_many}" if rows or of_how_many else ""
 
 

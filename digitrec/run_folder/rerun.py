@@ -8,7 +8,7 @@ from omegaconf import DictConfig
 
 from digitrec.config.overrides import ANNOTATIONS, PLACE, as_path, is_sweep, overrides_except, value
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.run_folder.composition import CONFIG, read_composition, update_annotations
+from digitrec.run_folder.composition import CONFIG, read_composition, update_annotations, what_was_changed
 from digitrec.run_folder.find import check_run_folder
 from digitrec.run_folder.record import read_record
 from digitrec.run_folder.repetition import circumstances, differing_metrics, differing_weights
@@ -47,8 +47,11 @@ def original_composition(cfg: DictConfig) -> DictConfig:
     original = read_composition(as_path(cfg.rerun))
     if original is None:
         raise UsageError(f"rerun={cfg.rerun}: {CONFIG}, the run's settings, is missing or damaged")
+    record = read_record(as_path(cfg.rerun))
+    if changed := what_was_changed(as_path(cfg.rerun), record):
+        raise UsageError(f"rerun: {changed}")
     original.resume = None
-    update_annotations(original, cfg)
+    update_annotations(original, cfg, record)
     return original
 
 

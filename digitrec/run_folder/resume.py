@@ -15,13 +15,22 @@ from digitrec.config.overrides import (
     key_of,
     names_same,
     overrides_except,
+    parts_of,
     value,
 )
 from digitrec.errors import FolderTakenError, UsageError
-from digitrec.run_folder.composition import CONFIG, read_composition, same_settings, update_annotations
+from digitrec.run_folder.composition import (
+    CONFIG,
+    read_composition,
+    same_settings,
+    update_annotations,
+    what_was_changed,
+)
+from digitrec.run_folder.epochs import read_epochs
 from digitrec.run_folder.find import check_run_folder
 from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
+from digitrec.wording import shown
 
 RUNS = Path("outputs/train")
 
@@ -58,7 +67,7 @@ def point_to_run(arguments: Sequence[str], compose: Callable[[list[str]], DictCo
 def _check_alone(folder: str, overrides: Sequence[str]) -> None:
     check_run_folder("resume", folder)
     other_place = [text for text in overrides if key_of(text) == PLACE and not names_same(text, folder)]
-    others = [text for text in overrides_except(overrides, ANNOTATIONS) if not text.startswith("hydra.")]
+    others = [text for text in overrides_except(overrides, (*ANNOTATIONS, "extend")) if not text.startswith("hydra.")]
     for text in (*other_place, *others):
         raise UsageError(
             f"{text}: resume={folder} takes every setting from that run; leave this out, or start a run of its own"
@@ -89,10 +98,32 @@ def earlier_composition(cfg: DictConfig, run_dir: Path) -> DictConfig:
         raise FolderTakenError(f"resume=auto: {run_dir} holds a run with other settings; choose another folder")
     earlier.resume = cfg.resume
     record = read_record(run_dir) if (run_dir / RECORD).exists() else {}  # a study has none
+    if changed := what_was_changed(run_dir, record):
+        raise FolderTakenError(f"resume: {changed}")
     for name in record.keys() & set(ANNOTATIONS):
         earlier[name] = record[name]
-    update_annotations(earlier, cfg)
+    update_annotations(earlier, cfg, record)
+    if record and cfg.resume != AUTO:
+        earlier.extend = _extended(run_dir, earlier, record, parts_of(cfg.extend)) or None
     return earlier
+
+
+def _extended(run_dir: Path, earlier: DictConfig, record: Mapping[str, Any], more: list[int]) -> list[int]:
+    """Epochs of each part that a run is extended by, those of this command line included; once, if it is repeated.
+
+    Raises:
+        FolderTakenError: the run is finished, but before its last epoch, so that it has no place to go on from.
+    """
+    before, planned = parts_of(earlier.extend), earlier.trainer.get("max_epochs")
+    if record["status"] != "finished":
+        return before if before[-len(more) :] == more else before + more
+    done = len(read_epochs(run_dir))
+    if more and isinstance(planned, int) and done != planned + sum(before):
+        raise FolderTakenError(
+            f"extend={more[0]}: {shown(run_dir)} ended after {done} epochs of {planned + sum(before)}, as its settings "
+            f"have it; start a new run from its weights: init_from={shown(run_dir)}"
+        )
+    return before + more
 
 
 def warn_of_changes(record: Mapping[str, Any], warn: Callable[[str], object]) -> None:

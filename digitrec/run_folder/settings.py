@@ -13,6 +13,7 @@ from digitrec.errors import UsageError
 from digitrec.run_folder.reading import parse_yaml, read_yaml, unreadable
 from digitrec.system.files import read_text
 
+OFF = (None, False, 0)  # values that a setting of a newer version has where it makes no difference
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
 CIRCUMSTANCES = re.compile(
     r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"

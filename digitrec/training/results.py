@@ -91,6 +91,9 @@ def print_start(record: Mapping[str, Any], run_dir: Path, resumed: Path | None =
     console.print(f"run folder: {shown(run_dir)}", soft_wrap=True)
     if resumed is not None:
         console.print(f"goes on after step {step:,}, from {resumed.name}", soft_wrap=True)
+    if record.get("extended"):
+        added = " and ".join(map(str, record["extended"]))
+        console.print(f"extended by {added} epochs, each time with the schedule from its start")
     if record.get("compile"):
         console.print("compile=true: the first steps are compiled, for seconds to minutes")
 

@@ -379,6 +379,54 @@ def test_two_processes_go_on_as_one_would(gathered: int, spawn_train: Command, t
     assert_equal(state(tmp_path / "run"), state(tmp_path / "whole"))
 
 
+LONGER = ("trainer.max_epochs=2", "optimizer.lr=1e-3")
+
+
+COSINE = ("scheduler=cosine", "optimizer=sgd")
+
+
+@pytest.mark.parametrize("settings", [FULL, pytest.param(COSINE, marks=pytest.mark.slow)])
+def test_a_run_that_is_extended_is_one_that_was_planned_so(
+    settings: tuple[str, ...], run_train: Command, uninterrupted: State, signal_at: SignalAt, tmp_path: Path
+) -> None:
+    """Extended twice, the second time cut off; what had been before stays."""
+    expected = uninterrupted(*settings, *LONGER, "extend=[1,2]")
+    run_train(*SETTINGS, *settings, *LONGER, "hydra.run.dir=run", code=0)
+    run, first = tmp_path / "run", state(tmp_path / "run")
+    composed = (run / ".hydra" / "config.yaml").read_bytes()
+    assert "extended by 1 epochs" in run_train("resume=run", "extend=1", code=0).out
+    signal_at(signal.SIGTERM, STEPS + 2)
+    run_train("resume=run", "extend=2", code=143)
+    again = run_train("resume=run", "extend=2", code=0)
+    assert (again.out.count("epoch "), "extended by 1 and 2 epochs" in again.out) == (1, True)
+    after = state(run)
+    assert_equal(after, expected)
+    assert_equal(after["history"][:2], first["history"])
+    assert (run / ".hydra" / "config.yaml").read_bytes() == composed
+    assert read_json(run / "run.json")["extended"] == [1, 2]
+    assert "is finished" in run_train("resume=run", code=0).out
+    assert "rerun: identical" in run_train("rerun=run", code=0).out
+
+
+def test_a_composition_that_was_changed_is_named(run_train: Command, cut_off: Path) -> None:
+    composed = cut_off / ".hydra" / "config.yaml"
+    text = composed.read_text()
+    composed.write_text(text.replace("max_epochs: 3", "max_epochs: 6").replace("lr: 0.003", "lr: 0.1"))
+    before = contents(cut_off)
+    named = "changed after the run began: optimizer.lr from 0.003 to 0.1, trainer.max_epochs from 3 to 6."
+    for option in ("resume", "rerun"):
+        refused = run_train(f"{option}=run")
+        refused.assert_refused(f"{option}: run/.hydra/config.yaml", named, "extend=EPOCHS", "init_from=run", lines=2)
+    assert contents(cut_off) == before
+    composed.write_text(f"# as it was\n{text}")
+    run_train("resume=run", code=0)
+
+
+def test_a_run_that_ended_early_cannot_be_extended(run_train: Command) -> None:
+    run_train(*SETTINGS, "model=mlp", "test=false", *EARLY, "hydra.run.dir=run", code=0)
+    run_train("resume=run", "extend=2").assert_refused("extend=2: run ended after 2 epochs of 3", "init_from=run")
+
+
 def test_a_run_of_an_earlier_version_is_understood(run_train: Command, tmp_path: Path) -> None:
     """Kept since 0.1: interrupted within its sixth epoch, a perceptron of four units on the embedded digits.
 
