@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from digitrec import Recognizer
+from digitrec.app.samples import Samples
+from digitrec.data.datasets import load
+from digitrec.data.labels import DIGITS
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.cnn import CNN
 from digitrec.weights import HANDWRITING
@@ -61,6 +65,39 @@ def test_other_classes_get_a_new_last_layer(run_train: Command, source: Path, tm
     assert new.threshold is None
     assert same_weights(old.get_submodule("features"), new.get_submodule("features"))
     assert same_weights(old.get_submodule("head.1"), new.get_submodule("head.1"))
+
+
+@pytest.fixture
+def corrections(tmp_path: Path) -> str:
+    """Two 1s and two 7s, as the page saves them."""
+    samples, split = Samples(tmp_path / "samples", DIGITS), load("digits", "test")
+    for label in (1, 7):
+        for image in split.images[split.labels == label][:2]:
+            samples.save(image[0].numpy() / np.float32(255), str(label))
+    return f"data.root={samples.folder}"
+
+
+FEW = ("experiment=finetune", "data=folder", "init_from=handwriting", "trainer.accelerator=cpu", "trainer.max_epochs=1")
+
+
+def test_a_few_pictures_leave_all_digits_readable(run_train: Command, corrections: str, tmp_path: Path) -> None:
+    """Also when the run goes on from its own checkpoint."""
+    trained = run_train(*FEW, corrections, "logger=none", "hydra.run.dir=run", code=0)
+    assert "warning: no pictures of 0, 2, 3, 4, 5, 6, 8, 9: these classes stay" in trained.err
+    run_train("resume=run", "extend=1", code=0)
+    network, shipped = (load_classifier(place) for place in (tmp_path / "run", HANDWRITING))
+    images, labels = load("digits", "test")
+    assert (network.class_names, network.threshold) == (DIGITS, shipped.threshold)
+    assert torch.equal(network.mean, shipped.mean)
+    right = [(each(images).argmax(1) == labels).float().mean().item() for each in (shipped, network)]
+    assert right[1] > right[0] - 0.03, right
+
+
+def test_classes_are_those_that_a_person_names(run_train: Command, corrections: str, tmp_path: Path) -> None:
+    run_train(*FEW, corrections, *NO_LOGS, "data.classes=[7,1]", "hydra.run.dir=run", code=0)
+    assert load_classifier(tmp_path / "run").class_names == ("7", "1")
+    refused = run_train(*FEW, corrections, "data.classes=[1,2]")
+    refused.assert_refused("data.classes=['1', '2']: folder has images of 7, too")
 
 
 def test_the_recipe_freezes_for_as_many_epochs_as_it_names(run_train: Command, source: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import seed_everything
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import Tensor, nn
@@ -14,10 +15,12 @@ from digitrec import build
 from digitrec.config import compose
 from digitrec.config.schema import CONF_DIR, METRICS, STAGES
 from digitrec.data.datamodule import DigitDataModule
+from digitrec.errors import FolderTakenError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
+from digitrec.run_folder.find import find_runs
 from digitrec.train import train
 from tests.command import QUICK, Command, contents, only_run, read_json
 from tests.forked import Forked
@@ -333,6 +336,29 @@ def test_a_network_defined_where_it_is_used_is_tested_too(tmp_path: Path) -> Non
     model, datamodule = Net(), build.build_datamodule(settings)
     model.recipe = build.build_model(settings, datamodule).recipe
     assert train(model, datamodule, build.build_trainer(settings))["test/accuracy"] > 0.5
+
+
+def test_each_run_from_python_has_a_folder_that_commands_understand(
+    run_train: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        settings = compose("train", [*QUICK, "model=mlp", "data.limit=300"])
+        seed_everything(settings["seed"], verbose=False)
+        datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
+        metrics = train(build.build_model(settings, datamodule), datamodule, trainer)
+    first, second = find_runs([Path("outputs")], pytest.fail)
+    assert (first.status, first.settings["data.limit"]) == ("finished", 300)
+    assert second.metrics == pytest.approx(metrics)
+    with pytest.raises(FolderTakenError, match="holds a run already"):
+        train(build.build_model(settings, datamodule), datamodule, trainer)
+    assert "rerun: identical" in run_train(f"rerun={second.folder}", code=0).out
+
+
+def test_a_warning_comes_once_per_command(run_train: Command) -> None:
+    untrained = ("data=digits", "model=mlp", "trainer.max_epochs=0", "test=false", "logger=none")
+    for _ in range(2):
+        assert run_train("-m", *untrained, "seed=1,2", code=0).err.count("nothing is trained") == 1
 
 
 def test_a_list_of_callbacks_without_the_default_ones_leaves_weights_and_figures(

@@ -48,7 +48,7 @@ class DigitDataModule(LightningDataModule):
         skip_damaged: skip unreadable pictures of a folder with a warning.
         written: synthetic digits, in more writing styles, added to the training images.
         non_digits: synthetic images without a digit, added to the training images as `NO_DIGIT`, to learn rejection.
-        rehearsal: synthetic images added in training on from another network (`go_on_from`), two thirds of them digits,
+        rehearsal: synthetic images added in training on from another network (`go_on_from`), nine in ten digits,
             so that it still reads what the data set does not show; None is `REHEARSAL` for a folder, else 0.
         augmentations: applied to training images in their order.
         seed: draws the order of batches and the augmentations.
@@ -129,7 +129,7 @@ class DigitDataModule(LightningDataModule):
             self.classes = tuple(class_names)
         self._rehearses = self.rehearsal > 0 and self.class_names == DIGITS == tuple(class_names)
         if self._rehearses:
-            no_digits = self.rehearsal // 3 if rejects else 0
+            no_digits = self.rehearsal // 10 if rejects else 0
             self.written, self.non_digits = self.written + self.rehearsal - no_digits, self.non_digits + no_digits
         return [name for name in self.class_names if name not in self._own_classes]
 

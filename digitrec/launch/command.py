@@ -31,7 +31,13 @@ from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
 from digitrec.run_folder.composition import discard
 from digitrec.run_folder.record import RECORD
-from digitrec.system.patches import check_hydra_files, check_hydra_targets, list_groups_quickly, register_launcher
+from digitrec.system.patches import (
+    check_hydra_files,
+    check_hydra_targets,
+    forget_warnings,
+    list_groups_quickly,
+    register_launcher,
+)
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
 from digitrec.system.terminal import DONE, FAILED, TRACEBACK, exit_codes, ignore_broken_pipes
@@ -113,6 +119,7 @@ def _set_up() -> None:
     if {"--help", "-h"} & set(sys.argv):
         list_groups_quickly()
     SweepStart.folder = None
+    forget_warnings()
     unrecorded_failures.clear()
 
 

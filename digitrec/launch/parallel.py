@@ -26,6 +26,7 @@ from digitrec.config.limit_omegaconf import limit_configurations
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch.sweep import unrecorded_failures
 from digitrec.run_folder.record import close_record, read_record
+from digitrec.system.patches import share_warnings
 from digitrec.system.process import die_with_parent, prepare_process
 from digitrec.system.signals import (
     CODES,
@@ -37,6 +38,7 @@ from digitrec.system.signals import (
     restore_handlers,
     signal_exit_code,
 )
+from digitrec.system.terminal import NamedLines
 
 
 class Job(NamedTuple):
@@ -79,7 +81,8 @@ class SideBySide(Launcher):
         importlib.import_module("digitrec.build")  # torch, once for all jobs
         earlier = install_handlers(self._end)
         try:
-            returned = self._run(configs)
+            with share_warnings():
+                returned = self._run(configs)
         finally:
             restore_handlers(earlier)
         if self._signal is not None:
@@ -125,6 +128,8 @@ class SideBySide(Launcher):
         die_with_parent(signal.SIGTERM, parent)  # with time to save a checkpoint
         torch.set_num_threads(max(1, torch.get_num_threads() // self.n_jobs))
         unrecorded_failures.clear()
+        name = str(config.hydra.sweep.subdir)
+        sys.stdout, sys.stderr = NamedLines(sys.stdout, name), NamedLines(sys.stderr, name)
         value = None
         try:
             value = run_job(

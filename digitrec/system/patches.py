@@ -3,14 +3,16 @@
 `lean_imports.py` beside it changes how libraries are imported, `terminal.py` the standard streams.
 """
 
+import hashlib
 import logging
 import sys
 import warnings
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     import yaml
@@ -30,6 +32,9 @@ HARMLESS_WARNINGS = (
     r".*The `srun` command is available.*",  # a hint about SLURM
     r".*lr_scheduler\.step\(\).*before.*optimizer\.step\(\).*",  # Lightning steps them in the right order
 )
+
+_printed: set[str] = set()  # warnings of this command
+_shared: Path | None = None  # folder with a file for each warning that one of several processes has printed
 
 
 @cache
@@ -176,6 +181,41 @@ def quiet_libraries(*, every_warning: bool = True) -> None:
         warnings.filterwarnings("ignore", message)
     if not every_warning:
         warnings.simplefilter("ignore")
-    warnings.showwarning = lambda message, category, filename, lineno, file=None, line=None: print(
-        f"warning: {message}", file=file or sys.stderr
-    )
+    warnings.showwarning = _print_once
+
+
+def _print_once(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """Print a warning that no job of this command has printed so far."""
+    new = str(message) not in _printed
+    _printed.add(str(message))
+    if new and _shared is not None:
+        try:
+            _shared.joinpath(hashlib.sha256(str(message).encode()).hexdigest()).touch(exist_ok=False)
+        except FileExistsError:
+            new = False
+    if new:
+        print(f"warning: {message}", file=file or sys.stderr)
+
+
+def forget_warnings() -> None:
+    """Let each be printed again: another command begins."""
+    _printed.clear()
+
+
+@contextmanager
+def share_warnings() -> Iterator[None]:
+    """Print each once over all processes that are forked meanwhile."""
+    global _shared
+    with TemporaryDirectory() as folder:
+        _shared = Path(folder)
+        try:
+            yield
+        finally:
+            _shared = None

@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.wording import printable_lines
@@ -140,6 +140,32 @@ class PipeSafeStream(io.TextIOWrapper):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.fileno())  # for what C libraries and processes started later print, too
         os.close(nowhere)
+
+
+class NamedLines(io.TextIOBase):
+    """Text of one of several jobs on one stream: whole lines, each behind the job's name; no terminal, so no bars."""
+
+    def __init__(self, stream: TextIO, name: str) -> None:
+        self._stream, self._name, self._begun = stream, name, ""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        """That of the stream."""
+        return self._stream.encoding
+
+    def fileno(self) -> int:
+        """That of the stream."""
+        return self._stream.fileno()
+
+    def write(self, text: str) -> int:
+        """Write the lines that are complete."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        self._stream.write("".join(f"{self._name}  {line}".rstrip() + "\n" for line in lines if line))
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush the stream; a line begun waits for its end."""
+        self._stream.flush()
 
 
 def ignore_broken_pipes() -> None:

@@ -63,7 +63,13 @@ REASONS = {2: "ZeroDivisionError", 4: "sys.exit(0)", 5: "exit code 7", 7: "SIGKI
 
 @pytest.mark.parametrize("jobs", [(1, 2, 7), pytest.param(range(12), marks=pytest.mark.slow)], ids=["three", "twelve"])
 def test_a_sweep_goes_on_when_jobs_fail(jobs: Collection[int], environment: dict[str, str], tmp_path: Path) -> None:
-    command = (*SWEEP, f"seed={','.join(map(str, jobs))}", "trainer.max_epochs=2", "data.limit=300")
+    command = (
+        *SWEEP,
+        f"seed={','.join(map(str, jobs))}",
+        "trainer.max_epochs=2",
+        "data.limit=300",
+        "callbacks=[default,freeze]",
+    )
     reasons = {job: REASONS[job] for job in jobs if job in REASONS}
     first = train(*command, cwd=tmp_path, env=environment)
     assert first.code == 1
@@ -75,6 +81,9 @@ def test_a_sweep_goes_on_when_jobs_fail(jobs: Collection[int], environment: dict
     for job, reason in reasons.items():
         assert reason in failed[job]
         assert f"seed-{job} failed: {failed[job].splitlines()[0]}" in first.out
+    epochs = [line.split()[0] for line in first.out.splitlines() if " epoch 1/2 " in line]
+    assert sorted(epochs) == sorted(f"seed-{job}" for job in jobs)
+    assert first.err.count("until_epoch=3 is not reached") == 1
 
 
 @pytest.mark.slow
