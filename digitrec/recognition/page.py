@@ -1,7 +1,7 @@
 """What a picture of several digits was read as."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from digitrec.preprocessing.boxes import Box
@@ -9,6 +9,8 @@ from digitrec.preprocessing.page_ink import PageInk
 from digitrec.preprocessing.rows import words_of
 from digitrec.recognition.reading import Reading
 from digitrec.recognition.segmentation import Read, split
+
+LOWEST = 7  # pixels of a digit's height that can be read
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,12 @@ class Page:
 def page_of(page_ink: PageInk, read: Read) -> Page:
     """Read the digits of a picture; `read` reads images (28, 28), and is called once."""
     rows = [[Digit(_upright(box, page_ink), reading) for box, reading in row] for row in split(page_ink, read)]
+    if page_ink.height < LOWEST:
+        rows = [_rejected(row, f"the marks are {page_ink.height:.0f} pixels high, digits at least {LOWEST}") for row in rows]
+    most = 1.5 * page_ink.height * page_ink.reduced
+    rows = [row if _is_number(row, most) else _rejected(row, "its line is mostly no digits") for row in rows]
+    if not _is_number([digit for row in rows for digit in row], most):
+        rows = [_rejected(row, "the picture is mostly no digits") for row in rows]
     digits = [[digit for digit in row if digit.reading.label is not None] for row in rows]
     height = page_ink.height * page_ink.reduced
     starts = words_of([[digit.box for digit in row] for row in digits], height)
@@ -97,6 +105,21 @@ def page_of(page_ink: PageInk, read: Read) -> Page:
         words = tuple(tuple(of_row[start:end]) for start, end in pairwise([*begins, len(of_row)]))
         lines.append(Line(words, tuple(digit for digit in row if digit.reading.label is None)))
     return Page(tuple(lines), *page_ink.size, None if any(digits) else _why_none(rows), page_ink.note)
+
+
+def _is_number(row: Sequence[Digit], most: float) -> bool:
+    """Are most marks digits, each counted by its longer side, by ``most`` pixels at most?"""
+    sizes = [min(most, max(digit.box.width, digit.box.height)) for digit in row]
+    signs = [-1 if digit.reading.label is None else 1 for digit in row]
+    return sum(size * sign for size, sign in zip(sizes, signs, strict=True)) >= 0
+
+
+def _rejected(row: Sequence[Digit], reason: str) -> list[Digit]:
+    """A row of which no mark is taken for a digit."""
+    return [
+        replace(digit, reading=replace(digit.reading, label=None, problem=digit.reading.problem or f"not a digit: {reason}"))
+        for digit in row
+    ]
 
 
 def _upright(box: Box, page_ink: PageInk) -> Box:

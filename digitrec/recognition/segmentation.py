@@ -30,6 +30,7 @@ CUT = 0.015  # of each cut
 CROSSED = 0.1  # of the ink that a cut crosses, per width of the pen
 GAP = 4.0  # of paper within a digit, per height
 LOW = 4.5  # of a digit below three quarters of the height, per height that is missing
+HIGH = 5.0  # of a digit above twice the height, per height that is too much
 WIDE = 0.06  # of a digit wider than its class usually is, per squared standard deviation
 REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 
@@ -79,6 +80,7 @@ def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, fl
     unsure = f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only"
     reasons = {
         "too low for its line": LOW * max(0.0, 0.75 - span.box.height / height),
+        "too high for its line": HIGH * max(0.0, span.box.height / height - 2),
         "too wide for its height": WIDE * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
         unsure: -log(max(reading.confidence, 1e-9)),
     }
