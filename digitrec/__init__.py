@@ -10,7 +10,7 @@ from digitrec.system import lean_imports
 
 if TYPE_CHECKING:
     from digitrec import train
-    from digitrec.config.composing import compose
+    from digitrec.config import compose
     from digitrec.data.datamodule import DigitDataModule
     from digitrec.models.checkpoint import load_classifier
     from digitrec.models.classifier import DigitClassifier
@@ -27,7 +27,7 @@ MODULES = {
     "DigitClassifier": "digitrec.models.classifier",
     "DigitDataModule": "digitrec.data.datamodule",
     "Recognizer": "digitrec.recognition.recognizer",
-    "compose": "digitrec.config.composing",
+    "compose": "digitrec.config",
     "load_classifier": "digitrec.models.checkpoint",
 }
 

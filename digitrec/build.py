@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -12,14 +13,14 @@ from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from digitrec.config.check import check_data
 from digitrec.config.schema import CONF_DIR
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
-from digitrec.errors import CheckpointError, UsageError
+from digitrec.errors import DigitrecError, UsageError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
@@ -43,15 +44,7 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
 
 
 def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
-    """The data set that a classifier's checkpoint names; nothing is read yet.
-
-    Args:
-        classifier: as loaded.
-        path: of its checkpoint, for messages.
-
-    Raises:
-        UsageError: it names none, or none of ours.
-    """
+    """The data set that a classifier's checkpoint names, none of it read yet; UsageError if it is none of ours."""
     # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
     named = {name: value for name, value in data_settings(classifier).items() if name in SPLITTING}
     if "dataset" not in named:
@@ -115,7 +108,7 @@ def _compile(model: DigitClassifier) -> None:
 def _start_from(path: str, model: DigitClassifier, class_names: Sequence[str]) -> None:
     try:
         source = load_classifier(path)
-    except CheckpointError as error:  # nothing has been started
+    except DigitrecError as error:  # nothing has been started
         raise UsageError(f"init_from: {error}") from error
     try:
         take_weights(model, source, class_names)
@@ -194,7 +187,27 @@ def find_device(key: str, accelerator: str) -> torch.device:
     return torch.device("cpu")
 
 
+def check_monitored(trainer: Trainer, datamodule: DigitDataModule) -> None:
+    """UsageError if, now that the images are read, a callback waits for what no validation will bring."""
+    most, every = trainer.max_epochs, trainer.check_val_every_n_epoch or 1
+    if not len(datamodule.splits["val"].labels):
+        reason = "there are no validation images, as with data.val_size=0"
+    elif trainer.limit_val_batches == 0:
+        reason = "trainer.limit_val_batches=0 skips validation"
+    elif most is not None and 0 <= most < every:
+        reason = f"trainer.check_val_every_n_epoch={every} is more than trainer.max_epochs={most}"
+    else:
+        return
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
+    for callback in callbacks:  # without validation, a checkpoint is that of the last epoch
+        monitor, strict = getattr(callback, "monitor", None), getattr(callback, "strict", True)
+        if str(monitor).startswith("val/") and strict and not isinstance(callback, ModelCheckpoint):
+            raise UsageError(f"callbacks: {type(callback).__name__} needs {monitor}, but {reason}")
+
+
 def _check_settings(node: Settings) -> None:
     find_device("trainer.accelerator", str(node.get("accelerator")))
+    if idle := [name for name in ("max_epochs", "max_steps", "limit_train_batches") if node.get(name) == 0]:
+        warnings.warn(f"trainer.{idle[0]}=0: nothing is trained, all figures are of the first weights", stacklevel=2)
     if node.get("max_epochs") == node.get("max_steps") == -1 and node.get("max_time") is None:
         raise UsageError("trainer.max_epochs=-1: training would never end; set trainer.max_epochs or trainer.max_steps")

@@ -1,5 +1,6 @@
 """Errors that a person can cause or mend, with messages for that person."""
 
+import errno
 from importlib.metadata import requires
 
 
@@ -25,6 +26,12 @@ class DivergedError(DigitrecError):
 
 class CheckpointError(DigitrecError):
     """A checkpoint is missing, damaged or not one of ours."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether nothing more could be written: the disk is full, a quota used up, or a file as large as it may become."""
+    cause = error.__cause__ or error
+    return isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def needs_extra(what: str, extra: str) -> str:

@@ -11,7 +11,7 @@ from hydra.core.hydra_config import HydraConfig
 
 from digitrec.config.check import check, check_path
 from digitrec.config.schema import EvaluateConfig
-from digitrec.errors import CheckpointError, UsageError
+from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.record import run_record, write_json
@@ -33,24 +33,26 @@ def main() -> None:
 def _task(cfg: DictConfig, run_dir: Path) -> float:
     with run_record(run_dir, prepare=partial(keep_composition, cfg, run_dir)) as record:
         settings = check(cfg, EvaluateConfig)
-        for path in _paths(settings):
+        given = settings["checkpoint"]
+        paths = [given] if isinstance(given, str) else list(given)
+        for path in paths:
             check_path("checkpoint", path)
         if settings["against"] is not None:
             check_path("against", settings["against"])
-        metrics = _run(settings, run_dir, record)
+        metrics = _run(settings, paths, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]
 
 
-def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
+def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict[str, Any]) -> dict[str, float]:
     from digitrec import build
     from digitrec.data.datasets import is_parted
     from digitrec.models.checkpoint import training_history
     from digitrec.models.precision import native_precision
-    from digitrec.system.patches import quiet_libraries
+    from digitrec.system.patches import quiet_event_writer, quiet_libraries
 
     quiet_libraries()
+    quiet_event_writer()
     device = build.find_device("accelerator", settings["accelerator"])
-    paths = _paths(settings)
     classifiers = [_load("checkpoint", path).to(device) for path in paths]
     other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))
     everyone = dict(zip(paths, classifiers, strict=True)) | (dict([other]) if other else {})
@@ -100,17 +102,12 @@ def _run(settings: dict[str, Any], run_dir: Path, record: dict[str, Any]) -> dic
     return metrics
 
 
-def _paths(settings: dict[str, Any]) -> list[str]:
-    given = settings["checkpoint"]
-    return [given] if isinstance(given, str) else list(given)
-
-
 def _load(key: str, path: str) -> DigitClassifier:
     from digitrec.models.checkpoint import load_classifier
 
     try:
         return load_classifier(path)
-    except CheckpointError as error:  # nothing has been started
+    except DigitrecError as error:  # nothing has been started
         raise UsageError(f"{key}: {error}") from error
 
 

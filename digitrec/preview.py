@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,6 @@ from digitrec.launch import launch
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
-
-
-def main() -> None:
-    """Entry point of the command line."""
-    launch(_task, "preview")
 
 
 def _task(cfg: DictConfig, run_dir: Path) -> None:
@@ -43,6 +39,8 @@ def _task(cfg: DictConfig, run_dir: Path) -> None:
     augmentation_grid(images, rows).savefig(picture, dpi=150)
     print(f"wrote {picture}")  # noqa: T201
 
+
+main = partial(launch, _task, "preview")  # entry point of the command line
 
 if __name__ == "__main__":
     main()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 import warnings
@@ -17,13 +16,13 @@ from hydra.types import RunMode
 
 from digitrec.config.check import check, check_path
 from digitrec.config.composing import compose_unchecked
-from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, quote_note, spelled_path
+from digitrec.config.overrides import ANNOTATIONS, AUTO, as_path, key_of, quote_note, spelled_path
 from digitrec.config.schema import TrainConfig
-from digitrec.errors import DigitrecError, DivergedError, UsageError
+from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError, is_disk_full
 from digitrec.launch import launch
 from digitrec.launch.ranks import check_place, check_processes, is_first_process, is_peer_gone, is_restarted
 from digitrec.run_folder.composition import keep_composition
-from digitrec.run_folder.record import read_record, run_record, write_json
+from digitrec.run_folder.record import RECORD, read_record, run_record, write_json
 from digitrec.run_folder.rerun import check_rerun, compare_with_original, original_composition, warn_of_circumstances
 from digitrec.run_folder.resume import earlier_composition, point_to_run, warn_of_changes
 from digitrec.run_folder.run import read_run
@@ -57,9 +56,7 @@ def train(
     from digitrec.models.checkpoint import load_weights
     from digitrec.training.results import best_checkpoint, epoch_metrics
 
-    datamodule.prepare_data()
-    datamodule.setup("fit")
-    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+    _read_images(model, datamodule)
     trainer.fit(model, datamodule=datamodule, ckpt_path=resume)
     metrics = epoch_metrics(trainer)
     if not test:
@@ -69,6 +66,12 @@ def train(
         load_weights(model, checkpoint)
     tested = trainer.test(model, datamodule, verbose=False)
     return metrics | {name: float(value) for result in tested for name, value in result.items()}
+
+
+def _read_images(model: DigitClassifier, datamodule: DigitDataModule) -> None:
+    datamodule.prepare_data()
+    datamodule.setup("fit")
+    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
 
 
 def _prepare(arguments: list[str]) -> list[str]:
@@ -82,8 +85,8 @@ def _prepare(arguments: list[str]) -> list[str]:
 def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     if cfg.resume is None and is_restarted():
         cfg.resume = AUTO
-    go_on = cfg.resume is not None and (run_dir / "run.json").exists()
-    if go_on:
+    resume = cfg.resume is not None and (run_dir / RECORD).exists()
+    if resume:
         cfg = earlier_composition(cfg, run_dir)
         if read_record(run_dir)["status"] == "finished":
             print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
@@ -92,15 +95,15 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         cfg = original_composition(cfg)
     recording: AbstractContextManager[dict[str, Any]] = nullcontext({})
     if is_first_process():
-        recording = run_record(run_dir, go_on=go_on, prepare=partial(keep_composition, cfg, run_dir))
+        recording = run_record(run_dir, resume=resume, prepare=partial(keep_composition, cfg, run_dir))
     with recording as record, _explained_failures(run_dir):
         settings = check(cfg, TrainConfig)
         record |= {name: settings[name] for name in ANNOTATIONS}
-        if settings["init_from"] is not None and not go_on:
+        if settings["init_from"] is not None and not resume:
             check_path("init_from", settings["init_from"])
         _set_up_libraries(settings["seed"])
-        checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if go_on else (None, 0)
-        parts = _build(settings, step, go_on=go_on, fresh=checkpoint is None)
+        checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if resume else (None, 0)
+        parts = _build(settings, step, resume=resume, fresh=checkpoint is None)
         _describe(parts, settings, run_dir, record, checkpoint, step)
         metrics = train(*parts, test=settings["test"], resume=checkpoint)
         if parts.trainer.is_global_zero:
@@ -125,22 +128,34 @@ def _explained_failures(run_dir: Path) -> Iterator[None]:
                 f"there is not enough memory: {first_line(error)}\n"
                 "Next: a smaller data.batch_size, or a smaller network"
             ) from error
-        if not is_peer_gone(error):
+        if is_peer_gone(error):
+            raise DigitrecError("another process of this training has ended; see its output") from error
+        if "conditioned on metric" in str(error):  # early stopping, by a metric that only a network of one's own has
+            raise DigitrecError(f"callbacks: {first_line(error)}") from error
+        raise
+    except (OSError, CheckpointError) as error:
+        if not is_disk_full(error):
             raise
-        raise DigitrecError("another process of this training has ended; see its output") from error
+        failed = error if isinstance(error, CheckpointError) else f"{error.filename or run_dir}: {error.strerror}"
+        raise DigitrecError(f"{failed}\nNext: free some room, then {_resuming(run_dir)}") from error
     except (KeyboardInterrupt, SystemExit):
         if is_first_process() and not _is_sweep() and (run_dir / "checkpoints" / "last.ckpt").is_file():
-            resume = shlex.quote(f"resume={spelled_path(shown(run_dir))}")
-            print(f"go on with: python -m digitrec.train {resume}", file=sys.stderr)  # noqa: T201
+            print(f"go on with: {_resuming(run_dir)}", file=sys.stderr)  # noqa: T201
         raise
+
+
+def _resuming(run_dir: Path) -> str:
+    """The command that goes on with a run."""
+    return f"python -m digitrec.train {shlex.quote(f'resume={spelled_path(shown(run_dir))}')}"
 
 
 def _set_up_libraries(seed: int) -> None:
     from lightning import seed_everything
 
-    from digitrec.system.patches import number_event_files_from_zero, quiet_libraries
+    from digitrec.system.patches import number_event_files_from_zero, quiet_event_writer, quiet_libraries
 
     quiet_libraries(every_warning=is_first_process())
+    quiet_event_writer()
     number_event_files_from_zero()
     seed_everything(seed, verbose=False)
 
@@ -153,29 +168,14 @@ class _Parts(NamedTuple):
     trainer: Trainer
 
 
-def _build(settings: Settings, step: int, *, go_on: bool, fresh: bool) -> _Parts:
+def _build(settings: Settings, step: int, *, resume: bool, fresh: bool) -> _Parts:
     from digitrec import build
 
-    loggers = continue_events(settings["logger"], step) if go_on else settings["logger"]
+    loggers = continue_events(settings["logger"], step) if resume else settings["logger"]
     datamodule = build.build_datamodule(settings)
     trainer = build.build_trainer({**settings, "logger": loggers})
-    _check_processes(trainer)
+    check_processes(trainer, sweep=_is_sweep())
     return _Parts(build.build_model(settings, datamodule, fresh=fresh), datamodule, trainer)
-
-
-def _check_processes(trainer: Trainer) -> None:
-    check_processes(trainer.num_devices, trainer.num_nodes)
-    cores = os.cpu_count() or 1
-    if trainer.strategy.root_device.type == "cpu" and trainer.num_devices > max(2, cores):
-        raise UsageError(
-            f"trainer.devices: {trainer.num_devices} processes, but this machine has {cores} cores; use fewer"
-        )
-    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
-    if trainer.world_size > 1 and _is_sweep():
-        raise UsageError(
-            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
-            "use trainer.devices=1"
-        )
 
 
 def _describe(
@@ -187,7 +187,8 @@ def _describe(
 
     model, datamodule, trainer = parts
     check_room(run_dir, model, trainer)
-    _read_images(settings, run_dir, record, datamodule)
+    _read_images(model, datamodule)
+    _check_images(parts, settings, run_dir, record)
     record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
     if step == 0:
         tensorboard.log_config(trainer.loggers, settings)
@@ -197,19 +198,20 @@ def _describe(
         warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
     if "resumed" in record:
         warn_of_changes(record, warnings.warn)
-    write_json(run_dir / "run.json", record)
+    write_json(run_dir / RECORD, record)
     continue_csv(trainer.loggers, step)
     results.print_start(record, run_dir, checkpoint, step)
 
 
-def _read_images(settings: Settings, run_dir: Path, record: Mapping[str, Any], datamodule: DigitDataModule) -> None:
-    """Read what is trained on; UsageError if it differs from what the run began with, or cannot be reported on."""
-    datamodule.prepare_data()
-    datamodule.setup("fit")
-    if settings["report"] and _reported(settings) == "val" and not len(datamodule.splits["val"].labels):
+def _check_images(parts: _Parts, settings: Settings, run_dir: Path, record: Mapping[str, Any]) -> None:
+    """UsageError if the images differ from those that the run began with, or are too few for what is asked for."""
+    from digitrec import build
+
+    build.check_monitored(parts.trainer, parts.datamodule)
+    if settings["report"] and _reported(settings) == "val" and not len(parts.datamodule.splits["val"].labels):
         size = settings["data"]["val_size"]
         raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")
-    if (checksum := record.get("data_checksum", datamodule.checksum)) != datamodule.checksum:
+    if (checksum := record.get("data_checksum", parts.datamodule.checksum)) != parts.datamodule.checksum:
         raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
 
 
@@ -220,7 +222,8 @@ def _publish(
     from digitrec.training import results, tensorboard
 
     write_json(run_dir / "metrics.json", metrics)
-    tensorboard.log_hyperparameters(parts.trainer, results.hyperparameters(settings), metrics)
+    chosen = [key_of(override) for override in record.get("overrides", ())]
+    tensorboard.log_hyperparameters(parts.trainer, results.hyperparameters(settings), metrics, chosen)
     results.print_end(metrics, run_dir, results.best_checkpoint(parts.trainer), brief=_is_sweep())
     if settings["report"]:
         metrics = _report(parts, record, run_dir, _reported(settings)) | metrics

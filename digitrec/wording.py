@@ -14,9 +14,10 @@ def first_line(error: BaseException) -> str:
 
 
 def near(word: str, known: Iterable[str], prefix: str = "") -> str:
-    """', did you mean x?' when one of the known words is close, else ''."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f", did you mean {prefix}{close[0]}?" if close else ""
+    """', did you mean x?' when one of the known words is close, in capitals or small letters, else ''."""
+    by_small_letters = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(word.lower(), by_small_letters, n=1, cutoff=0.6)
+    return f", did you mean {prefix}{by_small_letters[close[0]]}?" if close else ""
 
 
 def shown(path: Path) -> Path:
@@ -26,6 +27,13 @@ def shown(path: Path) -> Path:
 
 def printable(name: str) -> str:
     """Somebody else's name for a file or a class, in one line and with nothing in it that would steer a terminal."""
+    if name.isprintable():
+        return name
     return "".join(
         char.encode("unicode_escape").decode() if unicodedata.category(char) in STEERING else char for char in name
     )
+
+
+def printable_lines(text: str) -> str:
+    """The same of a text of several lines."""
+    return text if text.isprintable() else "\n".join(map(printable, text.split("\n")))

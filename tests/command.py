@@ -80,6 +80,14 @@ def with_module(folder: Path, code: str) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": f"{folder}{os.pathsep}{Path.cwd()}", "DIGITREC_ALLOW": "faults"}
 
 
+def write_experiment(folder: Path, content: str | bytes) -> tuple[str, str]:
+    """Write an experiment file of a person's own; the arguments that choose it."""
+    (folder / "conf" / "experiment").mkdir(parents=True, exist_ok=True)
+    file = folder / "conf" / "experiment" / "mine.yaml"
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    return "--config-dir=conf", "experiment=mine"
+
+
 def contents(folder: Path) -> dict[Path, bytes]:
     """What each file below a folder holds."""
     return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}

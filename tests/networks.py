@@ -2,15 +2,18 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning import Trainer
+from torch import Tensor, nn
 
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
+
+Network = TypeVar("Network", bound=DigitClassifier)
 
 
 def tiny_mlp(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = False, **settings: Any) -> MLP:
@@ -39,3 +42,13 @@ def saved(model: DigitClassifier, file: Path) -> Path:
     """The file of the network's checkpoint."""
     torch.save(checkpoint_of(model), file)
     return file
+
+
+def settled(model: Network, images: Tensor) -> Network:
+    """In evaluation mode with the images' batch statistics: without any, most signals fade on their way."""
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = None
+    with torch.no_grad():
+        model(images)
+    return model.eval()

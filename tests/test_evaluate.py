@@ -1,8 +1,6 @@
 """The evaluation command, on networks that the training command has made."""
 
 import csv
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -125,19 +123,26 @@ def test_early_stopping_leaves_pictures_as_well(run_train: Command, tmp_path: Pa
     assert events.Images("val/confusion")[-1].step == events.Scalars("val/accuracy")[-1].step + 1
 
 
-DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
-    "truncated": lambda file, whole: file.write_bytes(whole[:5000]),
-    "foreign": lambda file, whole: torch.save({"state_dict": {}, "epoch": 3}, file),
-    "text": lambda file, whole: file.write_text(json.dumps({"weights": []}), encoding="utf-8"),
-    "missing": lambda file, whole: None,
-}
+def test_the_shipped_weights_are_evaluated_by_their_name(run_evaluate: Command, tmp_path: Path) -> None:
+    run_evaluate("checkpoint=handwriting", "data=digits", "robustness=0", "hydra.run.dir=run", code=0)
+    assert read_json(tmp_path / "run" / "metrics.json")["test/accuracy"] > 0.9
+    line = refusal(run_evaluate("checkpoint=handwriting"), tmp_path)
+    assert line.endswith("does not say what it was trained on; name it, as in data=mnist")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_bad_checkpoint_gets_one_line(damage: str, run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
-    file = tmp_path / "bad.ckpt"
-    DAMAGES[damage](file, (runs / "mlp" / "checkpoints" / "best.ckpt").read_bytes())
-    assert refusal(run_evaluate(f"checkpoint={file}"), tmp_path).startswith(f"error: checkpoint: {file}: ")
+def test_a_network_in_onnx_is_no_checkpoint(run_evaluate: Command, tmp_path: Path) -> None:
+    (tmp_path / "it.onnx").touch()
+    line = refusal(run_evaluate("checkpoint=it.onnx", "data=digits"), tmp_path)
+    assert line == (
+        "error: checkpoint: it.onnx: exported already; give the run folder or the checkpoint that it came from"
+    )
+
+
+@pytest.mark.parametrize("content", [b"{}", None], ids=["another file", "missing"])
+def test_a_bad_checkpoint_gets_one_line(content: bytes | None, run_evaluate: Command, tmp_path: Path) -> None:
+    if content is not None:
+        (tmp_path / "bad.ckpt").write_bytes(content)
+    assert refusal(run_evaluate("checkpoint=bad.ckpt"), tmp_path).startswith("error: checkpoint: bad.ckpt: ")
 
 
 def test_pictures_of_some_of_the_digits_are_enough(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 import ctypes
 import os
 import pty
+import resource
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,59 @@ def test_a_disk_without_room_is_named_before_the_first_step(mount: str, message:
     mounted = (*MOUNTS, "sh", "-c", f'{mount} 2>/dev/null; exec "$@"', "sh")
     train = (sys.executable, "-m", "digitrec.train", *SETTINGS, "hydra.run.dir=run")
     assert_refused(run_command(*mounted, *train, cwd=tmp_path, timeout=240), "run", message)
+
+
+@pytest.fixture
+def limit_files() -> Iterator[Callable[[int], None]]:
+    """Set how large a file of this process may become, in bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize(
+    ("size", "settings", "file"),
+    [(100_000, ("model.hidden=[8]", "trainer.max_epochs=60"), ""), (1_000_000, (), "/checkpoints/best.ckpt")],
+    ids=["TensorBoard's events", "checkpoint"],
+)
+def test_a_file_that_cannot_grow_is_named_with_the_next_step(
+    size: int,
+    settings: Sequence[str],
+    file: str,
+    run_train: Command,
+    tmp_path: Path,
+    limit_files: Callable[[int], None],
+) -> None:
+    limit_files(size)
+    failed = run_train(*SETTINGS, "trainer.log_every_n_steps=1", "hydra.run.dir=run", *settings)
+    place = f"{tmp_path / 'run'}{file}"
+    failed.assert_refused(place, "File too large", "digitrec.train resume=run", code=1, lines=2)
+    assert read_json(tmp_path / "run" / "run.json")["status"] == "failed"
+
+
+def test_an_evaluation_that_cannot_write_says_so(
+    run_train: Command, run_evaluate: Command, tmp_path: Path, limit_files: Callable[[int], None]
+) -> None:
+    assert run_train(*SETTINGS, "hydra.run.dir=run").code == 0
+    limit_files(2**16 + 100)
+    failed = run_evaluate("checkpoint=run", "hydra.run.dir=report", "accelerator=cpu", "robustness=0")
+    failed.assert_refused(str(tmp_path / "report"), "File too large", "free some room", code=1)
+    assert read_json(tmp_path / "report" / "run.json")["status"] == "failed"
+
+
+FILLED = """mount -t tmpfs -o size=8m none run
+(until grep -q ^2 run/history.csv 2>/dev/null; do sleep 0.05; done; dd if=/dev/zero of=run/full bs=4k 2>/dev/null) &
+"$@"; code=$?; cp run/run.json kept.json; exit $code"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not works(MOUNTS), reason="users cannot mount file systems here")
+def test_a_disk_that_fills_while_training_leaves_a_failed_run(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    train = (sys.executable, "-m", "digitrec.train", *SETTINGS, "trainer.max_epochs=500", "hydra.run.dir=run")
+    failed = run_command(*MOUNTS, "sh", "-c", FILLED, "sh", *train, cwd=tmp_path, timeout=240)
+    failed.assert_refused(str(tmp_path / "run"), "No space left", "digitrec.train resume=run", code=1, lines=2)
+    assert read_json(tmp_path / "kept.json")["status"] == "failed"
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import io
 import string
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,16 @@ from digitrec.config import compose
 from digitrec.config.schema import CONF_DIR
 from digitrec.data import folder
 from digitrec.errors import DigitrecError
-from tests.command import Command
+from tests.command import Command, write_experiment
 
 # Checked after all that is made up: a configuration that would do is refused for this, and nothing is trained.
 STOP = "run_dir=/nowhere/x"
-SHARED = settings(deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
-SHORT = settings(SHARED, max_examples=25)
-LONGER = settings(SHARED, max_examples=200)
-LONG = settings(SHARED, max_examples=1000, derandomize=False)
+CAMPAIGN = 1000
+EXAMPLES = [
+    25,
+    pytest.param(200, marks=pytest.mark.slow),
+    pytest.param(CAMPAIGN, marks=(pytest.mark.campaign, pytest.mark.timeout(3600))),
+]
 
 
 def keys(node: Any, prefix: str = "") -> list[str]:
@@ -118,48 +121,39 @@ def damaged_pictures(draw: st.DrawFn) -> bytes:
     return bytes(content[: draw(st.one_of(st.just(len(content)), st.integers(0, len(content))))])
 
 
-def no_override(run_train: Command, given_overrides: list[str]) -> None:
-    assert_answered(run_train, *given_overrides)
+def try_out(check: Callable[[Any], None], made_up: st.SearchStrategy[Any], examples: int) -> None:
+    with_examples = settings(
+        deadline=None,
+        derandomize=examples < CAMPAIGN,
+        suppress_health_check=list(HealthCheck),
+        max_examples=examples,
+    )
+    with_examples(given(made_up)(check))()
 
 
-def no_file(run_train: Command, tmp_path: Path, text: str) -> None:
-    place = tmp_path / "conf" / "experiment"
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "mine.yaml").write_text(text, encoding="utf-8")
-    assert_answered(run_train, f"--config-dir={tmp_path / 'conf'}", "experiment=mine")
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_no_overrides_bring_a_traceback(examples: int, run_train: Command) -> None:
+    some = st.lists(overrides, min_size=1, max_size=3)
+    try_out(lambda given_overrides: assert_answered(run_train, *given_overrides), some, examples)
 
 
-def no_picture(tmp_path: Path, content: bytes) -> None:
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir(exist_ok=True)
-        drawing().save(tmp_path / name / "a.png")
-        (tmp_path / name / "b.png").write_bytes(content)
-    try:
-        images, _ = folder.load(tmp_path, "train")
-    except DigitrecError as error:
-        assert "b.png cannot be read" in str(error)  # noqa: PT017 - a damaged picture may still be one
-    else:
-        assert images.shape == (2, 28, 28)
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_no_configuration_file_brings_a_traceback(examples: int, run_train: Command, tmp_path: Path) -> None:
+    try_out(lambda text: assert_answered(run_train, *write_experiment(tmp_path, text)), files, examples)
 
 
-from_overrides = given(given_overrides=st.lists(overrides, min_size=1, max_size=3))
-from_files = given(text=files)
-from_pictures = given(content=damaged_pictures())
-test_no_override_brings_a_traceback = SHORT(from_overrides(no_override))
-test_no_configuration_file_brings_a_traceback = SHORT(from_files(no_file))
-test_no_picture_brings_a_traceback = SHORT(from_pictures(no_picture))
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_no_picture_brings_a_traceback(examples: int, tmp_path: Path) -> None:
+    def check(content: bytes) -> None:
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir(exist_ok=True)
+            drawing().save(tmp_path / name / "a.png")
+            (tmp_path / name / "b.png").write_bytes(content)
+        try:
+            images, _ = folder.load(tmp_path, "train")
+        except DigitrecError as error:
+            assert "b.png cannot be read" in str(error)  # noqa: PT017 - a damaged picture may still be one
+        else:
+            assert images.shape == (2, 28, 28)
 
-
-@pytest.mark.slow
-class TestLonger:
-    test_overrides = staticmethod(LONGER(from_overrides(no_override)))
-    test_files = staticmethod(LONGER(from_files(no_file)))
-    test_pictures = staticmethod(LONGER(from_pictures(no_picture)))
-
-
-@pytest.mark.campaign
-@pytest.mark.timeout(3600)
-class TestAtLength:
-    test_overrides = staticmethod(LONG(from_overrides(no_override)))
-    test_files = staticmethod(LONG(from_files(no_file)))
-    test_pictures = staticmethod(LONG(from_pictures(no_picture)))
+    try_out(check, damaged_pictures(), examples)

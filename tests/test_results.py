@@ -69,21 +69,19 @@ class Checkout:
         self.write(f"{folder}/metrics.json", {"test/accuracy": accuracy})
         self.write(f"{folder}/run.json", record | {"checkpoints": checkpoints, "tta": tta, "parameters": 1170})
 
-    def results(self, *arguments: str) -> Outcome:
-        return self.run_main(main, "--root", str(self.root), *arguments)
-
-    def remake(self) -> str:
-        """Run the script; its output on stderr."""
-        outcome = self.results()
-        assert outcome.code == 0, outcome.err
-        return outcome.err
+    def results(self, *arguments: str, code: int | None = None) -> Outcome:
+        return self.run_main(main, "--root", str(self.root), *arguments, code=code)
 
     def row(self, name: str) -> dict[str, str]:
-        """The cells of the summary's row whose first cell ends with `name`, by column."""
+        """The cells of the summary's row whose first cell ends with `name`, by column, made anew."""
+        self.results(code=0)
         lines = [line for line in self.page().partition("##")[0].splitlines() if line.startswith("|")]
         head, _, *body = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
         (cells,) = [cells for cells in body if cells[0].endswith(name)]
         return dict(zip(head, cells, strict=True))
+
+    def accuracy(self, name: str = "`plain`") -> str:
+        return self.row(name)["test accuracy"].partition(",")[0]
 
     def readme(self) -> str:
         return (self.root / "README.md").read_text(encoding="utf-8")
@@ -102,7 +100,6 @@ def test_a_row_holds_mean_and_sample_standard_deviation_over_seeds(checkout: Che
     for seed, accuracy in enumerate(accuracies, start=1):
         checkout.run("experiment=plain", f"seed={seed}", accuracy=accuracy, duration_s=60.0 + seed)
     percent = 100 * np.array(accuracies)
-    checkout.remake()
     row = checkout.row("`plain`")
     assert row["test accuracy"] == f"{percent.mean():.2f}% ± {percent.std(ddof=1):.2f} (4), F1 97.00% ± 0.00 (4)"
     assert row["published"] == "test 98-99 %"
@@ -113,16 +110,15 @@ def test_a_row_holds_mean_and_sample_standard_deviation_over_seeds(checkout: Che
 
 def test_one_seed_has_no_deviation_and_no_runs_no_figures(checkout: Checkout) -> None:
     checkout.run("model=cnn", "seed=7", accuracy=0.994)
-    checkout.remake()
-    assert checkout.row("`model=cnn`")["test accuracy"] == "99.40% (1)"
-    assert checkout.row("`model=cnn`")["command"] == "`scripts/train model=cnn seed=7`"
-    assert checkout.row("`plain`")["test accuracy"] == "not run yet"
+    row = checkout.row("`model=cnn`")
+    assert (row["test accuracy"], row["command"]) == ("99.40% (1)", "`scripts/train model=cnn seed=7`")
+    assert checkout.accuracy() == "not run yet"
 
 
 def test_rows_stand_in_the_order_of_the_file_and_the_readme_has_those_that_are_marked(checkout: Checkout) -> None:
     for name in ("experiment=record", "experiment=plain", "model=cnn"):
         checkout.run(name, "seed=1")
-    checkout.remake()
+    checkout.results(code=0)
     page, text = checkout.page(), checkout.readme()
     assert page.index("`model=cnn`") < page.index("`plain`") < page.index("`record`") < page.index("`finetune`")
     assert "| default, `model=cnn` | 99.00% (1) | 225,034 | 70 s, A CPU | `scripts/train model=cnn seed=1` |" in text
@@ -132,58 +128,61 @@ def test_rows_stand_in_the_order_of_the_file_and_the_readme_has_those_that_are_m
     assert text.endswith(after)
 
 
-def test_settings_that_do_not_touch_the_result_are_let_through(checkout: Checkout) -> None:
-    elsewhere = ["data.root=/data", "hydra.run.dir=x", "hydra/launcher=joblib", "report=false"]
-    shown = ["logger=none", "+logger.csv.name=a", "callbacks.progress.refresh_rate=1"]
-    for seed, override in enumerate([*elsewhere, *shown]):
-        checkout.run("experiment=plain", f"seed={seed}", override)
-    checkout.remake()
-    assert "(7)" in checkout.row("`plain`")["test accuracy"]
+HARMLESS = [
+    *("data.root=/data", "hydra.run.dir=x", "hydra/launcher=joblib", "report=false"),
+    *("logger=none", "+logger.csv.name=a", "callbacks.progress.refresh_rate=1"),
+]
+HARMFUL = [
+    *("optimizer.lr=0.1", "+trainer.max_steps=5", "~callbacks.ema", "data.rootless=1", "init_from=x"),
+    *("callbacks=[default,ema]", "data=digits", "model=mlp", "debug=limit"),
+]
+OTHER = {**CONFIG, "init_from": None, "extra": {"new": False}}
 
 
-def test_settings_that_change_the_result_leave_a_run_out(checkout: Checkout) -> None:
-    checkout.run("experiment=plain", "seed=0", accuracy=0.99)
-    values = ["optimizer.lr=0.1", "+trainer.max_steps=5", "~callbacks.ema", "data.rootless=1", "init_from=x"]
-    options = ["callbacks=[default,ema]", "data=digits", "model=mlp", "debug=limit"]
-    for seed, override in enumerate([*values, *options], start=1):
-        checkout.run("experiment=plain", f"seed={seed}", override, accuracy=0.5)
-        checkout.run("model=cnn", f"seed={seed}", override, accuracy=0.5)
-    checkout.remake()
-    assert checkout.row("`plain`")["test accuracy"].startswith("99.00% (1)")
+@pytest.mark.parametrize(
+    ("more", "accuracy"),
+    [
+        ([((override,), {}) for override in HARMLESS], "99.00% ± 0.00 (8)"),
+        ([((override,), {"accuracy": 0.5}) for override in HARMFUL], "99.00% (1)"),
+        ([((), {"status": status}) for status in ("running", "failed", "interrupted")], "99.00% (1)"),
+        ([((), {"accuracy": None})], "99.00% (1)"),
+        ([((), {"config": OTHER})], "99.00% ± 0.00 (2)"),  # a knob that was added and is off
+    ],
+    ids=["harmless settings", "other settings", "unfinished", "untested", "a new knob"],
+)
+def test_runs_of_the_same_settings_count(checkout: Checkout, more: list[Any], accuracy: str) -> None:
+    checkout.run("experiment=plain", "seed=0")
+    for seed, (overrides, options) in enumerate(more, start=1):
+        checkout.run("experiment=plain", f"seed={seed}", *overrides, **options)
+    assert checkout.accuracy() == accuracy
     assert "50.00" not in checkout.page()
 
 
+def test_the_newest_run_of_a_seed_counts(checkout: Checkout) -> None:
+    for month, accuracy in ((3, 0.97), (2, 0.96)):
+        checkout.run("experiment=plain", "seed=1", accuracy=accuracy, start=f"2026-0{month}-01")
+    assert checkout.accuracy() == "97.00% (1)"
+
+
 def test_a_setting_that_the_experiment_leaves_open_is_let_through(checkout: Checkout) -> None:
-    checkout.run("experiment=finetune", "init_from=outputs/train/a", "seed=1", config={**CONFIG, "init_from": "a"})
-    checkout.run("experiment=finetune", "init_from=outputs/train/b", "seed=2", config={**CONFIG, "init_from": "b"})
+    for seed, source in enumerate("ab", start=1):
+        given = (f"init_from=outputs/train/{source}", f"seed={seed}")
+        checkout.run("experiment=finetune", *given, config={**CONFIG, "init_from": source})
     checkout.write("conf/experiment/finetune.yaml", {"init_from": "???", "trainer": {"max_epochs": 10}})
-    checkout.remake()
     row = checkout.row("`finetune`")
     assert "(2)" in row["test accuracy"]
     assert row["command"] == "`scripts/train -m experiment=finetune init_from=... seed=1,2`"
 
 
-def test_unfinished_failed_untested_and_foreign_folders_are_left_out(checkout: Checkout) -> None:
+def test_damaged_and_foreign_folders_are_left_out(checkout: Checkout) -> None:
     checkout.run("experiment=plain", "seed=1")
-    for seed, status in enumerate(("running", "failed", "interrupted"), start=2):
-        checkout.run("experiment=plain", f"seed={seed}", status=status)
-    checkout.run("experiment=plain", "seed=5", accuracy=None)
     checkout.write("outputs/train/foreign/run.json", ["a list"])
     checkout.write("outputs/train/other/run.json", {"status": "finished"})
     checkout.write("outputs/train/other/metrics.json", {"test/accuracy": 0.5})
-    broken = checkout.root / checkout.run("experiment=plain", "seed=6")
-    (broken / "metrics.json").write_text('{"test/accuracy": 0.', encoding="utf-8")
-    (checkout.root / checkout.run("experiment=plain", "seed=7") / ".hydra" / "overrides.yaml").write_text("[", "utf-8")
+    for seed, damaged in enumerate(("metrics.json", ".hydra/overrides.yaml"), start=6):
+        (checkout.root / checkout.run("experiment=plain", f"seed={seed}") / damaged).write_text("[", "utf-8")
     (checkout.root / "outputs" / "train" / "empty").mkdir()
-    checkout.remake()
-    assert "(1)" in checkout.row("`plain`")["test accuracy"]
-
-
-def test_the_newest_run_of_a_seed_counts(checkout: Checkout) -> None:
-    checkout.run("experiment=plain", "seed=1", accuracy=0.97, start="2026-03-01")
-    checkout.run("experiment=plain", "seed=1", accuracy=0.96, start="2026-02-01")
-    checkout.remake()
-    assert checkout.row("`plain`")["test accuracy"].startswith("97.00% (1)")
+    assert checkout.accuracy() == "99.00% (1)"
 
 
 @pytest.mark.parametrize(
@@ -199,15 +198,8 @@ def test_runs_of_an_older_recipe_are_not_mixed_in(
 ) -> None:
     checkout.run("experiment=plain", "seed=1", accuracy=0.5, config=config, **record)
     checkout.run("experiment=plain", "seed=2", accuracy=0.99)
-    assert checkout.remake() == f"plain: left out 1 runs of another recipe ({named})\n"
-    assert checkout.row("`plain`")["test accuracy"].startswith("99.00% (1)")
-
-
-def test_a_knob_that_was_added_and_is_off_is_the_same_recipe(checkout: Checkout) -> None:
-    checkout.run("experiment=plain", "seed=1")
-    checkout.run("experiment=plain", "seed=2", config={**CONFIG, "init_from": None, "extra": {"new": False}})
-    checkout.remake()
-    assert "(2)" in checkout.row("`plain`")["test accuracy"]
+    assert checkout.results(code=0).err == f"plain: left out 1 runs of another recipe ({named})\n"
+    assert checkout.accuracy() == "99.00% (1)"
 
 
 def test_runs_from_before_a_change_of_the_experiment_do_not_stand_for_it(checkout: Checkout) -> None:
@@ -217,9 +209,8 @@ def test_runs_from_before_a_change_of_the_experiment_do_not_stand_for_it(checkou
     changed = {"defaults": [{"override /model": "cnn"}], "seed": 1, "model": {"hidden": 128, "dropout": 0.0}}
     for epochs, expected in ((10, "99.00% (1)"), (20, "98.00% (1)"), (100, "not run yet")):
         checkout.write("conf/experiment/plain.yaml", {**changed, "trainer": {"max_epochs": epochs}})
-        said = checkout.remake()
-        assert checkout.row("`plain`")["test accuracy"].startswith(expected)
-    assert said == "plain: left out 2 runs of another recipe (trainer.max_epochs)\n"
+        assert checkout.accuracy() == expected
+    assert checkout.results().err == "plain: left out 2 runs of another recipe (trainer.max_epochs)\n"
 
 
 def test_an_experiment_without_a_row_is_named(checkout: Checkout) -> None:
@@ -234,10 +225,9 @@ def test_an_ensemble_of_one_experiment_has_a_row(checkout: Checkout) -> None:
     checkout.evaluation(*members, accuracy=0.5)
     checkout.evaluation(*members, accuracy=0.9975)
     checkout.evaluation(*elsewhere, accuracy=0.9981, tta="small")
-    checkout.remake()
     row = checkout.row("ensemble of 2 + TTA small")
     assert (row["test accuracy"], row["published"], row["parameters"]) == ("99.81%", "99.87%", "1,170")
-    assert checkout.row("ensemble of 2")["test accuracy"] == "99.75%"
+    assert checkout.accuracy("ensemble of 2") == "99.75%"
     assert "| ensemble of 2 + TTA small |" in checkout.page()
 
 
@@ -245,12 +235,10 @@ def test_other_evaluations_have_no_row(checkout: Checkout) -> None:
     one, two = (checkout.run("experiment=record", f"seed={seed}") for seed in (1, 2))
     other = checkout.run("experiment=plain", "seed=1")
     changed = checkout.run("experiment=record", "seed=3", "optimizer.lr=1")
-    checkout.evaluation(one, accuracy=0.5)
-    checkout.evaluation(one, one, accuracy=0.5)
-    checkout.evaluation(one, other, accuracy=0.5)
-    checkout.evaluation(one, changed, accuracy=0.5)
+    for members in ((one,), (one, one), (one, other), (one, changed)):
+        checkout.evaluation(*members, accuracy=0.5)
     checkout.evaluation(one, two, accuracy=0.5, overrides=("tta.shift=2",))
-    checkout.remake()
+    checkout.results(code=0)
     assert "ensemble" not in checkout.readme()
     assert "50.00" not in checkout.page()
 
@@ -284,17 +272,16 @@ def test_a_second_time_changes_nothing_and_check_tells(checkout: Checkout) -> No
 def test_a_run_that_is_gone_still_counts_and_a_new_one_of_its_seed_replaces_it(checkout: Checkout) -> None:
     members = [checkout.run("experiment=record", f"seed={seed}", accuracy=0.99, host="mine", pid=7) for seed in (1, 2)]
     checkout.evaluation(*(f"/somewhere/else/{folder}" for folder in members), accuracy=0.995)
-    checkout.remake()
+    checkout.results(code=0)
     readme, page = checkout.readme(), checkout.page()
     shutil.rmtree(checkout.root / "outputs")
-    checkout.remake()
+    checkout.results(code=0)
     assert (checkout.readme(), checkout.page()) == (readme, page)
     kept = (checkout.root / "docs" / "runs.jsonl").read_text(encoding="utf-8")
     assert len(kept.splitlines()) == 3
     assert not any(word in kept for word in ("somewhere", "host", "pid"))
     checkout.run("experiment=record", "seed=2", accuracy=0.98)
-    checkout.remake()
-    assert checkout.row("`record`")["test accuracy"].startswith("98.50%")
+    assert checkout.accuracy("`record`").startswith("98.50%")
     assert len((checkout.root / "docs" / "runs.jsonl").read_text(encoding="utf-8").splitlines()) == 3
 
 
@@ -306,7 +293,7 @@ def test_the_newest_benchmark_gives_the_speed_table(checkout: Checkout) -> None:
     for day, text in (("01", "0.90 x"), ("02", "0.97 x")):
         row = {"title": "training", "text": text, "goal": "at least 0.95 x", "met": True}
         checkout.write(f"outputs/benchmark/2026-01-{day}/benchmark.json", {"machine": machine, "rows": [row]})
-    checkout.remake()
+    checkout.results(code=0)
     text = page.read_text(encoding="utf-8")
     assert "| training | 0.97 x | at least 0.95 x |" in text
     assert "on A CPU, 2 threads, torch 2.0, 2026-01-01" in text
@@ -318,16 +305,13 @@ def test_the_newest_benchmark_gives_the_speed_table(checkout: Checkout) -> None:
 def test_a_missing_marker_is_named_and_nothing_written(checkout: Checkout, marker: str) -> None:
     checkout.run("experiment=plain", "seed=1")
     (checkout.root / "README.md").write_text(README.replace(marker, ""), encoding="utf-8")
-    outcome = checkout.results()
     needed = "README.md needs the lines <!-- results --> and <!-- /results --> where the table belongs"
-    assert (outcome.code, outcome.err) == (1, f"error: {needed}\n")
+    assert checkout.results(code=1).err == f"error: {needed}\n"
     assert not (checkout.root / "docs" / "RESULTS.md").exists()
 
 
 def test_without_any_run_the_table_is_not_wiped(checkout: Checkout) -> None:
-    outcome = checkout.results()
-    assert outcome.code == 1
-    assert "holds no finished run" in outcome.err
+    assert "holds no finished run" in checkout.results(code=1).err
     assert checkout.readme() == README
 
 

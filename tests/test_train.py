@@ -53,7 +53,7 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     settings = HParamsPluginData.FromString(content).session_start_info.hparams
     assert settings["optimizer"].string_value == "adamw"
     assert settings["optimizer.lr"].number_value == 0.003
-    assert events.Scalars("final/val_accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
+    assert events.Scalars("val_best/accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
 @pytest.mark.parametrize(("logger", "curves"), [("[tensorboard]", True), ("none", False)])
@@ -123,6 +123,7 @@ def test_unusual_settings_work(argument: str, run_train: Command) -> None:
     outcome = run_train(*QUICK, "model=mlp", argument, code=0)
     assert "Results" in outcome.out
     assert outcome.err.count("\n") <= 1
+    assert ("nothing is trained" in outcome.err) is (argument == "trainer.max_epochs=0")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,27 @@ def test_unusual_settings_work(argument: str, run_train: Command) -> None:
 )
 def test_settings_that_cannot_work_are_refused_in_a_line(argument: str, message: str, run_train: Command) -> None:
     run_train(*QUICK, "model=mlp", argument).assert_refused(message)
+
+
+@pytest.mark.parametrize(
+    "argument", ["data.val_size=0", "trainer.limit_val_batches=0", "debug=overfit", "trainer.check_val_every_n_epoch=2"]
+)
+def test_what_needs_a_validation_that_will_not_be_is_refused(argument: str, run_train: Command, tmp_path: Path) -> None:
+    stopping = ("model=mlp", "callbacks=[default,early_stopping]")
+    run_train(*QUICK, *stopping, argument).assert_refused("EarlyStopping needs val/accuracy, but ")
+    assert not list(tmp_path.glob("outputs/train/*"))
+
+
+def test_an_unknown_metric_to_stop_by_is_a_line(run_train: Command) -> None:
+    stopping = ("callbacks=[default,early_stopping]", "callbacks.early_stopping.monitor=own")
+    run_train(*QUICK, "model=mlp", *stopping).assert_refused("metric `own` which is not available", code=1)
+
+
+def test_a_folder_in_home_is_found(run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    run_train(*QUICK, "model=mlp", "hydra.run.dir=~/run", code=0)
+    run_train("resume=~/run", code=0)
+    assert read_json(tmp_path / "home" / "run" / "run.json")["status"] == "finished"
 
 
 def test_a_diverged_training_fails(run_train: Command, tmp_path: Path) -> None:
@@ -311,3 +333,13 @@ def test_a_network_defined_where_it_is_used_is_tested_too(tmp_path: Path) -> Non
     model, datamodule = Net(), build.build_datamodule(settings)
     model.recipe = build.build_model(settings, datamodule).recipe
     assert train(model, datamodule, build.build_trainer(settings))["test/accuracy"] > 0.5
+
+
+def test_a_list_of_callbacks_without_the_default_ones_leaves_weights_and_figures(
+    run_train: Command, tmp_path: Path
+) -> None:
+    run_train(*QUICK, "model=mlp", "callbacks=early_stopping", code=0)
+    run = only_run(tmp_path)
+    assert {file.name for file in (run / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert "val/accuracy" in read_json(run / "metrics.json")
+    assert (run / "history.csv").is_file()

@@ -42,15 +42,15 @@ def build(recognizer: Recognizer, pages: Recognizer, name: str, samples: Samples
     """
     api = Api(recognizer, pages, name, samples)
     routes = [
-        Route("/api/about", api.about),
-        Route("/api/read", api.read, methods=["POST"]),
-        Route("/api/picture", api.picture, methods=["POST"]),
-        Route("/api/save", api.save, methods=["POST"]),
-        Route("/api/peek", api.peek, methods=["POST"]),
-        Mount("/", StaticFiles(directory=STATIC, html=True)),
+        Route("/about", api.about),
+        Route("/read", api.read, methods=["POST"]),
+        Route("/picture", api.picture, methods=["POST"]),
+        Route("/save", api.save, methods=["POST"]),
+        Route("/peek", api.peek, methods=["POST"]),
     ]
+    places = [Mount("/api", routes=routes), Mount("/", StaticFiles(directory=STATIC, html=True))]
     handlers = {HTTPException: _refuse, DigitrecError: _explain, ClientDisconnect: _leave, Exception: _fail}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), addresses)
+    return Guard(Starlette(routes=places, exception_handlers=handlers), addresses)
 
 
 class Api:

@@ -27,8 +27,10 @@ def how_to_allow(name: str) -> str:
 
 def check_hydra_target(target: str, key: str) -> None:
     """UsageError if Hydra's own part of a configuration may not build this."""
-    signature = read_signature(target) if target != LAUNCHER else None
-    if target != LAUNCHER and (signature is None or not allowed(signature.module, HYDRA)):
+    if target == LAUNCHER:
+        return
+    signature = read_signature(target)
+    if signature is None or not allowed(signature.module, HYDRA):
         raise UsageError(f"{key or 'hydra'}: {target} may not be built from configuration")
 
 

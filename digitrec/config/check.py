@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge
 from hydra.core.hydra_config import HydraConfig
@@ -15,8 +15,10 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from digitrec.config.allowed import allowed, how_to_allow
 from digitrec.config.origin import origin
+from digitrec.config.overrides import as_path
 from digitrec.config.schema import LIGHTNING, METRICS, STAGES, Node, Nodes, Rows, metadata
 from digitrec.config.signatures import Signature, read_signature
+from digitrec.config.suggestions import suggest
 from digitrec.errors import UsageError
 from digitrec.weights import file_of
 from digitrec.wording import first_line, near
@@ -25,9 +27,13 @@ if TYPE_CHECKING:  # imported where values are checked: --help, and a wrong key,
     from pydantic import TypeAdapter
 
 TAG = re.compile(r"\w[\w.-]{0,29}")
-# Lightning takes these without a word and fails in the middle of a run.
-COUNTS = {f"trainer.{name}" for name in ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")}
-
+COUNTS = ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")
+# Lightning takes other values without a word and fails, or waits for ever, in the middle of a run.
+NARROWER: dict[str, Any] = {
+    **{f"trainer.{name}": Annotated[int, Ge(1)] | None for name in COUNTS},
+    "trainer.strategy": Literal["auto", "ddp", "ddp_find_unused_parameters_true", "ddp_find_unused_parameters_false"],
+    "trainer.strategy.start_method": Literal["popen"],
+}
 LARGEST = 10**15  # of whole numbers: no machine counts so far, and those that torch takes end a little beyond
 
 
@@ -59,7 +65,15 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     _check_metrics(settings)
     _check_tags(settings.get("tags", []))
     _check_run_dir(settings["run_dir"])
+    _check_folder(settings.get("data") or {})
     return settings
+
+
+def _check_folder(data: Mapping[str, Any]) -> None:
+    root = data.get("root")
+    if data.get("dataset") == "folder" and isinstance(root, str) and not as_path(root).is_dir():
+        expected = "expected a folder of <class>/<pictures>, or of train/<class>/ and test/<class>/"
+        raise UsageError(f"data.root={root}: no such folder; {expected}{origin('data.root')}")
 
 
 def _check_run_dir(given: str) -> None:
@@ -78,11 +92,7 @@ def _check_tags(tags: Sequence[str]) -> None:
 
 
 def check_path(key: str, path: str) -> None:
-    """Hold the path of a checkpoint or run folder against the file system, long before it can be opened.
-
-    Raises:
-        UsageError: there is nothing of that name.
-    """
+    """UsageError unless something lies at the path of a checkpoint or run folder; opening it comes much later."""
     if not path or not file_of(path).exists():
         said = path or "nothing given"
         raise UsageError(f"{key}: {said}: no such file or folder; name yours, as in {key}=outputs/train/...")
@@ -98,14 +108,15 @@ def check_data(values: Mapping[str, Any]) -> None:
 
 def _check_metrics(settings: Mapping[str, Any]) -> None:
     """Hold the objective, and what callbacks monitor, against the metrics that there are."""
-    known = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS]
-    watched = {
-        f"callbacks.{name}.monitor": (node or {}).get("monitor") for name, node in settings.get("callbacks", {}).items()
-    }
-    for path, name in {"objective": settings.get("objective"), **watched}.items():
-        ours = isinstance(name, str) and name.partition("/")[0] in STAGES
-        if (ours or path == "objective") and name is not None and name not in (*known, "train/images_per_second"):
-            raise UsageError(f"{path}={name}: no such metric{near(str(name), known)}{origin(path)}")
+    known = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS] + ["train/images_per_second"]
+    if (objective := settings.get("objective")) is not None and objective not in known:
+        raise UsageError(f"objective={objective}: no such metric{near(objective, known)}{origin('objective')}")
+    known = [name for name in known if not name.startswith("test/")]
+    for name, node in settings.get("callbacks", {}).items():
+        path, monitor = f"callbacks.{name}.monitor", str((node or {}).get("monitor"))
+        ours = monitor.partition("/")[0] in STAGES or monitor.replace("_", "/", 1) in known  # an own network has others
+        if ours and monitor not in known:
+            raise UsageError(f"{path}={monitor}: no such metric in training{near(monitor, known)}{origin(path)}")
     if settings.get("test") is False and str(settings["objective"]).startswith("test/"):
         raise UsageError(f"objective={settings['objective']}: there is none with test=false{origin('objective')}")
 
@@ -194,18 +205,14 @@ def _check_keys(prefix: str, given: Mapping[str, Any], known: Mapping[str, Any])
     for key in given:
         if key not in known:
             path = f"{prefix}{key}"
-            hint = near(key, known, prefix) or f"; known: {', '.join(known)}"
-            if path == "experiment":
-                hint = "; the file of an experiment begins with the line: # @package _global_"
+            hint = suggest(path, known, None if prefix else given) or f"; known: {', '.join(known)}"
             raise UsageError(f"{path}: unknown key{hint}{origin(path)}")
 
 
 def _check_value(path: str, value: Any, annotation: Any) -> None:
     if isinstance(value, int) and abs(value) > LARGEST:
         raise UsageError(f"{path}={_show(value)}: it should be a number of 15 digits at most{origin(path)}")
-    if path in COUNTS:
-        annotation = Annotated[int, Ge(1)] | None
-    adapter = _adapter(annotation)
+    adapter = _adapter(NARROWER.get(path, annotation))
     if adapter is None:
         return
     from pydantic import ValidationError

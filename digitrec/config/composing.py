@@ -1,18 +1,13 @@
 """From the overrides of a command line to a configuration."""
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import hydra
-from hydra.errors import HydraException
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from digitrec.config.check import check
-from digitrec.config.overrides import search_path
-from digitrec.config.schema import CONF_DIR, SCHEMAS
-from digitrec.errors import UsageError
-from digitrec.wording import first_line
+from digitrec.config.overrides import expand_home, search_path
+from digitrec.config.schema import CONF_DIR
 
 
 def compose_unchecked(name: str, overrides: Sequence[str], arguments: Sequence[str] = ()) -> DictConfig:
@@ -27,23 +22,11 @@ def compose_unchecked(name: str, overrides: Sequence[str], arguments: Sequence[s
         HydraException: something in them is wrong.
     """
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(name, [*overrides, *search_path(overrides, arguments)])
+        return hydra.compose(name, [*map(expand_home, overrides), *search_path(overrides, arguments)])
 
 
-def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path = "outputs/python") -> dict[str, Any]:
-    """The settings that a command line would compose, checked: for notebooks and scripts of your own.
-
-    Args:
-        name: of the command: train, tune, evaluate or preview.
-        overrides: as on its command line.
-        run_dir: where its files would go.
-
-    Raises:
-        UsageError: something in them is wrong.
-    """
-    try:
-        cfg = compose_unchecked(name, overrides)
-    except HydraException as error:
-        raise UsageError(f"{' '.join(overrides)}: {first_line(error)}") from error
-    cfg.run_dir = str(run_dir)
-    return check(cfg, SCHEMAS[name])
+def options_of(group: str, arguments: Sequence[str]) -> list[str]:
+    """The options of a group, those in folders that a command line adds included."""
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        loader = GlobalHydra.instance().config_loader()
+        return loader.get_group_options(group, overrides=search_path(arguments, arguments))

@@ -7,39 +7,20 @@ from typing import IO, Any
 import yaml
 
 from digitrec.errors import UsageError
-from digitrec.system import patches
 from digitrec.wording import first_line
 
 CHARACTERS = 2**18
 VALUES = 100_000  # with what anchors stand for counted each time
-INTERPOLATIONS = 2_000  # in one job
 DEPTH = 50
 PLAIN = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map", "merge")}
 INTEGER = "tag:yaml.org,2002:int"
 DIGITS = 100
 TOO_DEEP = f"lists or mappings in each other more than {DEPTH} deep"
 
-_interpolations = 0
 
+def limited_loader(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
+    """A loader that raises UsageError, with file and line, for what no configuration needs."""
 
-def limit_configurations() -> None:
-    """Refuse, from now on and in this process, what no configuration needs; UsageError names file or key.
-
-    Called again for each job: the count of interpolations starts anew.
-    """
-    global _interpolations
-    _interpolations = 0
-    patches.limit_omegaconf(_limited_loader, _count_interpolation)
-
-
-def _count_interpolation() -> None:
-    global _interpolations
-    _interpolations += 1
-    if _interpolations > INTERPOLATIONS:
-        raise UsageError(f"interpolations that stand for each other more than {INTERPOLATIONS:,} times")
-
-
-def _limited_loader(loader: type[yaml.SafeLoader]) -> type[yaml.SafeLoader]:
     class LimitedLoader(loader):  # type: ignore[misc, valid-type]  # OmegaConf makes its class in a function
         def __init__(self, stream: str | IO[str]) -> None:
             self.source = getattr(stream, "name", "yaml")
@@ -89,11 +70,22 @@ def _extent(node: yaml.Node, known: dict[int, tuple[float, float]]) -> tuple[flo
     """Number of values that a node stands for, and how deep they lie; infinite for one that contains itself."""
     if id(node) in known:
         return known[id(node)]
+    _check_tag(node)
+    known[id(node)] = float("inf"), float("inf")
+    inner = [item for pair in node.value for item in pair] if isinstance(node, yaml.MappingNode) else node.value
+    values, depth = 1.0, 0.0
+    for child in inner if not isinstance(node, yaml.ScalarNode) else ():
+        if isinstance(child, yaml.ScalarNode):  # most: no call of its own for each
+            _check_tag(child)
+            more, below = 1.0, 1.0
+        else:
+            more, below = _extent(child, known)
+        values, depth = values + more, below if below > depth else depth
+    known[id(node)] = values, depth + 1
+    return known[id(node)]
+
+
+def _check_tag(node: yaml.Node) -> None:
     if node.tag not in PLAIN or (node.tag == INTEGER and len(node.value) > DIGITS):
         what = node.tag if node.tag != INTEGER else f"a number of {len(node.value):,} digits"
         raise yaml.MarkedYAMLError(problem=f"{what} may not stand in a configuration", problem_mark=node.start_mark)
-    known[id(node)] = float("inf"), float("inf")
-    inner = [item for pair in node.value for item in pair] if isinstance(node, yaml.MappingNode) else node.value
-    extents = [] if isinstance(node, yaml.ScalarNode) else [_extent(child, known) for child in inner]
-    known[id(node)] = 1 + sum(values for values, _ in extents), 1 + max((depth for _, depth in extents), default=0)
-    return known[id(node)]

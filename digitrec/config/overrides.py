@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from digitrec.system import terminal
+
 SWEEP = {"-m", "--multirun"}
 AUTO = "auto"  # resume: whichever run has the same settings
 ANNOTATIONS = ("tags", "note")  # what a person says about a run; it changes nothing in it
@@ -44,9 +46,14 @@ def is_sweep(words: Sequence[str]) -> bool:
     return bool(SWEEP & set(words)) or value(words, "hydra.mode") == "MULTIRUN"
 
 
+def expand_home(word: str) -> str:
+    """The word with the person's home folder for each `~` that begins a path, except in what is said about a run."""
+    return word if key_of(word) in ANNOTATIONS else terminal.expand_home(word)
+
+
 def as_path(text: str) -> Path:
     """The path that a value means, with quotes around it or without."""
-    return Path(text.strip("'\""))
+    return Path(text.strip("'\"")).expanduser()
 
 
 def spelled_path(path: Path) -> str:
@@ -74,7 +81,7 @@ def quote_note(word: str) -> str:
 
 def search_path(overrides: Sequence[str], arguments: Sequence[str]) -> list[str]:
     """What stands for `--config-dir`, which only Hydra's own command line knows, beside a search path that is given."""
-    folders = [f"'{Path(folder).resolve()}'" for folder in _config_folders(arguments)]
+    folders = [f"'{as_path(folder).resolve()}'" for folder in _config_folders(arguments)]
     given = (value(overrides, SEARCH_PATH) or "").strip().removeprefix("[").removesuffix("]")
     return [f"{SEARCH_PATH}=[{','.join(filter(None, [*folders, given]))}]"] if folders else []
 

@@ -16,8 +16,10 @@ def _conf_dir() -> Path:
 CONF_DIR = _conf_dir()
 
 
+# Of strategies, those that start processes as our launcher, signals and checkpoints expect.
 LIGHTNING = tuple(
-    f"lightning.pytorch.{part}" for part in ("callbacks", "loggers", "plugins", "profilers", "strategies")
+    f"lightning.pytorch.{part}"
+    for part in ("callbacks", "loggers", "plugins", "profilers", "strategies.ddp", "strategies.single_device")
 )
 CALLBACKS = tuple(
     f"digitrec.training.{name}"

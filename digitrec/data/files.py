@@ -166,7 +166,8 @@ def _fetch(archive: Archive, folder: Path, fault: str, mirrors: Sequence[str]) -
         _download(archive, packed, fault, mirrors)
         for name, content in _contents(packed):
             if name in archive.files:
-                _write(content, partial / name)
+                with (partial / name).open("wb") as file:
+                    shutil.copyfileobj(content, file, 2**20)
         for name, md5 in archive.files.items():
             verify(partial / name, md5)
         sums = {name: md5sum(partial / name) for name, md5 in archive.files.items() if md5 is None}
@@ -178,6 +179,7 @@ def _fetch(archive: Archive, folder: Path, fault: str, mirrors: Sequence[str]) -
         shutil.rmtree(partial, ignore_errors=True)
 
 
+# pooch downloads one URL; it lacks mirrors, rounds that end early without a network, and the reason of each failure.
 def _download(archive: Archive, target: Path, fault: str, mirrors: Sequence[str]) -> None:
     from requests import ConnectionError as Unreached
     from requests import RequestException
@@ -232,11 +234,6 @@ def _contents(packed: Path) -> Iterator[tuple[str, _Content]]:
             for name in (PurePosixPath(name) for name in archive.namelist() if name.endswith(".gz")):
                 with archive.open(str(name)) as member, gzip.open(member) as content:
                     yield name.stem, content
-
-
-def _write(content: _Content, path: Path) -> None:
-    with path.open("wb") as file:
-        shutil.copyfileobj(content, file, 2**20)
 
 
 def _recorded(folder: Path) -> dict[str, str]:

@@ -81,13 +81,9 @@ def evaluate(
 
 
 def _check_classes(classifiers: Sequence[DigitClassifier]) -> None:
-    first, *rest = classifiers
-    for classifier in rest:
-        if classifier.class_names != first.class_names:
-            raise UsageError(
-                f"the checkpoints have different classes: {', '.join(first.class_names)} and "
-                f"{', '.join(classifier.class_names)}"
-            )
+    different = {", ".join(classifier.class_names): None for classifier in classifiers}
+    if len(different) > 1:
+        raise UsageError(f"the checkpoints have different classes: {' and '.join(different)}")
 
 
 def measure_robustness(

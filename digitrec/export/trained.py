@@ -3,18 +3,16 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from digitrec.errors import UsageError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import description, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.preprocessing.framing import SIDE
 from digitrec.recognition.networks.network import check_images
-from digitrec.weights import ONNX, find_checkpoint
+from digitrec.weights import find_checkpoint
 
 
 @dataclass(frozen=True)
@@ -24,12 +22,10 @@ class Trained:
     Attributes:
         classifier: in evaluation mode, on the CPU.
         metadata: `digitrec`, what names the network and its classes, and `card`, facts for people; JSON both.
-        settings: the configuration it was trained with; empty if its file has none.
     """
 
     classifier: DigitClassifier
     metadata: dict[str, str]
-    settings: dict[str, Any]
 
     @property
     def name(self) -> str:
@@ -39,7 +35,7 @@ class Trained:
     @property
     def data(self) -> tuple[str, str | None] | None:
         """Name and folder of the data set that it was trained on, if they are known."""
-        data = self.settings.get("data") or {}
+        data = self.classifier.settings.get("data") or {}
         name = data.get("dataset") or json.loads(self.metadata["card"]).get("data")
         return None if name is None else (str(name), data.get("root"))
 
@@ -69,9 +65,7 @@ def open_trained(path: str | Path) -> Trained:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels, or was exported already.
     """
-    if Path(path).suffix == ONNX:
-        raise UsageError(f"{path}: exported already; give the run folder or the checkpoint that it came from")
     file = find_checkpoint(path)
     classifier, content = load_classifier(file), read_content(file)
     check_images(classifier.hparams, path)
-    return Trained(classifier, description(content["digitrec"], content.get("card", {})), classifier.settings)
+    return Trained(classifier, description(content["digitrec"], content.get("card", {})))

@@ -4,7 +4,6 @@ import logging
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,20 +19,22 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from digitrec.config.allowed import LAUNCHER, check_hydra_logging, check_hydra_target
-from digitrec.config.limits import limit_configurations
-from digitrec.config.overrides import spelled_path
+from digitrec.config.error_texts import explain
+from digitrec.config.files import check_file, header_lines
+from digitrec.config.limit_omegaconf import limit_configurations
+from digitrec.config.overrides import expand_home, is_override, key_of, spelled_path
 from digitrec.config.schema import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
-from digitrec.launch.error_texts import explain
 from digitrec.launch.parallel import SideBySide
 from digitrec.launch.ranks import start_processes_without_srun
 from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
 from digitrec.run_folder.composition import discard
-from digitrec.system.patches import check_hydra_targets, list_groups_quickly, register_launcher
+from digitrec.run_folder.record import RECORD
+from digitrec.system.patches import check_hydra_files, check_hydra_targets, list_groups_quickly, register_launcher
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
-from digitrec.system.terminal import DONE, FAILED, USAGE, ignore_broken_pipes
+from digitrec.system.terminal import DONE, FAILED, TRACEBACK, exit_codes, ignore_broken_pipes
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
@@ -55,23 +56,32 @@ def launch(
         SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 129 hung up, 130 interrupted,
             138 or 140 warned of a time limit, 143 terminated.
     """
-    traceback_wanted = _set_up()
+    _set_up()
     errors: list[Exception] = []
-    code = DONE
-    try:
-        sys.argv[1:] = name_jobs(prepare(sys.argv[1:]))
-        _check_flags(sys.argv[1:])
-        with _hydra_errors():
-            hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
-        if errors and SweepStart.folder is None:
-            raise errors[0]  # noqa: TRY301
-    except (Exception, KeyboardInterrupt, SystemExit) as error:
-        code = _exit_code(error)
-        if traceback_wanted and isinstance(error, Exception):
-            traceback.print_exception(error)
-        else:
-            _print(error, code, config_name)
-    sys.exit(code if SweepStart.folder is None else _end_sweep(SweepStart.folder, code, resumable=resumable))
+    complete = False  # until all that was asked for has been done
+    with exit_codes():
+        try:
+            sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
+            _check_words(sys.argv[1:])
+            with _run_folder_errors():
+                hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
+            if errors and SweepStart.folder is None:
+                raise errors[0]
+            complete = not errors
+        except (HydraException, OmegaConfBaseException) as error:
+            raise UsageError(explain(error, config_name, sys.argv[1:])) from error
+        except (KeyboardInterrupt, SystemExit) as error:
+            if code := signal_exit_code(error):
+                print(CODES[code], file=sys.stderr)  # noqa: T201
+                sys.exit(code)
+            raise
+        finally:
+            if SweepStart.folder is not None:
+                complete &= _end_sweep(SweepStart.folder)
+                if resumable and not complete and SweepStart.folder.is_dir():
+                    place = shlex.quote(f"hydra.sweep.dir={spelled_path(SweepStart.folder)}")
+                    print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
+    sys.exit(DONE if complete else FAILED)
 
 
 class SweepStart(Callback):
@@ -88,36 +98,38 @@ class SweepStart(Callback):
             use_robust_executor()
 
 
-def _set_up() -> bool:
-    """Prepare this process for Hydra; returns whether a person wants tracebacks."""
-    wanted = os.environ.setdefault("DIGITREC_TRACEBACK", str(int("HYDRA_FULL_ERROR" in os.environ))) != "0"
+def _set_up() -> None:
+    """Prepare this process for Hydra."""
+    os.environ.setdefault(TRACEBACK, str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
     ignore_broken_pipes()
     logging.raiseExceptions = False  # a log that cannot be written is reported once, not by each message to it
     install_handlers(exit_on_signal)
     register_resolvers()
     check_hydra_targets(check_hydra_target, check_hydra_logging)
+    check_hydra_files(check_file, header_lines)
     limit_configurations()
     register_launcher(SideBySide, LAUNCHER)
     if {"--help", "-h"} & set(sys.argv):
         list_groups_quickly()
     SweepStart.folder = None
     unrecorded_failures.clear()
-    return wanted
 
 
-def _check_flags(arguments: list[str]) -> None:
-    """Refuse a flag that Hydra does not know in a line, where it would print all of its own."""
+def _check_words(arguments: list[str]) -> None:
+    """Refuse what Hydra answers with all of its own options, or with a traceback."""
     _, unknown = get_args_parser().parse_known_args(arguments)
     if unknown:
         raise UsageError(
             f"{unknown[0]}: no such option; settings are written key=value, as in model=cnn, without dashes"
         )
+    if nameless := [word for word in arguments if is_override(word) and not key_of(word)]:
+        raise UsageError(f"{nameless[0]}: expected key=value, such as seed=1; --help lists the keys")
 
 
 @contextmanager
-def _hydra_errors() -> Iterator[None]:
-    """Turn what Hydra raises outside of the jobs into our errors."""
+def _run_folder_errors() -> Iterator[None]:
+    """Explain what Hydra lets through from the system and from Python."""
     try:
         yield
     except (UsageError, HydraException):
@@ -137,13 +149,13 @@ def _job(task: Task, config_name: str, errors: list[Exception]) -> Callable[[Dic
         start_processes_without_srun()
         limit_configurations()  # anew for each job
         run_dir = Path(HydraConfig.get().runtime.output_dir)
-        new = not (run_dir / "run.json").exists()
+        new = not (run_dir / RECORD).exists()
         try:
             return task(cfg, run_dir)
         except Exception as error:
             _keep_traceback(error, run_dir, new=new)
             errors.append(error)
-            if isinstance(error, FolderTakenError) or not (run_dir / "run.json").exists():
+            if isinstance(error, FolderTakenError) or not (run_dir / RECORD).exists():
                 unrecorded_failures.append(str(error))
             return None
 
@@ -162,37 +174,11 @@ def _keep_traceback(error: Exception, run_dir: Path, *, new: bool) -> None:
         log.exception("this run failed")
 
 
-def _end_sweep(folder: Path, code: int, *, resumable: bool) -> int:
+def _end_sweep(folder: Path) -> bool:
+    """Print the sweep's table, and what has failed without a row in it; whether every job finished."""
+    if not folder.is_dir():  # no job was begun
+        return False
     failed = print_sweep(folder) + len(unrecorded_failures)
     for message in unrecorded_failures:
         print(f"error: {message}", file=sys.stderr)  # noqa: T201
-    code = code or (FAILED if failed else DONE)
-    if code and resumable:
-        place = shlex.quote(f"hydra.sweep.dir={spelled_path(folder)}")
-        print(f"to do what is left: the same command with {place} resume=auto", file=sys.stderr)  # noqa: T201
-    return code
-
-
-def _exit_code(error: BaseException) -> int:
-    match error:
-        case _ if code := signal_exit_code(error):
-            return code
-        case SystemExit(code=None):
-            return DONE
-        case SystemExit(code=int(code)):
-            return code
-        case UsageError() | HydraException() | OmegaConfBaseException():
-            return USAGE
-        case _:
-            return FAILED
-
-
-def _print(error: BaseException, code: int, config_name: str) -> None:
-    if code in CODES:
-        print(CODES[code], file=sys.stderr)  # noqa: T201
-    elif isinstance(error, SystemExit):
-        return
-    elif text := explain(error, config_name, sys.argv[1:]):
-        print(f"error: {text}", file=sys.stderr)  # noqa: T201
-    else:
-        traceback.print_exception(error)
+    return not failed

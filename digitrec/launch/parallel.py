@@ -9,20 +9,20 @@ import os
 import signal
 import sys
 from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from hydra.core.utils import JobReturn, JobStatus, configure_log, run_job, setup_globals
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
-from digitrec.config.limits import limit_configurations
+from digitrec.config.limit_omegaconf import limit_configurations
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch.sweep import unrecorded_failures
 from digitrec.run_folder.record import close_record, read_record
@@ -30,6 +30,7 @@ from digitrec.system.process import die_with_parent, prepare_process
 from digitrec.system.signals import (
     CODES,
     ENDING,
+    blocked,
     describe_exit,
     exit_on_signal,
     install_handlers,
@@ -49,11 +50,7 @@ class Job(NamedTuple):
 
 
 class SideBySide(Launcher):
-    """Runs a sweep's jobs, at most `n_jobs` at a time, each with its share of the cores.
-
-    Args:
-        n_jobs: how many.
-    """
+    """Runs a sweep's jobs, at most `n_jobs` at a time, each with its share of the cores."""
 
     def __init__(self, n_jobs: int = 2) -> None:
         self.n_jobs = n_jobs
@@ -100,7 +97,7 @@ class SideBySide(Launcher):
         waiting, returned = deque(configs), dict[int, JobReturn]()
         while self._running or (waiting and self._signal is None):
             while waiting and len(self._running) < self.n_jobs and self._signal is None:
-                with _signals_blocked():  # until the job has handlers of its own, and we know of it
+                with blocked():  # until the job has handlers of its own, and we know of it
                     job = self._start(waiting.popleft())
                     self._running[job.descriptor] = job
             for ended in wait(list(self._running)):
@@ -130,21 +127,18 @@ class SideBySide(Launcher):
         unrecorded_failures.clear()
         value = None
         try:
-            value = self._run_job(config)
+            value = run_job(
+                task_function=self._task,
+                config=config,
+                job_dir_key="hydra.sweep.dir",
+                job_subdir_key="hydra.sweep.subdir",
+                hydra_context=self._context,
+            ).return_value
         except (KeyboardInterrupt, SystemExit) as error:
             sys.exit(signal_exit_code(error))
         except Exception as error:  # Hydra could not begin it
             unrecorded_failures.append(f"{_folder(config)}: {error}")
         sender.send((value, unrecorded_failures))
-
-    def _run_job(self, config: DictConfig) -> Any:
-        return run_job(
-            task_function=self._task,
-            config=config,
-            job_dir_key="hydra.sweep.dir",
-            job_subdir_key="hydra.sweep.subdir",
-            hydra_context=self._context,
-        ).return_value
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         """Pass a signal on to the jobs; `launch` ends when they have."""
@@ -152,15 +146,6 @@ class SideBySide(Launcher):
         for job in self._running.values():
             with suppress(ProcessLookupError):
                 os.kill(job.process.pid or 0, number)
-
-
-@contextmanager
-def _signals_blocked() -> Iterator[None]:
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
 
 def _folder(config: DictConfig) -> Path:

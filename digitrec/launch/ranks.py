@@ -3,9 +3,13 @@
 import os
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from digitrec.config.overrides import AUTO, PLACE, is_override, is_sweep, key_of, value
 from digitrec.errors import UsageError
+
+if TYPE_CHECKING:  # commands start without it
+    from lightning import Trainer
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID")
 # In the errors of gloo and NCCL when a process that they wait for is gone.
@@ -44,11 +48,9 @@ def is_peer_gone(error: Exception) -> bool:
 
 
 def check_place(arguments: Sequence[str]) -> None:
-    """Check a command line that several processes, started by torchrun or srun, run at once.
+    """UsageError if several processes, started by torchrun or srun, cannot run this command line at once.
 
-    Raises:
-        UsageError: each would choose a run folder of its own or run a whole sweep, or SLURM started them in a way that
-            Lightning 2.6 does not support.
+    Each would choose a run folder or run a whole sweep, or Lightning 2.6 does not support how SLURM started them.
     """
     count = processes_started()
     if count in (None, 1):
@@ -66,15 +68,20 @@ def check_place(arguments: Sequence[str]) -> None:
         )
 
 
-def check_processes(devices: int, nodes: int) -> None:
-    """Check the number of processes that were started against the trainer's settings.
-
-    Raises:
-        UsageError: they differ; some would wait forever.
-    """
-    count = processes_started()
+def check_processes(trainer: "Trainer", *, sweep: bool) -> None:
+    """UsageError if a trainer needs more processes than there may be, or others than torchrun or srun has started."""
+    devices, nodes, count = trainer.num_devices, trainer.num_nodes, processes_started()
     if count not in (None, devices * nodes):
         raise UsageError(
             f"trainer.devices={devices} trainer.num_nodes={nodes} need {devices * nodes} processes, "
             f"but srun or torchrun started {count}; start as many, or change these settings"
+        )
+    cores = os.cpu_count() or 1
+    if trainer.strategy.root_device.type == "cpu" and devices > max(2, cores):
+        raise UsageError(f"trainer.devices: {devices} processes, but this machine has {cores} cores; use fewer")
+    # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
+    if sweep and trainer.world_size > 1:
+        raise UsageError(
+            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
+            "use trainer.devices=1"
         )

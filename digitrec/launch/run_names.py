@@ -20,20 +20,17 @@ LONGEST = 60  # letters of a run's name
 def register_resolvers() -> None:
     """Teach OmegaConf the words that conf/ uses for folder names."""
     OmegaConf.register_new_resolver("random_suffix", lambda: secrets.token_hex(2), use_cache=True, replace=True)
-    OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
-    OmegaConf.register_new_resolver("run_name", run_name, replace=True)
-    OmegaConf.register_new_resolver(
-        "folder_of", lambda resume, new: new if resume in (None, AUTO) else resume, replace=True
-    )
+    for resolver in (folder_name, run_name, folder_of):
+        OmegaConf.register_new_resolver(resolver.__name__, resolver, replace=True)
+
+
+def folder_of(resume: str | None, new: str) -> str:
+    """Folder of the run that is resumed, else the new one."""
+    return new if resume in (None, AUTO) else resume
 
 
 def folder_name(overrides: str, number: int | str) -> str:
-    """Name that says what varies and can be pasted unquoted into a shell or a Hydra override.
-
-    Args:
-        overrides: as in `model-cnn_optimizer.lr-0.1`, possibly with brackets, quotes, slashes, spaces.
-        number: of the job, the name when nothing varies.
-    """
+    """Name of a job that says what varies, as in `model-cnn_optimizer.lr-0.1`, and needs no quotes anywhere."""
     plain = _plain(overrides, longest=None)
     if plain == overrides and 0 < len(plain) <= 120:
         return plain
@@ -42,13 +39,7 @@ def folder_name(overrides: str, number: int | str) -> str:
 
 
 def run_name(choices: Mapping[str, Any], tags: Any, rerun: str | None) -> str:
-    """What a run is, in few words: experiment, model, data and tags; of one that is repeated, the name it had.
-
-    Args:
-        choices: option of each group.
-        tags: of the run, not checked yet.
-        rerun: folder of the run that is repeated.
-    """
+    """What a run is, in few words: experiment, model, data and tags; of one that is repeated, the name it had."""
     if rerun is not None:
         name = as_path(str(rerun)).resolve().name
         own = SUFFIX.sub("", STAMP.sub("", name)) if STAMP.match(name) else name

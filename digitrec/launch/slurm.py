@@ -16,6 +16,7 @@ from submitit.slurm.slurm import SlurmInfoWatcher
 
 from digitrec.launch.sweep import unrecorded_failures
 from digitrec.system.patches import use_submitit_executor
+from digitrec.system.signals import blocked
 
 CANCEL = {"slurm": "scancel"}  # a person's command to end jobs; without one the sweep ends them
 SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}  # of a terminal
@@ -65,12 +66,8 @@ class RobustExecutor(submitit.AutoExecutor):
 
     def map_array(self, *arguments: Any) -> list[Any]:
         """Submit one job for each of the arguments, and print where their output goes."""
-        # Jobs inherit this mask: one of this machine gets the signal once, from the sweep.
-        earlier = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-        try:
+        with blocked(SIGNALS):  # which jobs inherit: one of this machine gets the signal once, from the sweep
             jobs = super().map_array(*arguments)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
         print(f"{len(jobs)} jobs go to {self.cluster}; what they print: {self.folder.parent}/*/*.out", file=sys.stderr)  # noqa: T201
         return [RobustJob(job, self.cluster, jobs) for job in jobs]
 

@@ -15,11 +15,7 @@ unrecorded_failures: list[str] = []  # failures of sweep jobs that left no run.j
 
 
 def print_sweep(folder: Path) -> int:
-    """Print one row per job folder: how it ended, the settings that vary, its figures; then why jobs failed.
-
-    Returns:
-        number of jobs that did not finish.
-    """
+    """Print a row for each job: how it ended, the settings that vary, its figures; returns how many did not finish."""
     from digitrec.run_folder.tables import print_runs  # imports rich, which --help can do without
 
     jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
@@ -32,6 +28,6 @@ def _job(folder: Path) -> Run:
         run = read_run(folder)
     except DigitrecError:
         run = Run(folder, "failed", {"error": "ended before it could start its record"})
-        with suppress(ValueError):  # the disk was full, or it was killed while it wrote them
+        with suppress(DigitrecError):  # the disk was full, or it was killed while it wrote them
             run = replace(run, settings=read_settings(folder))
     return replace(run, name=folder.name)

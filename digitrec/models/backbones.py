@@ -2,9 +2,10 @@
 
 import re
 from abc import abstractmethod
+from collections import OrderedDict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -15,6 +16,8 @@ from torchvision.models import get_model, get_model_weights
 from digitrec.errors import DigitrecError
 from digitrec.models.classifier import DigitClassifier
 from digitrec.wording import first_line
+
+Parts = tuple[nn.Sequential, list[nn.Module], nn.Linear]
 
 SMALLEST = 8  # pixels: the features are halved at least three times, and something must be left
 
@@ -28,9 +31,7 @@ class Backbone(DigitClassifier):
         pretrained: start from torchvision's ImageNet weights, from torch.hub's folder or else the network; only the
             last layer is new. A checkpoint notes false, because it brings its own.
         dropout: share of the units before the last layer silenced in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels, at least 8.
+        num_classes, in_channels, image_size: as of `DigitClassifier`; images of at least 8 pixels.
 
     Raises:
         ValueError: the image is too small.
@@ -71,7 +72,7 @@ class Backbone(DigitClassifier):
 
     @staticmethod
     @abstractmethod
-    def _take_apart(network: nn.Module) -> tuple[nn.Sequential, list[nn.Module], nn.Linear]:
+    def _take_apart(network: Any) -> Parts:
         """Layers up to the average over the image, without early pooling; those after it; the last one."""
 
 
@@ -81,14 +82,9 @@ class ResNet18(Backbone):
     architecture = "resnet18"
 
     @staticmethod
-    def _take_apart(network: nn.Module) -> tuple[nn.Sequential, list[nn.Module], nn.Linear]:
-        layers = dict(network.named_children())
-        features = nn.Sequential()
-        for name in ("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "layer4"):
-            features.add_module(name, layers[name])
-        last = layers["fc"]
-        assert isinstance(last, nn.Linear)
-        return features, [], last
+    def _take_apart(network: Any) -> Parts:
+        names = ("conv1", "bn1", "relu", "layer1", "layer2", "layer3", "layer4")
+        return nn.Sequential(OrderedDict((name, network.get_submodule(name)) for name in names)), [], network.fc
 
 
 class DenseNet121(Backbone):
@@ -97,13 +93,10 @@ class DenseNet121(Backbone):
     architecture = "densenet121"
 
     @staticmethod
-    def _take_apart(network: nn.Module) -> tuple[nn.Sequential, list[nn.Module], nn.Linear]:
-        features, last = network.features, network.classifier
-        assert isinstance(features, nn.Sequential)
-        assert isinstance(last, nn.Linear)
-        del features.pool0
-        features.add_module("relu5", nn.ReLU())  # torchvision has it in its forward
-        return features, [], last
+    def _take_apart(network: Any) -> Parts:
+        del network.features.pool0
+        network.features.add_module("relu5", nn.ReLU())  # torchvision has it in its forward
+        return network.features, [], network.classifier
 
 
 class MobileNetV3Small(Backbone):
@@ -112,13 +105,9 @@ class MobileNetV3Small(Backbone):
     architecture = "mobilenet_v3_small"
 
     @staticmethod
-    def _take_apart(network: nn.Module) -> tuple[nn.Sequential, list[nn.Module], nn.Linear]:
-        features, classifier = network.features, network.classifier
-        assert isinstance(features, nn.Sequential)
-        assert isinstance(classifier, nn.Sequential)
-        hidden, activation, _, last = classifier
-        assert isinstance(last, nn.Linear)
-        return features, [hidden, activation], last
+    def _take_apart(network: Any) -> Parts:
+        hidden, activation, _, last = network.classifier
+        return network.features, [hidden, activation], last
 
 
 def small_grey_kernels(kernels: Tensor, in_channels: int) -> Tensor:

@@ -22,6 +22,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
 
     Raises:
         CheckpointError: there is none, it can't be read, is not ours, or names a network that is not allowed.
+        UsageError: it is a .onnx file.
     """
     file = find_checkpoint(path)
     checkpoint = read_content(file)
@@ -35,7 +36,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
         model.threshold = confidence_threshold(about)
-    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
     return model.eval()
@@ -60,9 +61,10 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
         CheckpointError: there is no checkpoint, or it can't be read.
     """
     last = Path(path) / "checkpoints" / "last.ckpt"
-    callbacks = read_checkpoint(last if last.is_file() else find_checkpoint(path)).get("callbacks", {})
-    rows: list[dict[str, float]] = callbacks.get("History", {}).get("epochs", [])
-    return rows
+    match read_content(last if last.is_file() else find_checkpoint(path)):
+        case {"callbacks": {"History": {"epochs": [*rows]}}}:
+            return rows
+    return []
 
 
 def _in_one_line(error: BaseException) -> str:

@@ -10,7 +10,6 @@ import json
 import os
 import zipfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from digitrec.errors import CheckpointError
+from digitrec.errors import CheckpointError, UsageError
 from digitrec.models.plain import Layer
-from digitrec.weights import SUFFIX
+from digitrec.system.files import MAX_TEXT, open_regular, read_bytes, write_bytes
+from digitrec.weights import ONNX, SUFFIX
 
+LARGEST = 2**33  # bytes of a file
+MOST_PARTS = 100_000  # tensors of a file
+MOST_VALUES = 1_000_000  # beside the content of tensors
 LABEL = b"sha256:"
 COMMENT = len(LABEL) + 64  # bytes
 ONLY_FOR_TRAINING = {"settings", "seen"}  # parts of a checkpoint's description
@@ -37,19 +40,11 @@ def write_checkpoint(content: Mapping[str, Any], file: Path) -> None:
     buffer = io.BytesIO()
     torch.save(dict(content), buffer)
     body = buffer.getvalue()[:-2] + COMMENT.to_bytes(2, "little")
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        # In the same folder: os.replace can't be atomic from another file system, where TMPDIR may be.
-        with temporary.open("wb") as out:
-            out.write(body + LABEL + hashlib.sha256(body).hexdigest().encode())
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)
+        write_bytes(file, body + LABEL + hashlib.sha256(body).hexdigest().encode())
         _sync_folder(file.parent)
     except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
         left = "; the one before is as it was" if file.is_file() else ""
         raise CheckpointError(f"{file} cannot be written: {error.strerror}{left}") from error
 
@@ -61,16 +56,19 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
         CheckpointError: it can't be read, is damaged, or was not written by `torch.save`.
     """
     try:
-        data = file.read_bytes()
+        data = read_bytes(file, LARGEST)
     except OSError as error:
         raise CheckpointError(f"{file} cannot be read: {error.strerror}") from error
     if not data:
         raise CheckpointError(f"{file}: an empty file; expected one that digitrec.train wrote")
     _check_sum(data, file)
-    _check_extent(data, file)
     try:
+        _check_extent(data)
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # torch's reader raises whatever a damaged file makes it trip over
+        _check_count(content)
+    except _ExtentError as error:
+        raise CheckpointError(f"{file}: {error}; expected a checkpoint that digitrec.train wrote") from None
+    except Exception as error:  # a damaged file makes zipfile and torch raise anything
         # torch's own text advises to load the file without protection, or names what it tripped over
         raise CheckpointError(
             f"{file}: damaged, cut short, or no checkpoint with plain values only; "
@@ -115,11 +113,16 @@ def read_portable(file: Path) -> dict[str, Any]:
         CheckpointError: it can't be read, or was not written by `write_portable`.
     """
     try:
+        open_regular(file, LARGEST).close()
         with safe_open(file, framework="pt") as content:
-            metadata = content.metadata() or {}
-            weights = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
-        about, card = (json.loads(metadata[name]) for name in ("digitrec", "card"))
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+            metadata, names = content.metadata() or {}, content.keys()
+            if len(names) > MOST_PARTS:
+                raise CheckpointError(f"{file}: {len(names):,} tensors, {MOST_PARTS:,} at most are read")
+            weights = {name: content.get_tensor(name) for name in names}
+        about, card = (dict(json.loads(metadata[name])) for name in ("digitrec", "card"))
+    except OSError as error:
+        raise CheckpointError(f"{file} cannot be read: {error.strerror or error}") from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{file}: damaged, or not written by digitrec: {error}") from error
     return {"digitrec": about, "state_dict": weights, "card": card}
 
@@ -129,7 +132,10 @@ def read_content(file: Path) -> dict[str, Any]:
 
     Raises:
         CheckpointError: it can't be read.
+        UsageError: it is a .onnx file.
     """
+    if file.suffix == ONNX:
+        raise UsageError(f"{file}: exported already; give the run folder or the checkpoint that it came from")
     return read_portable(file) if file.suffix == SUFFIX else read_checkpoint(file)
 
 
@@ -142,11 +148,41 @@ def _check_sum(data: bytes, file: Path) -> None:
         raise CheckpointError(f"{file}: damaged or cut short, its checksum does not fit; use another checkpoint")
 
 
-def _check_extent(data: bytes, file: Path) -> None:
-    """Refuse an archive that would become larger than it is: torch compresses nothing, and its reader would obey."""
-    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(part.file_size for part in archive.infolist()) > len(data):
-            raise CheckpointError(f"{file}: holds more than its size; expected a checkpoint that digitrec.train wrote")
+class _ExtentError(Exception):
+    """Reading on would take more time or memory than a checkpoint can be worth."""
+
+
+def _check_extent(data: bytes) -> None:
+    """Refuse what torch would read for hours, or inflate: it compresses nothing itself, but its reader would obey.
+
+    Raises:
+        Exception: zipfile's own, of an archive that only torch would open.
+    """
+    pickled = len(data)  # of a torch older than 1.6, which wrote no archive
+    if data[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            parts = archive.infolist()
+        if sum(part.file_size for part in parts) > len(data):
+            raise _ExtentError("holds more than its size")
+        if len(parts) > MOST_PARTS:
+            raise _ExtentError(f"holds {len(parts):,} tensors, {MOST_PARTS:,} at most are read")
+        pickled = max((part.file_size for part in parts if part.filename.endswith("/data.pkl")), default=0)
+    if pickled > MAX_TEXT:
+        raise _ExtentError(f"holds {pickled:,} bytes beside its tensors, {MAX_TEXT:,} at most are read")
+
+
+def _check_count(content: Any) -> None:
+    """Refuse lists that hold one another many times over, or themselves: to print or compare them would not end."""
+    open_values = [content]
+    for _ in range(MOST_VALUES):
+        match open_values.pop():
+            case dict() as values:
+                open_values += [*values.keys(), *values.values()]
+            case list() | tuple() as values:
+                open_values += values
+        if not open_values:
+            return
+    raise _ExtentError(f"holds more than {MOST_VALUES:,} values")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
-from digitrec.data.labels import NO_DIGIT
-from digitrec.errors import DigitrecError, DivergedError, UsageError
+from digitrec.data.labels import NO_DIGIT, checked_class_names
+from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.metrics import StageMetrics
 from digitrec.models.running_epoch import RunningEpoch
 
 Batch = tuple[Tensor, Tensor]
+MOST_CLASSES, MOST_LAYERS = 100_000, 1_000  # of a network; a file of a few bytes can ask for more
+MOST_FEATURES = 2**22  # values of one image after any layer; a batch of 250 takes 4 GiB of them
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ class DigitClassifier(LightningModule):
     uint8 or float in [0, 1] -> logits (B, num_classes).
 
     Args:
-        num_classes: at least 2.
+        num_classes: 2 to `MOST_CLASSES`.
         in_channels: channels of an image.
         image_size: height and width in pixels.
+
+    Raises:
+        ValueError: such numbers are impossible, or a list of the subclass's arguments is longer than `MOST_LAYERS`.
 
     Attributes:
         class_names: one per class, from the data.
@@ -69,6 +74,13 @@ class DigitClassifier(LightningModule):
                 "expected num_classes >= 2, in_channels >= 1 and image_size >= 1, "
                 f"got {num_classes}, {in_channels} and {image_size}"
             )
+        longest = max((len(value) for value in self.hparams.values() if isinstance(value, list | tuple)), default=0)
+        if num_classes > MOST_CLASSES or longest > MOST_LAYERS:
+            raise ValueError(
+                f"expected {MOST_CLASSES:,} classes and lists of {MOST_LAYERS:,} numbers at most, "
+                f"got {num_classes:,} and {longest:,}"
+            )
+        check_features(in_channels * image_size**2)
         self.register_buffer("mean", torch.zeros(in_channels, 1, 1))
         self.register_buffer("std", torch.ones(in_channels, 1, 1))
         self.class_names = tuple(str(label) for label in range(num_classes))
@@ -100,13 +112,14 @@ class DigitClassifier(LightningModule):
         """Keep class names, and mean and standard deviation per channel in [0, 1], with the model.
 
         Raises:
-            ValueError: there is not one name per class, or not one positive deviation per channel.
+            ValueError: there is not one name of its own per class, or not one positive deviation per channel.
         """
-        if len(class_names) != len(self.class_names):
-            raise ValueError(f"the network has {len(self.class_names)} classes, the data {len(class_names)}")
+        names = checked_class_names(class_names)
+        if len(names) != len(self.class_names):
+            raise ValueError(f"the network has {len(self.class_names)} classes, the data {len(names)}")
         if not len(mean) == len(std) == len(self.mean) or min(std) <= 0:
             raise ValueError(f"expected {len(self.mean)} means and positive deviations, got {mean} and {std}")
-        self.class_names = tuple(class_names)
+        self.class_names = names
         self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
         self.std.copy_(torch.tensor(std).view(-1, 1, 1))
 
@@ -221,7 +234,18 @@ class DigitClassifier(LightningModule):
             checkpoint["digitrec"]["seen"] = self._epoch.state_by_rank(self.trainer.world_size)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting the epoch that the checkpoint was saved in, with the threshold that its network had."""
+        """Go on counting the epoch that the checkpoint was saved in, with the threshold that its network had.
+
+        Raises:
+            CheckpointError: it does not tell how far the training was, which Lightning would not say in one line.
+        """
+        if not (
+            self._trainer is None
+            or _has_keys(checkpoint.get("loops"), {"fit_loop": self.trainer.fit_loop.state_dict()})
+        ):
+            raise CheckpointError(
+                "the checkpoint does not tell how far its training was; start a run with init_from=..."
+            )
         about = checkpoint.get("digitrec", {})
         self.threshold = about.get("threshold")
         self._epoch.load_state(about.get("seen", {}), self.global_rank)
@@ -246,6 +270,19 @@ class DigitClassifier(LightningModule):
         if steps == float("inf"):
             raise UsageError("a schedule needs an end: set trainer.max_epochs or trainer.max_steps")
         return int(steps)
+
+
+def _has_keys(given: Any, expected: Any) -> bool:
+    """Whether `given` has every key of `expected`, at any depth."""
+    if not isinstance(expected, dict):
+        return True
+    return isinstance(given, dict) and all(key in given and _has_keys(given[key], expected[key]) for key in expected)
+
+
+def check_features(count: int) -> None:
+    """ValueError if a layer gives more than `MOST_FEATURES` values for one image."""
+    if count > MOST_FEATURES:
+        raise ValueError(f"a layer gives {count:,} values for one image, expected {MOST_FEATURES:,} at most")
 
 
 def cross_entropy_with_outliers(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from annotated_types import Ge, Gt, Len, Lt
 from torch import Tensor, nn
 
-from digitrec.models.classifier import DigitClassifier
+from digitrec.models.classifier import DigitClassifier, check_features
 from digitrec.models.pooling import MaxPool2d
 
 Positive = Annotated[int, Gt(0)]
@@ -22,9 +22,7 @@ class CNN(DigitClassifier):
         unpooled: how many of the last blocks go without pooling.
         hidden: units of the dense layer.
         dropout: share of dense units silenced in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels.
+        num_classes, in_channels, image_size: as of `DigitClassifier`.
 
     Raises:
         ValueError: the image is too small for that many blocks, or there is not one kernel size for each.
@@ -51,6 +49,7 @@ class CNN(DigitClassifier):
         for block, (channels, width, kernel) in enumerate(zip(inputs, filters, kernels, strict=True)):
             blocks.append(nn.Conv2d(channels, width, kernel))
             size = size - kernel + 1
+            check_features(width * size**2)
             if block < len(filters) - unpooled:
                 # Before ReLU, which keeps the order of values: the result is the same for a quarter of the work.
                 blocks.append(MaxPool2d(2))

@@ -7,7 +7,7 @@ from typing import Annotated
 from annotated_types import Ge, Gt, Lt
 from torch import Tensor, nn
 
-from digitrec.models.classifier import DigitClassifier
+from digitrec.models.classifier import DigitClassifier, check_features
 
 
 class MLP(DigitClassifier):
@@ -16,9 +16,7 @@ class MLP(DigitClassifier):
     Args:
         hidden: units of each dense layer; none makes the model linear.
         dropout: share of units silenced after each hidden layer in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels.
+        num_classes, in_channels, image_size: as of `DigitClassifier`.
     """
 
     def __init__(
@@ -33,6 +31,7 @@ class MLP(DigitClassifier):
         widths = [in_channels * image_size**2, *hidden]
         layers: list[nn.Module] = [nn.Flatten()]
         for inputs, units in pairwise(widths):
+            check_features(units)
             layers += [nn.Linear(inputs, units), nn.ReLU(), nn.Dropout(dropout)]
         self.features = nn.Sequential(*layers)
         self.head = nn.Sequential(nn.Linear(widths[-1], num_classes))

@@ -38,8 +38,8 @@ def plain_layers(classifier: DigitClassifier) -> list[Layer] | None:
     return layers
 
 
-def _children(sequence: nn.Module | Any, name: str) -> Modules:
-    assert isinstance(sequence, nn.Sequential)
+def _children(sequence: Any, name: str) -> Modules:
+    """Modules of a sequence; none of an identity."""
     return ((f"{name}.{child}", module) for child, module in sequence.named_children())
 
 
@@ -73,24 +73,14 @@ def _layer(name: str, module: nn.Module, shape: Shape) -> tuple[Layer, Shape]:
             return layer, Shape(height, width, module.out_channels)
         case nn.ReLU():
             return {"kind": "relu"}, shape
-        case nn.MaxPool2d():
-            size = _one(module.kernel_size)
+        case nn.MaxPool2d(kernel_size=int(size)):
             return {"kind": "max_pool", "size": size}, Shape(height // size, width // size, channels)
-        case nn.AvgPool2d(ceil_mode=True):
-            size = _one(module.kernel_size)
+        case nn.AvgPool2d(ceil_mode=True, kernel_size=int(size)):
             return {"kind": "average_pool", "size": size}, Shape(-(-height // size), -(-width // size), channels)
         case nn.AdaptiveAvgPool2d(output_size=1):
             return {"kind": "average"}, Shape(1, 1, channels)
         case ResidualBlock():
             residual, after = _layers(_children(module.residual, f"{name}.residual"), shape)
-            around = (
-                _children(module.shortcut, f"{name}.shortcut") if isinstance(module.shortcut, nn.Sequential) else ()
-            )
-            shortcut, _ = _layers(around, shape)
+            shortcut, _ = _layers(_children(module.shortcut, f"{name}.shortcut"), shape)
             return {"kind": "residual", "residual": residual, "shortcut": shortcut}, after
     raise AssertionError(f"no layer for {module}")
-
-
-def _one(size: int | tuple[int, ...]) -> int:
-    """The size of both sides."""
-    return size if isinstance(size, int) else size[0]

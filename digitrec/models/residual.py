@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from annotated_types import Ge, Gt, Len, Lt
 from torch import Tensor, nn
 
-from digitrec.models.classifier import DigitClassifier
+from digitrec.models.classifier import DigitClassifier, check_features
 from digitrec.models.pooling import MaxPool2d
 
 Positive = Annotated[int, Gt(0)]
@@ -27,9 +27,7 @@ class ResidualCNN(DigitClassifier):
         blocks: residual blocks of each stage.
         average: the dense layer gets each feature map's average, as in the paper; otherwise each of its places.
         dropout: share of the dense layer's inputs silenced in training.
-        num_classes: number of logits.
-        in_channels: channels of an image.
-        image_size: height and width of an image in pixels.
+        num_classes, in_channels, image_size: as of `DigitClassifier`.
 
     Raises:
         ValueError: the image is too small for that many stages, there is not one number of blocks for each, or there
@@ -54,6 +52,8 @@ class ResidualCNN(DigitClassifier):
             raise ValueError(f"blocks={list(blocks)}: expected {MOST_BLOCKS:,} residual blocks at most")
         if image_size < 2 ** len(filters):
             raise ValueError(f"{len(filters)} stages need images of at least {2 ** len(filters)} pixels")
+        check_features(max(stem) * image_size**2)
+        check_features(max(filters) * image_size**2 // 4)
         layers: list[nn.Module] = []
         for channels, width in pairwise([in_channels, *stem]):
             layers += [*_convolution(channels, width, 3), nn.ReLU()]

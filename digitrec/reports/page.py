@@ -2,12 +2,15 @@
 
 import base64
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
+
+from digitrec.reports.figures.style import DARK, LIGHT, Theme
 
 SHRINK = 0.8  # pixels on the page for each of a figure; the rest is for displays with finer dots
 
@@ -46,8 +49,11 @@ class Picture:
     height: int
 
 
-def picture(name: str, title: str, caption: str, light: Figure, dark: Figure) -> Picture:
-    """The picture of a figure that was drawn twice, for light and for dark pages."""
+def picture(name: str, title: str, caption: str, draw: Callable[[Theme], Figure | None]) -> Picture | None:
+    """The picture of a figure, drawn for light and for dark pages; None where there is nothing to draw."""
+    light, dark = draw(LIGHT), draw(DARK)
+    if light is None or dark is None:
+        return None
     png = _png(light)
     width, height = (round(SHRINK * dots) for dots in light.get_size_inches() * light.dpi)
     return Picture(name, title, caption, png, _data_uri(png), _data_uri(_png(dark)), width, height)

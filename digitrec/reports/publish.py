@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from digitrec.data.datasets import Split
@@ -15,6 +14,7 @@ from digitrec.evaluation.progress import busy
 from digitrec.models.classifier import DigitClassifier
 from digitrec.reports.events import write_events
 from digitrec.reports.report import write_report
+from digitrec.run_folder.tables import console
 from digitrec.wording import shown
 
 
@@ -80,7 +80,7 @@ def flat_metrics(evaluation: Evaluation, stage: str) -> dict[str, float]:
 
 def print_summary(evaluation: Evaluation, folder: Path) -> None:
     """Print the most important numbers and the paths of the rest."""
-    console, metrics = Console(highlight=False), evaluation.metrics
+    out, metrics = console(), evaluation.metrics
     table = Table(title=evaluation.title, title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
@@ -94,13 +94,13 @@ def print_summary(evaluation: Evaluation, folder: Path) -> None:
     for change in evaluation.robustness:
         hardest = f"{change.strengths[-1]:g} {change.unit}".strip()
         table.add_row(f"accuracy, {change.name} {hardest}", f"{change.accuracies[-1]:.2%}")
-    console.print(table)
+    out.print(table)
     if found := evaluation.comparison:
         difference, low, high = found.difference
-        console.print(
+        out.print(
             f"against {found.other}: {difference:+.2%} ({low:+.2%} to {high:+.2%}), only this one right "
             f"{found.test.only_a}, only the other {found.test.only_b}, McNemar p = {found.test.p_value:.3g}",
             soft_wrap=True,
         )
     for label, name in (("report", "report.html"), ("predictions", "predictions.csv"), ("all figures", "metrics.json")):
-        console.print(f"{label + ':':15} {shown(folder / name)}", soft_wrap=True)
+        out.print(f"{label + ':':15} {shown(folder / name)}", soft_wrap=True)

@@ -1,10 +1,13 @@
 """An evaluation as one self-contained page, and its figures as files."""
 
+from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from digitrec.evaluation.comparison import Comparison
 from digitrec.evaluation.evaluation import Evaluation
-from digitrec.reports.figures import FIGURES, draw_all
+from digitrec.reports.figures import FIGURES
 from digitrec.reports.page import Card, Picture, picture, write_page
 
 TEMPLATE = Path(__file__).with_suffix(".html")
@@ -15,10 +18,10 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
     """Write `report.html` and `figures/<name>.png` into a folder, which is made if missing; return the page's path."""
     (folder / "figures").mkdir(parents=True, exist_ok=True)
     sections: dict[str, list[Picture]] = {}
-    dark = draw_all(evaluation, dark=True)
-    for name, figure in draw_all(evaluation).items():
-        spec = FIGURES[name]
-        drawn = picture(name, spec.title, spec.caption, figure, dark[name])
+    for name, spec in FIGURES.items():
+        drawn = picture(name, spec.title, spec.caption, partial(spec.draw, evaluation))
+        if drawn is None:
+            continue
         (folder / "figures" / f"{name}.png").write_bytes(drawn.png)
         sections.setdefault(spec.section, []).append(drawn)
     return write_page(
@@ -66,8 +69,9 @@ def verdict(comparison: Comparison, this: str = "This model") -> str:
     )
 
 
-def _class_rows(evaluation: Evaluation) -> list[tuple[str, int, float, float, float]]:
+def _class_rows(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """Name, number of images, precision, recall and F1 of each class."""
     scores = evaluation.predictions.class_scores
-    columns = (scores.support, scores.precision, scores.recall, scores.f1)
-    return list(zip(evaluation.predictions.class_names, *(column.tolist() for column in columns), strict=True))
+    shares = np.stack([scores.precision, scores.recall, scores.f1], axis=1).tolist()
+    rows = zip(evaluation.predictions.class_names, scores.support.tolist(), shares, strict=True)
+    return [(name, f"{images:,}", *(f"{share:.4f}" for share in row)) for name, images, row in rows]

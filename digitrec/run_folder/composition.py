@@ -1,5 +1,6 @@
 """The composition that a run folder keeps, and what of it makes two runs the same."""
 
+import io
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.settings import read_overrides, read_settings
+from digitrec.system.files import open_regular
 
 CONFIG = Path(".hydra/config.yaml")
 HYDRA = Path(".hydra/hydra.yaml")
@@ -42,12 +44,12 @@ def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
 def _keep_original(original: Path, run_dir: Path) -> None:
     """Copy the overrides and the chosen options of the run that is repeated."""
     try:
-        overrides = OmegaConf.load(original / OVERRIDES)
-        choices = OmegaConf.load(original / HYDRA).hydra.runtime.choices
+        overrides = _load(original / OVERRIDES)
+        choices = _load(original / HYDRA).hydra.runtime.choices
     except (OSError, ValueError, AttributeError, YAMLError):
         return  # the configuration holds all that counts
     (run_dir / OVERRIDES).write_text(OmegaConf.to_yaml(overrides), encoding="utf-8")
-    hydra_config = OmegaConf.load(run_dir / HYDRA)
+    hydra_config = _load(run_dir / HYDRA)
     hydra_config.hydra.runtime.choices = choices
     (run_dir / HYDRA).write_text(OmegaConf.to_yaml(hydra_config), encoding="utf-8")
 
@@ -66,10 +68,16 @@ def discard(run_dir: Path) -> None:
 def read_composition(run_dir: Path) -> DictConfig | None:
     """The configuration that a run was composed with; None where it is missing or damaged."""
     try:
-        cfg = OmegaConf.load(run_dir / CONFIG)
+        cfg = _load(run_dir / CONFIG)
     except (OSError, ValueError, YAMLError):
         return None
     return cfg if isinstance(cfg, DictConfig) and "run_dir" in cfg else None
+
+
+def _load(file: Path) -> Any:
+    """A yaml file; limited as `limit_configurations` has it."""
+    with io.TextIOWrapper(open_regular(file), encoding="utf-8") as text:
+        return OmegaConf.load(text)
 
 
 def same_settings(one: DictConfig, other: DictConfig) -> bool:

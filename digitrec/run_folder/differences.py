@@ -1,12 +1,13 @@
 """What runs have in common and where they differ."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides
 
 EXPERIMENT = "experiment"
+OFF = (None, False, 0)
 
 
 def differing(runs: Sequence[Run]) -> list[str]:
@@ -16,21 +17,32 @@ def differing(runs: Sequence[Run]) -> list[str]:
     whatever an experiment sets follows from the experiment. What was given on a command line stays.
     """
     runs = [run for run in runs if run.settings]
-    names = dict.fromkeys(name for run in runs for name in run.settings if decides(name))
-    varying = [name for name in names if len({_key(run, name) for run in runs}) > 1]
+    names = [name for name in _names(runs) if decides(name)]
+    unknown = lacked(runs)
+    varying = [name for name in names if name not in unknown and len({_key(run, name) for run in runs}) > 1]
     return [name for name in varying if any(name in run.overridden for run in runs) or not _follows(name, runs)]
 
 
-def recipe(run: Run) -> tuple[tuple[str, str], ...]:
-    """All settings that decide a run's result; the same for runs that differ in their seeds."""
-    return tuple(sorted((name, repr(value)) for name, value in run.settings.items() if decides(name)))
+def recipe(run: Run, without: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
+    """All settings that decide a run's result but some; the same for runs that differ in their seeds."""
+    return tuple(sorted((name, _key(run, name)) for name in run.settings if decides(name) and name not in without))
+
+
+def lacked(runs: Sequence[Run]) -> set[str]:
+    """Settings that some runs lack and that are off in the others: of a newer version, which make no difference."""
+    names = [name for name in _names(runs) if any(name not in run.settings for run in runs)]
+    return {name for name in names if all(run.settings.get(name) in OFF for run in runs)}
 
 
 def unlike(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
     """Every setting in which two runs differ, the seed too; None where one lacks it."""
-    names = sorted(a.settings.keys() | b.settings.keys())
-    pairs = {name: (a.settings.get(name), b.settings.get(name)) for name in names}
-    return {name: (x, y) for name, (x, y) in pairs.items() if x != y and (decides(name) or name == "seed")}
+    other = [name for name in sorted(_names([a, b])) if _key(a, name) != _key(b, name)]
+    shown = [name for name in other if (decides(name) or name == "seed") and name not in lacked([a, b])]
+    return {name: (a.settings.get(name), b.settings.get(name)) for name in shown}
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for name in run.settings))
 
 
 def _follows(name: str, runs: Sequence[Run]) -> bool:
@@ -48,5 +60,8 @@ def _follows(name: str, runs: Sequence[Run]) -> bool:
 
 
 def _key(run: Run, name: str) -> str:
-    """A value that can be compared and counted; a missing setting counts as null."""
-    return repr(run.settings.get(name))
+    """A value that can be compared and counted; a missing setting counts as null, a class of ours has no place."""
+    value = run.settings.get(name)
+    if name.endswith("_target_") and str(value).startswith("digitrec."):
+        return str(value).rpartition(".")[2]
+    return repr(value)

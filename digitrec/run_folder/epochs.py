@@ -2,12 +2,15 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from digitrec.run_folder.record import write_text
+from digitrec.errors import DigitrecError
+from digitrec.run_folder.reading import Note, is_finite, unreadable
 from digitrec.run_folder.run import Run
+from digitrec.system.files import open_regular, read_text, write_text
+from digitrec.wording import printable
 
 Row = dict[str, float]
 HISTORY = "history.csv"
@@ -24,13 +27,24 @@ def write_epochs(folder: Path, rows: Sequence[Row]) -> None:
     write_text(folder / HISTORY, text.getvalue())
 
 
-def read_epochs(folder: Path) -> list[Row]:
-    """One row of metrics per epoch, `epoch` counted from 1; empty for a run that left none."""
+def read_epochs(folder: Path, note: Note = lambda line: None) -> list[Row]:
+    """One row of metrics per epoch, `epoch` counted from 1; a note for each file that is damaged."""
     try:
-        with (folder / HISTORY).open(encoding="utf-8", newline="") as file:
-            return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError):  # missing or damaged
-        return _epochs_of_events(folder)
+        with unreadable(file := folder / HISTORY):
+            table = csv.DictReader(io.StringIO(read_text(file)), strict=True)
+            return [_row(number, row) for number, row in enumerate(table, 1)]
+    except FileNotFoundError:
+        pass
+    except DigitrecError as error:
+        note(str(error))
+    return _epochs_of_events(folder, note)
+
+
+def _row(number: int, texts: Mapping[str | Any, str]) -> Row:
+    if None in texts:
+        raise ValueError("a row is longer than the heads")
+    values = {printable(name): float(text) for name, text in texts.items() if text}
+    return {"epoch": number, **{name: value for name, value in values.items() if is_finite(value)}}
 
 
 def progress(run: Run) -> str:
@@ -40,11 +54,11 @@ def progress(run: Run) -> str:
     return f"{len(rows)}{of_how_many}" if rows or of_how_many else ""
 
 
-def _epochs_of_events(folder: Path) -> list[Row]:
+def _epochs_of_events(folder: Path, note: Note) -> list[Row]:
     """The same from TensorBoard's files; what was written again after a run was cut off counts in its last form."""
     steps: dict[int, Row] = {}
     for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda file: file.lstat().st_mtime):
-        for step, name, value in _scalars(file):
+        for step, name, value in _scalars(file, note):
             steps.setdefault(step, {})[name] = value
     ends = [steps[step] for step in sorted(steps) if any(name in steps[step] for name in EPOCH_ENDS)]
     rows: dict[int, Row] = {}
@@ -54,14 +68,18 @@ def _epochs_of_events(folder: Path) -> list[Row]:
     return list(rows.values())
 
 
-def _scalars(file: Path) -> Iterator[tuple[int, str, float]]:
+def _scalars(file: Path, note: Note) -> Iterator[tuple[int, str, float]]:
     """Step, name and value of each scalar in an events file, up to the end or to where it is damaged."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader  # takes a second to import
     from tensorboard.compat.proto.event_pb2 import Event
 
-    with suppress(OSError):  # a link to nowhere, or closed to us
+    try:
+        open_regular(file).close()  # tensorboard would wait for a pipe
         for record in RawEventFileLoader(str(file)).Load():
             event = Event.FromString(record)
             for value in event.summary.value:
-                if value.HasField("simple_value"):
-                    yield event.step, value.tag, value.simple_value
+                if value.HasField("simple_value") and is_finite(value.simple_value):
+                    yield event.step, printable(value.tag), value.simple_value
+    except (OSError, MemoryError, OverflowError, DecodeError) as error:  # the second two: a record of a wrong length
+        note(f"{file}: cannot be read to its end: {getattr(error, 'strerror', None) or error}")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from digitrec.config.overrides import as_path
 from digitrec.errors import UsageError
+from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import RECORD
-from digitrec.run_folder.run import TRAINING, Note, Run, read_run, try_run
-from digitrec.wording import near
+from digitrec.run_folder.run import TRAINING, Run, read_run, try_run
+from digitrec.wording import near, printable
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
 DEFAULT = Path("outputs")
@@ -109,7 +110,7 @@ def _named(runs: Sequence[Run]) -> list[Run]:
 def _names(folder: Path) -> list[str]:
     """What a run folder may be called, the shortest first."""
     parent = folder.resolve().parent.name
-    return [STAMP.sub("", folder.name), folder.name, f"{parent}/{folder.name}", str(folder)]
+    return list(map(printable, [STAMP.sub("", folder.name), folder.name, f"{parent}/{folder.name}", str(folder)]))
 
 
 def _some(names: Iterable[str], most: int = 5) -> str:

@@ -66,7 +66,7 @@ def format_time(start: str) -> str:
     """Day and minute of a start, on the clock of this place."""
     try:
         return f"{datetime.fromisoformat(start).astimezone():%Y-%m-%d %H:%M}"
-    except ValueError:
+    except (ValueError, OverflowError):  # no time, or one before the year 1
         return ""
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from digitrec.run_folder.differences import recipe
+from digitrec.run_folder.differences import lacked, recipe
 from digitrec.run_folder.ranking import order
 from digitrec.run_folder.run import Run
 
@@ -42,8 +42,9 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     A run without settings is a group of its own.
     """
     same: dict[object, list[Run]] = {}
+    without = lacked([run for run in runs if run.settings])
     for run in runs:
-        same.setdefault(recipe(run) or run.folder, []).append(run)
+        same.setdefault(recipe(run, without) or run.folder, []).append(run)
     groups = [Group(tuple(members), _spreads(one_per_seed(members))) for members in same.values()]
     return sorted(groups, key=lambda group: order(group.means, metric))
 

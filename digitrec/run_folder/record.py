@@ -5,17 +5,21 @@ import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
-from digitrec.errors import DigitrecError, FolderTakenError
+from digitrec.errors import DigitrecError, FolderTakenError, is_disk_full
 from digitrec.run_folder.provenance import provenance
+from digitrec.run_folder.reading import read_json
+from digitrec.system.files import write_text
 from digitrec.system.signals import signal_exit_code
 
 RECORD = "run.json"
 LOCK = ".run.lock"
 LOCK_S = 0.5  # seconds to wait for a lock: a program that checks whether a run is going on holds it for an instant
+RESERVE = 2**16  # bytes
 FIRST_START = ("start", "command", "git_revision", "versions")
 MAX_DURATION_S = 1e10  # some centuries
 EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of the entries that a resumed run needs
@@ -27,13 +31,13 @@ EXPECTED: dict[str, tuple[str, Callable[[Any], bool]]] = {  # of the entries tha
 
 @contextmanager
 def run_record(
-    run_dir: Path, *, go_on: bool = False, prepare: Callable[[], dict[str, Any]] = dict
+    run_dir: Path, *, resume: bool = False, prepare: Callable[[], dict[str, Any]] = dict
 ) -> Iterator[dict[str, Any]]:
     """Keep `run_dir`/run.json true while a run goes on and after it ends, however it ends.
 
     Args:
         run_dir: folder of the run.
-        go_on: the record there is of this run, which was interrupted.
+        resume: the record there is of this run, which was interrupted.
         prepare: called before a new run's record is written, once the folder is known to be free; returns
             entries of it.
 
@@ -47,14 +51,15 @@ def run_record(
     """
     now = {"status": "running", "pid": os.getpid(), **provenance()}
     began = time.perf_counter()
-    with _alone(run_dir):
+    with _alone(run_dir), ExitStack() as stack:
         try:
-            if not go_on and (run_dir / RECORD).exists():
+            if not resume and (run_dir / RECORD).exists():
                 raise FolderTakenError(
                     f"{run_dir} holds a run already; choose another folder, leave hydra.run.dir to us, "
                     "or go on with it: resume=auto"
                 )
-            record = _continued(_checked(read_record(run_dir), run_dir), now) if go_on else now | prepare()
+            record = _continued(_checked(read_record(run_dir), run_dir), now) if resume else now | prepare()
+            reserve = stack.enter_context(_reserve(run_dir))
             write_json(run_dir / RECORD, record)
         except OSError as error:
             raise DigitrecError(f"the run folder cannot be written: {error}") from error
@@ -63,15 +68,35 @@ def run_record(
             yield record
         except BaseException as error:
             record["duration_s"] = round(before + time.perf_counter() - began, 3)
-            if isinstance(error, SystemExit) and not signal_exit_code(error):
-                failure = DigitrecError(f"code in the run called sys.exit({error.code!r})")
-                close_record(run_dir, failure, record)
-                raise failure from error
-            close_record(run_dir, error, record)
-            raise
+            failure = _explained(error, run_dir)
+            reserve.close()
+            close_record(run_dir, failure, record)
+            if failure is error:
+                raise
+            raise failure from error
         record["status"] = "finished"
         record["duration_s"] = round(before + time.perf_counter() - began, 3)
         write_json(run_dir / RECORD, record)
+
+
+def _explained(error: BaseException, run_dir: Path) -> BaseException:
+    """What ended a run, as an error with a message where it has none that helps."""
+    match error:
+        case SystemExit() if not signal_exit_code(error):
+            return DigitrecError(f"code in the run called sys.exit({error.code!r})")
+        case OSError() if is_disk_full(error):  # without the path, where a write has failed
+            return DigitrecError(f"{error.filename or run_dir}: {error.strerror}; free some room and start anew")
+        case _:
+            return error
+
+
+@contextmanager
+def _reserve(run_dir: Path) -> Iterator[IO[bytes]]:
+    """Room on the disk until the file is closed: how a run ended is written even where the disk is full."""
+    with TemporaryFile(dir=run_dir) as file:
+        file.write(os.urandom(RESERVE))  # what a file system cannot compress
+        file.flush()
+        yield file
 
 
 def close_record(run_dir: Path, error: BaseException, record: dict[str, Any] | None = None) -> None:
@@ -110,9 +135,10 @@ def read_record(run_dir: Path) -> dict[str, Any]:
         DigitrecError: it cannot be read.
     """
     try:
-        record = json.loads((run_dir / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DigitrecError(f"{run_dir / 'run.json'} cannot be read: {error}; start the run anew") from error
+        record = read_json(run_dir / RECORD)
+    except (FileNotFoundError, DigitrecError) as error:
+        reason = f"{run_dir / RECORD}: missing" if isinstance(error, FileNotFoundError) else error
+        raise DigitrecError(f"{reason}; start the run anew") from error
     if not isinstance(record, dict) or "status" not in record:
         raise DigitrecError(f"{run_dir / 'run.json'}: not the record of a run; start the run anew")
     return record
@@ -148,17 +174,3 @@ def _finite(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_finite(inner) for inner in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise

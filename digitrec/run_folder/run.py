@@ -1,20 +1,19 @@
 """Read a run folder."""
 
-import json
-import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from digitrec.config.overrides import key_of
 from digitrec.errors import DigitrecError
-from digitrec.run_folder.record import LOCK, read_record
+from digitrec.run_folder.reading import Note, is_finite, read_json
+from digitrec.run_folder.record import LOCK, MAX_DURATION_S, read_record
 from digitrec.run_folder.settings import read_overrides, read_settings
+from digitrec.system.files import open_regular
+from digitrec.wording import printable
 
-Note = Callable[[str], object]  # takes one line about what could not be read
 TRAINING, EVALUATION, OTHER = "training", "evaluation", "other"
 
 
@@ -62,7 +61,7 @@ class Run:
     def seconds(self) -> float | None:
         """Duration, resumed parts included; None if unknown."""
         seconds = self.record.get("duration_s")
-        return seconds if isinstance(seconds, int | float) else None
+        return seconds if isinstance(seconds, int | float) and 0 <= seconds < MAX_DURATION_S else None
 
     @property
     def tags(self) -> tuple[str, ...]:
@@ -92,13 +91,13 @@ def read_run(folder: Path, note: Note = lambda line: None) -> Run:
         DigitrecError: run.json can't be read or is no record of a run.
     """
     record = read_record(folder)
-    status = str(record["status"])
-    if status == "running" and not is_held(folder):
+    status = printable(str(record["status"]))
+    if status == "running" and not is_held(folder, note):
         status = "killed"
     metrics = read_metrics(folder, note, due=status == "finished")
     try:
         settings, overrides = _composed(folder, record)
-    except ValueError as error:
+    except DigitrecError as error:
         note(str(error))
         settings, overrides = {}, []
     return Run(folder, status, record, metrics, settings, overridden=frozenset(map(key_of, overrides)))
@@ -112,24 +111,22 @@ def _composed(folder: Path, record: dict[str, Any]) -> tuple[dict[str, Any], lis
     return read_settings(folder), read_overrides(folder)
 
 
-def is_held(folder: Path) -> bool:
-    """Whether a process is running in a folder; creates and changes nothing."""
+def is_held(folder: Path, note: Note = lambda line: None) -> bool:
+    """Whether a process is running in a folder, or cannot be known; creates and changes nothing."""
     if sys.platform == "win32":
         return True  # unknown without taking the lock, so assume it
     import fcntl
 
     try:
-        lock = os.open(folder / LOCK, os.O_RDONLY)
+        with open_regular(folder / LOCK) as lock:  # closing it releases the lock
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except OSError:
+    except BlockingIOError:
         return True
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    except OSError as error:
+        note(f"{folder / LOCK}: cannot be read: {error.strerror}; the run may be going on")
         return True
-    finally:
-        os.close(lock)  # releases the lock
     return False
 
 
@@ -143,14 +140,18 @@ def read_metrics(folder: Path, note: Note = lambda line: None, *, due: bool = Fa
     """
     file = folder / "metrics.json"
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        return {name: value for name, value in content.items() if isinstance(value, int | float) and isfinite(value)}
+        content = read_json(file)
     except FileNotFoundError:
         if due:
             note(f"{file}: missing, though the run is finished")
-    except (OSError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        note(f"{file}: cannot be read: {error}")
-    return {}
+        return {}
+    except DigitrecError as error:
+        note(str(error))
+        return {}
+    if not isinstance(content, dict):
+        note(f"{file}: expected metrics by name")
+        return {}
+    return {name: value for name, value in content.items() if is_finite(value)}
 
 
 def try_run(folder: Path, note: Note) -> Run | None:

@@ -8,14 +8,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-try:
-    from yaml import CSafeLoader as Loader
-except ImportError:  # a PyYAML built without libyaml: seven times slower
-    from yaml import SafeLoader as Loader  # type: ignore[assignment]
-
 from digitrec.config.overrides import key_of, value_of
+from digitrec.errors import UsageError
+from digitrec.run_folder.reading import parse_yaml, read_yaml, unreadable
+from digitrec.system.files import read_text
 
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
 CIRCUMSTANCES = re.compile(
@@ -30,34 +26,34 @@ def read_settings(folder: Path) -> dict[str, Any]:
     Empty for a folder without a composition. run.json holds the same since 0.2, which is read many times faster.
 
     Raises:
-        ValueError: a file cannot be read as what it should be; the message names it.
+        DigitrecError: a file cannot be read as what it should be; the message names it.
     """
     place = folder / ".hydra"
-    try:
-        composed = _parse(_text(place / "config.yaml"))
-        if composed is None:
-            return {key_of(text): _parse(value_of(text)) for text in read_overrides(folder)}
-        settings: dict[str, Any] = {}
-        for name, node in composed.items():
-            if isinstance(node, dict):
-                settings[name] = _option(node)
-            settings |= dict(flatten(node, f"{name}.") if isinstance(node, dict) else flatten({name: node}))
-        return settings | _choices(_text(place / "hydra.yaml"))
-    except (yaml.YAMLError, AttributeError, TypeError, UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{place}: its settings cannot be read: {' '.join(str(error).split())}") from error
+    composed = read_yaml(place / "config.yaml")
+    if composed is None:
+        file = place / "overrides.yaml"
+        return {key_of(text): parse_yaml(f"- {value_of(text)}", file)[0] for text in read_overrides(folder)}
+    if not isinstance(composed, dict):
+        raise UsageError(f"{place / 'config.yaml'}: expected settings such as seed: 1")
+    settings: dict[str, Any] = {}
+    for name, node in composed.items():
+        if isinstance(node, dict):
+            settings[str(name)] = option_of(node)
+        settings |= dict(flatten(node, f"{name}.") if isinstance(node, dict) else flatten({name: node}))
+    return settings | _choices(place / "hydra.yaml")
 
 
 def read_overrides(folder: Path) -> list[str]:
     """The overrides on the command line of a run, as written.
 
     Raises:
-        ValueError: the file is damaged.
+        DigitrecError: the file is damaged.
     """
     file = folder / ".hydra" / "overrides.yaml"
-    try:
-        return [str(text) for text in _parse(_text(file)) or []]
-    except (yaml.YAMLError, TypeError, UnicodeDecodeError, OSError) as error:
-        raise ValueError(f"{file}: cannot be read: {' '.join(str(error).split())}") from error
+    overrides = read_yaml(file) or []
+    if not isinstance(overrides, list):
+        raise UsageError(f"{file}: expected a list of overrides such as - seed=1")
+    return list(map(str, overrides))
 
 
 @lru_cache(maxsize=10_000)
@@ -90,29 +86,25 @@ def flatten(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", spelled(value) if isinstance(value, float) and not isfinite(value) else value
 
 
-def _option(node: Mapping[str, Any]) -> str:
+def option_of(node: Mapping[str, Any]) -> str:
     """What a group's part of a composition was made from: its constructor, or the names of several."""
     if "_target_" in node:
         return str(node["_target_"]).rpartition(".")[2].lower()
-    return "+".join(node) or "none"
+    return "+".join(map(str, node)) or "none"
 
 
-def _choices(text: str) -> dict[str, str]:
+def _choices(file: Path) -> dict[str, str]:
     """The chosen option of each group, from Hydra's own record; groups of which several were chosen are left out.
 
     The rest of the record, a hundred times as long, is not parsed.
     """
-    lines = takewhile(lambda line: line.startswith("      "), text.partition("\n    choices:\n")[2].splitlines())
-    choices = _parse("\n".join(lines)) or {}
-    return {group: option for group, option in choices.items() if option is not None and "/" not in group}
-
-
-def _parse(text: str) -> Any:
-    return yaml.load(text, Loader=Loader)
-
-
-def _text(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        with unreadable(file):
+            text = read_text(file)
     except FileNotFoundError:
-        return ""
+        return {}
+    lines = takewhile(lambda line: line.startswith("      "), text.partition("\n    choices:\n")[2].splitlines())
+    choices = parse_yaml("\n".join(lines), file) or {}
+    return {
+        str(group): str(option) for group, option in choices.items() if option is not None and "/" not in str(group)
+    }

@@ -19,6 +19,7 @@ from digitrec.run_folder.formatting import (
 )
 from digitrec.run_folder.groups import Group
 from digitrec.run_folder.run import Run
+from digitrec.wording import printable
 
 COLOURS = {"finished": "green", "running": "yellow", "failed": "red", "killed": "red", "interrupted": "magenta"}
 COLOURED = {status: Style(color=colour) for status, colour in COLOURS.items()}
@@ -31,18 +32,24 @@ HEADS = {"train/images_per_second": "images/s"}  # of metrics whose names are lo
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its head, its cells, and its order of being dropped when the terminal is narrow."""
+    """A column of a table: its head, its cells in one line each, and its order of being dropped on narrow terminals."""
 
     head: str
     cells: Sequence[str]
     right: bool = False
     drop: int = 0  # 0 is always shown; the highest is dropped first
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", printable(self.head))
+        object.__setattr__(self, "cells", list(map(printable, self.cells)))
 
-def console() -> Console:
+
+def console(*, markup: bool = True) -> Console:
     """A console as wide as the terminal, or of unlimited width where the output is no terminal."""
-    found = Console(highlight=False)
-    return found if found.is_terminal else Console(highlight=False, width=WIDE)
+    found = Console(highlight=False, emoji=False, markup=markup)
+    if not found.is_terminal:
+        found.width = WIDE
+    return found
 
 
 def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress: Mapping[str, str] = {}) -> None:
@@ -153,7 +160,7 @@ def _shortened(note: str) -> str:
 
 def _seeds(group: Group) -> str:
     seeds = sorted({run.seed for run in group.runs if run.seed is not None})
-    if len(seeds) > 2 and seeds == list(range(seeds[0], seeds[-1] + 1)):
+    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
         return f"{seeds[0]}-{seeds[-1]}"
     return ",".join(map(str, seeds))
 

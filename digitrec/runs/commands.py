@@ -11,10 +11,11 @@ from digitrec.run_folder.find import find_runs, pick_run
 from digitrec.run_folder.groups import grouped
 from digitrec.run_folder.ranking import best_run, check_metric, ranked, usual_metric
 from digitrec.run_folder.run import EVALUATION, Run
-from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry
+from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
+from digitrec.system.terminal import DONE, FAILED
+from digitrec.wording import printable
 
 METRICS = ("val/accuracy", "test/accuracy")
-DONE, FAILED = 0, 1
 
 
 def list_command(arguments: Namespace) -> int:
@@ -60,7 +61,7 @@ def show_command(arguments: Namespace) -> int:
     run = pick_run(arguments.which, find_runs(arguments.folders, _ignore), note)
     from digitrec.runs.show import print_run, show_entry
 
-    epochs = read_epochs(run.folder)
+    epochs = read_epochs(run.folder, note)
     if arguments.json:
         print_json(show_entry(run, epochs))
     elif arguments.csv:
@@ -82,9 +83,9 @@ def best_command(arguments: Namespace) -> int:
         checkpoint = run.folder / "checkpoints" / "best.ckpt"
         if not checkpoint.is_file():
             raise DigitrecError(f"{checkpoint}: no such file; the best run kept no checkpoint")
-        print(checkpoint)  # noqa: T201
+        print(safe(checkpoint))  # noqa: T201
     elif arguments.print_path:
-        print(run.folder)  # noqa: T201
+        print(safe(run.folder))  # noqa: T201
     elif arguments.json:
         print_json(run_entry(run))
     elif arguments.csv:
@@ -94,7 +95,7 @@ def best_command(arguments: Namespace) -> int:
 
         metrics = list(dict.fromkeys([metric, *METRICS]))
         print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}")
-        print(run.folder)  # noqa: T201
+        print(safe(run.folder))  # noqa: T201
     return DONE
 
 
@@ -182,7 +183,7 @@ def _counted(number: int, what: str) -> str:
 
 def note(line: str) -> None:
     """Print a note on stderr, apart from the output."""
-    print(f"note: {line}", file=sys.stderr)  # noqa: T201
+    print(f"note: {printable(line)}", file=sys.stderr)  # noqa: T201
 
 
 def _ignore(line: str) -> None:

@@ -20,6 +20,7 @@ from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
 from digitrec.runs.paired_predictions import paired_predictions
+from digitrec.wording import printable
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.comparison import Comparison
@@ -157,7 +158,7 @@ def print_pair(pair: Pair) -> None:
 
     out = console()
     for letter, run in (("A", pair.a), ("B", pair.b)):
-        out.print(f"[bold]{letter}[/]  {escape(run.name)}  {escape(str(run.folder))}", soft_wrap=True)
+        out.print(f"[bold]{letter}[/]  {escape(run.name)}  {escape(printable(str(run.folder)))}", soft_wrap=True)
     settings = Table(title="Settings that differ", title_justify="left")
     for head in ("", "A", "B"):
         settings.add_column(head, overflow="fold")

@@ -10,6 +10,7 @@ from typing import Any
 from digitrec.run_folder.groups import Group
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
+from digitrec.wording import printable
 
 Entry = dict[str, Any]
 IDENTITY = ("name", "path", "status", "error", "progress", "seed", "start", "duration_s", "tags", "note")
@@ -61,7 +62,7 @@ def flat(entry: Entry) -> Entry:
 
 def print_json(content: Any) -> None:
     """Print one JSON document."""
-    print(json.dumps(content, indent=2, default=str, ensure_ascii=False))  # noqa: T201
+    print(json.dumps(content, indent=2, default=str, ensure_ascii=sys.stdout.isatty()))  # noqa: T201
 
 
 def print_csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str] = IDENTITY) -> None:
@@ -73,5 +74,10 @@ def print_csv(rows: Sequence[Mapping[str, Any]], first: Sequence[str] = IDENTITY
     """
     names = list(dict.fromkeys([*(first if not rows else ()), *(name for row in rows for name in row)]))
     writer = csv.DictWriter(sys.stdout, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer.writerow({name: safe(name) for name in names})
+    writer.writerows({name: safe(value) for name, value in row.items()} for row in rows)
+
+
+def safe(value: Any) -> Any:
+    """A value for standard output: in a terminal nothing in it steers that, for programs it stays as it is."""
+    return printable(str(value)) if sys.stdout.isatty() and value is not None else value

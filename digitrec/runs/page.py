@@ -4,7 +4,6 @@ from pathlib import Path
 
 from digitrec.reports.figures.comparison import agreement
 from digitrec.reports.figures.curves import overlay
-from digitrec.reports.figures.style import DARK, LIGHT
 from digitrec.reports.page import Card, Picture, picture, write_page
 from digitrec.reports.report import verdict
 from digitrec.run_folder.formatting import apart, format_duration, format_metric, format_time
@@ -57,33 +56,26 @@ def _cards(pair: Pair) -> list[Card]:
 
 
 def _agreement(pair: Pair) -> Picture | None:
-    names = (f"A: {pair.a.name}", f"B: {pair.b.name}")
-    if pair.comparison is None:
-        return None
-    light, dark = (agreement(pair.comparison, theme, names) for theme in (LIGHT, DARK))
-    assert light is not None
-    assert dark is not None
     return picture(
         "agreement",
         "Where they differ",
         "Every test image counts in one cell. Only the two cells in which one run alone is right show a difference.",
-        light,
-        dark,
+        lambda theme: agreement(pair.comparison, theme, _names(pair)),
     )
 
 
 def _curves(pair: Pair) -> Picture | None:
-    light, dark = (overlay(pair.epochs, (f"A: {pair.a.name}", f"B: {pair.b.name}"), theme) for theme in (LIGHT, DARK))
-    if light is None or dark is None:
-        return None
     return picture(
         "curves",
         "Training and validation",
         "Both trainings epoch by epoch. Training images may have been made harder by augmentation, so compare dashed "
         "curves only between runs with the same one.",
-        light,
-        dark,
+        lambda theme: overlay(pair.epochs, _names(pair), theme),
     )
+
+
+def _names(pair: Pair) -> tuple[str, str]:
+    return f"A: {pair.a.name}", f"B: {pair.b.name}"
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:

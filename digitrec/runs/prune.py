@@ -16,9 +16,11 @@ from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.filters import chosen
 from digitrec.run_folder.formatting import format_size, format_time
 from digitrec.run_folder.ranking import ranked
+from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import LOCK, RECORD
-from digitrec.run_folder.run import Note, Run, is_held
+from digitrec.run_folder.run import Run, is_held
 from digitrec.run_folder.tables import console
+from digitrec.wording import printable
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -140,7 +142,13 @@ def print_selection(sizes: Sequence[tuple[Run, int]]) -> None:
     for head in ("run", "status", "size", "started", "folder"):
         table.add_column(head, justify="right" if head == "size" else "left", overflow="fold")
     for run, count in sizes:
-        table.add_row(escape(run.name), run.status, format_size(count), format_time(run.start), escape(str(run.folder)))
+        table.add_row(
+            escape(run.name),
+            escape(run.status),
+            format_size(count),
+            format_time(run.start),
+            escape(printable(str(run.folder))),
+        )
     console().print(table)
 
 

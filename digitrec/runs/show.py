@@ -15,6 +15,7 @@ from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
 from digitrec.run_folder.tables import COLOURS, console
 from digitrec.runs.json_csv import Entry, run_entry
+from digitrec.wording import printable, printable_lines
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # bars of a curve
@@ -39,7 +40,9 @@ def files(folder: Path) -> dict[str, int]:
 def print_run(run: Run, epochs: Sequence[Row]) -> None:
     """Print status, settings, metrics, epochs and files of a run."""
     out = console()
-    out.print(f"[bold]{escape(run.name)}[/]  [{COLOURS.get(run.status, 'default')}]{run.status}[/]", soft_wrap=True)
+    out.print(
+        f"[bold]{escape(run.name)}[/]  [{COLOURS.get(run.status, 'default')}]{escape(run.status)}[/]", soft_wrap=True
+    )
     if run.error:
         out.print(run.error, markup=False, soft_wrap=True)
     facts = {"folder": run.folder, "started": format_time(run.start), "time": format_duration(run.seconds)}
@@ -49,7 +52,7 @@ def print_run(run: Run, epochs: Sequence[Row]) -> None:
     for name, value in facts.items():
         if value not in (None, ""):
             text = f"{value:,}" if isinstance(value, int) else value
-            out.print(f"{name + ':':13} {text}", markup=False, soft_wrap=True)
+            out.print(f"{name + ':':13} {printable_lines(str(text))}", markup=False, soft_wrap=True)
     for title, table in (
         ("Settings", _settings(run.settings)),
         ("Metrics", _metrics(run.metrics)),
@@ -132,5 +135,5 @@ def _epochs(epochs: Sequence[Row]) -> Table:
 def _files(found: Mapping[str, int]) -> Table:
     table = Table.grid(padding=(0, 2))
     for name, count in found.items():
-        table.add_row(escape(name), format_size(count))
+        table.add_row(escape(printable(name)), format_size(count))
     return table

@@ -46,26 +46,23 @@ STAND_INS: Mapping[str, Mapping[str, Sequence[str]]] = {
 def install() -> None:
     """Import the packages of `STAND_INS` with stand-ins from now on, unless DIGITREC_LEAN_IMPORTS=0."""
     if os.environ.get("DIGITREC_LEAN_IMPORTS") != "0":
-        sys.meta_path.insert(0, LeanFinder())
+        sys.meta_path.insert(0, LeanImporter)
 
 
-class LeanFinder:
-    """Finds the packages of `STAND_INS` where Python does, for `LeanLoader` to run; no other module."""
-
-    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """As Python's import system asks for it."""
-        spec = PathFinder.find_spec(name, path, target) if name in STAND_INS else None
-        if spec and spec.loader:
-            spec.loader = LeanLoader(spec.loader)  # type: ignore[assignment]  # its two methods are all that is used
-        return spec
-
-
-class LeanLoader:
-    """Runs a package's code with stand-ins in place."""
+class LeanImporter:
+    """Finds the packages of `STAND_INS` where Python does, and runs their code with stand-ins in place."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
         self.create_module = loader.create_module
+
+    @classmethod
+    def find_spec(cls, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """As Python's import system asks for it."""
+        spec = PathFinder.find_spec(name, path, target) if name in STAND_INS else None
+        if spec and spec.loader:
+            spec.loader = cls(spec.loader)  # type: ignore[assignment]  # its two methods are all that is used
+        return spec
 
     def exec_module(self, module: ModuleType) -> None:
         """Run the package's code, once more without stand-ins if it fails."""
@@ -161,13 +158,11 @@ def _spare_optimizers_the_compiler() -> None:
         step = marked.__wrapped__
 
         @functools.wraps(step)
-        def step_without_marks(self: Optimizer, *arguments: Any, **options: Any) -> Any:
-            if COMPILER in sys.modules:
-                return marked(self, *arguments, **options)
+        def plain(self: Optimizer, *arguments: Any, **options: Any) -> Any:
             with torch.set_grad_enabled(self.defaults["differentiable"]):
                 return step(self, *arguments, **options)
 
-        return step_without_marks
+        return _unless_compiling(marked, plain)
 
     for kind in vars(torch.optim).values():
         step: Any = vars(kind).get("step") if isinstance(kind, type) else None

@@ -7,7 +7,9 @@ import logging
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,34 +47,55 @@ def list_groups_quickly() -> None:
     setattr(ConfigLoaderImpl, name, lambda self, config_name, overrides: once(self, config_name, tuple(overrides)))
 
 
+def _before(owner: Any, name: str, check: Callable[..., object]) -> None:
+    """Call a check, which raises an error where something is wrong, before each call of somebody else's function."""
+    original = getattr(owner, name)
+
+    def checked(*arguments: Any, **options: Any) -> Any:
+        check(*arguments, **options)
+        return original(*arguments, **options)
+
+    setattr(owner, name, checked)
+
+
 @cache
 def check_hydra_targets(check_target: Callable[[str, str], None], check_logging: Callable[[str], None]) -> None:
-    """Check what Hydra builds for itself, before it does (hydra-core 1.3.8).
+    """Check what Hydra builds for itself, by name and key, and what a logging configuration names (hydra-core 1.3.8).
 
     Its part of a configuration takes effect before our check: an experiment file can set `hydra.callbacks` or
     `hydra.job_logging`, which can name any callable. Hydra has a list of forbidden ones, which lacks builtins.open, and
     no public place for a list of allowed ones.
-
-    Args:
-        check_target: target, its key -> raises an error if it is not allowed.
-        check_logging: the same for a name in a logging configuration.
     """
     from hydra._internal.instantiate import _instantiate2
     from hydra._internal.logging_config import HydraDictConfigurator
 
-    resolve_target, resolve_logging = _instantiate2._resolve_target, HydraDictConfigurator.resolve
-
-    def checked_target(target: Any, full_key: str) -> Any:
+    def check(target: Any, full_key: str) -> None:
         if isinstance(target, str):
             check_target(target, full_key)
-        return resolve_target(target, full_key)
 
-    def checked_logging(self: HydraDictConfigurator, name: str) -> Any:
-        check_logging(name)
-        return resolve_logging(self, name)
+    _before(_instantiate2, "_resolve_target", check)
+    _before(HydraDictConfigurator, "resolve", lambda _, name: check_logging(name))
 
-    _instantiate2._resolve_target = checked_target
-    HydraDictConfigurator.resolve = checked_logging  # type: ignore[assignment, method-assign]
+
+@cache
+def check_hydra_files(check_file: Callable[[str, Path], None], header_lines: Callable[[str], str]) -> None:
+    """Check each file of settings, by its group, and find its header where Hydra does not (hydra-core 1.3.8).
+
+    Hydra's own errors about encodings name no file, and it finds `# @package` only above all other lines.
+    """
+    from hydra._internal.sources_registry import SourcesRegistry
+    from hydra.core.plugins import Plugins
+    from hydra.plugins.config_source import ConfigSource
+
+    def check(source: Any, config_path: str) -> None:
+        file = Path(source.path, source._normalize_file_name(config_path))
+        if file.is_file():
+            check_file(config_path.rpartition("/")[0], file)
+
+    Plugins.instance()  # which imports the class of sources under a name of its own, and registers it
+    _before(SourcesRegistry.instance().resolve("file"), "load_config", check)
+    read_header = ConfigSource._get_header_dict
+    ConfigSource._get_header_dict = staticmethod(lambda text: read_header(header_lines(text)))  # type: ignore[assignment]
 
 
 @cache
@@ -82,21 +105,13 @@ def limit_omegaconf(
     """Let a few lines of yaml stand for no more than a machine has (omegaconf 2.3, which has no limits).
 
     It copies what an anchor stands for each time it is used, and resolves interpolations as often as they are used.
-
-    Args:
-        limited: OmegaConf's class of yaml loaders -> one with limits.
-        count_interpolation: called for each interpolation; raises an error when there are too many.
+    `limited` makes a class of yaml loaders one with limits; `count_interpolation` raises an error for one too many.
     """
     from omegaconf import Container, _utils
 
-    get_yaml_loader, resolve = _utils.get_yaml_loader, Container.resolve_parse_tree
-
-    def counted_resolve(self: Container, *arguments: Any, **options: Any) -> Any:
-        count_interpolation()
-        return resolve(self, *arguments, **options)
-
+    get_yaml_loader = _utils.get_yaml_loader
     _utils.get_yaml_loader = lambda: limited(get_yaml_loader())
-    Container.resolve_parse_tree = counted_resolve  # type: ignore[method-assign]
+    _before(Container, "resolve_parse_tree", lambda *_, **__: count_interpolation())
 
 
 def register_launcher(launcher: "type[Launcher]", target: str) -> None:
@@ -130,6 +145,23 @@ def number_event_files_from_zero() -> None:
     from tensorboard.summary.writer import event_file_writer
 
     event_file_writer._global_uid = event_file_writer.AtomicCounter(0)
+
+
+@cache
+def quiet_event_writer() -> None:
+    """Keep the traceback of TensorBoard's writing thread off the terminal (tensorboard 2.21).
+
+    What it could not write, for want of room, is raised again by the next call to the writer.
+    """
+    from tensorboard.summary.writer.event_file_writer import _AsyncWriterThread
+
+    run = _AsyncWriterThread.run
+
+    def quiet_run(self: Any) -> None:
+        with suppress(OSError):
+            run(self)
+
+    _AsyncWriterThread.run = quiet_run
 
 
 def quiet_libraries(*, every_warning: bool = True) -> None:

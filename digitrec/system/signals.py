@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
@@ -28,6 +28,16 @@ def restore_handlers(handlers: Mapping[int, Any]) -> None:
     """Put back the handlers that `install_handlers` replaced."""
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@contextmanager
+def blocked(numbers: Iterable[int] = tuple(ENDING)) -> Iterator[None]:
+    """Have the system hold signals back from this thread, and from processes it starts, during the block."""
+    earlier = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, earlier)
 
 
 @contextmanager

@@ -1,25 +1,55 @@
-"""Where commands meet a terminal: how those without Hydra end, and output that outlives its reader.
+"""Where commands meet a terminal: how they end, output that outlives its reader, plain characters.
 
 `python -m digitrec.train | head` sees the first lines, and training goes on.
 """
 
 import argparse
+import codecs
 import errno
 import io
 import os
+import re
 import sys
 import traceback
-from collections.abc import Callable
-from typing import NoReturn
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
 
 from digitrec.errors import DigitrecError, UsageError
+from digitrec.wording import printable_lines
 
 GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one who has closed its window
+OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EMFILE),
+    *(errno.ENAMETOOLONG, errno.ENOTDIR, errno.ELOOP),
+}
+TRACEBACK = "DIGITREC_TRACEBACK"  # environment variable: 1 shows where a person's error was raised, too
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+PLAIN = "plain-characters"  # name of an error handler of encodings
+SUBSTITUTES = dict(zip("─━│┃\N{MINUS SIGN}\N{EN DASH}—•▁▂▃▄▅▆▇█", "--||---*_.,-~=+#", strict=True)) | {"±": "+-"}
+
+
+HOME = re.compile(r"""(^|[=,\[{:'"])~(?=$|[/\\,\]}'"])""")
+
+
+def expand_home(word: str) -> str:
+    """The word with the person's home folder for each `~` that begins a path: shells do so only for some words."""
+    return HOME.sub(lambda found: f"{found[1]}{Path.home()}", word)
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong."""
+    """A parser that says in one line what is wrong, in characters that the terminal has, and knows what `~` means."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        use_plain_characters()  # --help comes before all else
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Called for a command, and for each command in it."""
+        words = sys.argv[1:] if args is None else args
+        return super().parse_known_args([expand_home(word) for word in words], namespace)
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -27,25 +57,63 @@ class Parser(argparse.ArgumentParser):
 
 
 def end_with(work: Callable[[], int | None]) -> NoReturn:
-    """Do what a command asks for and end with the exit code that comes of it; a person's errors are a line or two.
+    """Do what a command asks for, and end with the exit code that it returns, None for 0, or that of `exit_codes`."""
+    with exit_codes():
+        code = work()
+    sys.exit(code or DONE)
+
+
+@contextmanager
+def exit_codes() -> Iterator[None]:
+    """End the program where a command raises an error; one that a person can mend is a line or two.
 
     Raises:
-        SystemExit: what `work` returns, None for 0; 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
+        SystemExit: 1 failed, 2 wrong usage, 130 interrupted, 141 nobody reads on.
     """
+    code = DONE
     try:
-        code = work() or DONE
+        yield
         sys.stdout.flush()
-    except DigitrecError as error:
-        if os.environ.get("DIGITREC_TRACEBACK", "") not in ("", "0"):
-            traceback.print_exception(error)
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        code = USAGE if isinstance(error, UsageError) else FAILED
     except KeyboardInterrupt:
         code = INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that the interpreter's end is quiet
         code = UNREAD
-    sys.exit(code)
+    except Exception as error:
+        code = USAGE if isinstance(error, UsageError) else FAILED
+        message = _message(error)
+        if message is None or os.environ.get(TRACEBACK, "0") not in ("", "0"):
+            traceback.print_exception(error)
+        else:
+            print(f"error: {printable_lines(message)}", file=sys.stderr)  # noqa: T201
+    if code != DONE:
+        sys.exit(code)
+
+
+def _message(error: Exception) -> str | None:
+    """An error in words; None for a fault of ours, which needs its traceback."""
+    if isinstance(error, OSError) and error.errno in OUTSIDE:
+        return ": ".join(str(word) for word in (error.filename, error.strerror) if word)
+    return str(error) if isinstance(error, DigitrecError) else None
+
+
+def use_plain_characters() -> None:
+    """Write what the terminal's encoding lacks in plain characters, and file names that are not UTF-8 as they are."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors=PLAIN)
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    char = error.object[error.start]
+    if "\udc80" <= char <= "\udcff":
+        return bytes([ord(char) - 0xDC00]), error.start + 1
+    close = unicodedata.normalize("NFKD", char).encode("ascii", "ignore").decode()
+    return SUBSTITUTES.get(char) or close or char.encode("ascii", "backslashreplace").decode(), error.start + 1
+
+
+codecs.register_error(PLAIN, _plain)
 
 
 class PipeSafeStream(io.TextIOWrapper):
@@ -76,10 +144,11 @@ class PipeSafeStream(io.TextIOWrapper):
 
 def ignore_broken_pipes() -> None:
     """Let standard output and error be of no more account than their readers; streams put in their place stay."""
+    use_plain_characters()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and stream is getattr(sys, f"__{name}__"):
             stream.flush()
             plain = open(stream.fileno(), "wb", closefd=False)  # noqa: SIM115 - as long as the process
-            lasting = PipeSafeStream(plain, stream.encoding, stream.errors, line_buffering=stream.line_buffering)
+            lasting = PipeSafeStream(plain, stream.encoding, PLAIN, line_buffering=stream.line_buffering)
             setattr(sys, name, lasting)

@@ -1,6 +1,7 @@
 """When checkpoints are saved, so that a training can go on from any of them as if it had never stopped."""
 
 import errno
+import math
 import os
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 from lightning import LightningModule, Trainer
 from lightning.fabric.plugins import CheckpointIO
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import nn
+from torch import Tensor, nn
 
 from digitrec.errors import DigitrecError
 from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
@@ -57,6 +58,8 @@ def check_room(run_dir: Path, model: nn.Module, trainer: Trainer) -> None:
 class EpochCheckpoint(ModelCheckpoint):
     """Lightning's, but saved between epochs: when all figures of one are written and nothing of the next has begun.
 
+    Of equal values of the metric the one with the lower validation loss is the better, as in `History.best`.
+
     Args:
         dirpath: folder of the files; a run that was moved finds them in the new one.
         filename: without its ending.
@@ -87,6 +90,7 @@ class EpochCheckpoint(ModelCheckpoint):
         )
         self._trainer: Trainer | None = None
         self._validated = False
+        self._losses: dict[str, float] = {}  # validation loss of each file that was kept
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember whom to ask whether training was stopped early."""
@@ -117,6 +121,13 @@ class EpochCheckpoint(ModelCheckpoint):
         """Save what the last epoch has led to."""
         self._save_epoch(trainer)
 
+    def check_monitor_top_k(self, trainer: Trainer, current: Tensor | None = None) -> bool:
+        """Whether a value is better than the worst of those kept."""
+        if super().check_monitor_top_k(trainer, current) or current is None:
+            return current is not None
+        worst = self.kth_best_model_path
+        return bool(current == self.best_k_models[worst]) and _loss(trainer) < self._losses.get(worst, -math.inf)
+
     def save(self, trainer: Trainer) -> None:
         """Save now, in the middle of an epoch, under the name of this callback's file."""
         if not self._should_skip_saving_checkpoint(trainer):
@@ -127,6 +138,7 @@ class EpochCheckpoint(ModelCheckpoint):
         state = super().state_dict()
         state |= {name: Path(state[name]).name for name in PATHS}
         state["best_k_models"] = {Path(path).name: score for path, score in self.best_k_models.items()}
+        state["losses"] = {Path(path).name: self._losses[path] for path in self.best_k_models if path in self._losses}
         return state | {"dirpath": None, "stopped": self._trainer is not None and self._trainer.should_stop}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -134,6 +146,7 @@ class EpochCheckpoint(ModelCheckpoint):
         state = dict(state_dict)
         state |= {name: self._here(state[name]) for name in PATHS}
         state["best_k_models"] = {self._here(name): score for name, score in state["best_k_models"].items()}
+        self._losses = {self._here(name): loss for name, loss in state.get("losses", {}).items()}
         super().load_state_dict(state | {"dirpath": self.dirpath})
         if self._trainer is not None and state["stopped"]:
             self._trainer.should_stop = True
@@ -146,7 +159,21 @@ class EpochCheckpoint(ModelCheckpoint):
     def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
         for logger in trainer.loggers:
             logger.save()  # what a checkpoint goes on from must not be lost
+        if filepath in self.best_k_models:
+            self._losses[filepath] = _loss(trainer)
+            ranked = sorted(self.best_k_models, key=self._rank, reverse=True)
+            self.best_model_path = ranked[0]
+            if len(ranked) == self.save_top_k:
+                self.kth_best_model_path = ranked[-1]
         super()._save_checkpoint(trainer, filepath)
+
+    def _rank(self, path: str) -> tuple[float, float]:
+        score = float(self.best_k_models[path])
+        return (score if self.mode == "max" else -score, -self._losses.get(path, -math.inf))
 
     def _here(self, name: str) -> str:
         return str(Path(str(self.dirpath)) / name) if name else ""
+
+
+def _loss(trainer: Trainer) -> float:
+    return float(trainer.callback_metrics.get("val/loss", math.inf))

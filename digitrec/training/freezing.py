@@ -49,13 +49,6 @@ class FreezeFeatures(Callback):
     # Not earlier: the optimizer takes the parameters that have gradients when it is made, and has to have them all.
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Freeze or release; a training resumed within an epoch has no start of it."""
-        self._apply(trainer, pl_module)
-
-    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Freeze or release."""
-        self._apply(trainer, pl_module)
-
-    def _apply(self, trainer: Trainer, pl_module: LightningModule) -> None:
         trained = self.until_epoch is not None and trainer.current_epoch >= self.until_epoch
         features = pl_module.features
         assert isinstance(features, nn.Module)
@@ -63,6 +56,10 @@ class FreezeFeatures(Callback):
         features.train(trained)
         if not trained:
             features.zero_grad(set_to_none=True)  # a gradient left over would still be followed
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Freeze or release."""
+        self.on_train_start(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave a model that can be trained on."""

@@ -1,5 +1,6 @@
 """Every epoch's metrics."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,17 @@ class History(Callback):
         self._validated = False
 
     def best(self, metric: str | None, mode: str = "max") -> dict[str, float]:
-        """Row with the best value of a metric, the first of equals; the last row where none has it.
+        """Row with the best value of a metric, of equals that with the lower validation loss; the last if none has it.
 
         Args:
             metric: name as in TensorBoard.
             mode: "max" or "min", which of its values is the best.
         """
         rows = [row for row in self.epochs if metric in row]
-        choose = max if mode == "max" else min
-        return choose(rows, key=lambda row: row[str(metric)]) if rows else (self.epochs or [{}])[-1]
+        if not rows:
+            return (self.epochs or [{}])[-1]
+        sign = 1 if mode == "max" else -1
+        return max(rows, key=lambda row: (sign * row[str(metric)], -row.get("val/loss", math.inf)))
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Remember whom to ask when a checkpoint is saved."""

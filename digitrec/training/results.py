@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from digitrec.models.classifier import DigitClassifier
+from digitrec.run_folder.settings import decides, flatten, option_of, spelled
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
 from digitrec.wording import shown
@@ -38,24 +39,13 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
 
 
 def hyperparameters(settings: Settings) -> dict[str, Any]:
-    """The few settings by which runs are compared in TensorBoard's HParams tab, and what a search turned.
-
-    Each by the name that it has on the command line, so a setting that was turned has one column, too.
-    """
-    trial = settings["callbacks"].get("trial") or {}
+    """Every setting that can change the result, and the seed, by its name on the command line."""
+    options = {name: option_of(node) for name, node in settings.items() if isinstance(node, dict)}
+    found = dict(flatten(settings)) | options | {"data": settings["data"]["dataset"]}
     return {
-        "model": _name(settings["model"]),
-        "data": settings["data"]["dataset"],
-        "optimizer": _name(settings["optimizer"]),
-        "optimizer.lr": settings["optimizer"].get("lr"),
-        "optimizer.weight_decay": settings["optimizer"].get("weight_decay"),
-        "scheduler": _name(settings["scheduler"]),
-        "augmentation": "+".join(settings["augmentation"]) or "none",
-        "data.batch_size": settings["data"]["batch_size"],
-        "label_smoothing": settings["label_smoothing"],
-        "trainer.max_epochs": settings["trainer"]["max_epochs"],
-        "seed": settings["seed"],
-        **trial.get("turned", {}),
+        name: spelled(value) if isinstance(value, list | dict) else value
+        for name, value in found.items()
+        if (decides(name) or name == "seed") and not name.endswith("_target_") and settings["run_dir"] not in str(value)
     }
 
 
@@ -119,22 +109,12 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
     table.add_column("")
     for stage in ("val", "test"):
         table.add_column(stage, justify="right")
-    formats = {
-        "accuracy": ".2%",
-        "loss": ".4f",
-        "precision": ".4f",
-        "recall": ".4f",
-        "f1": ".4f",
-        "r2": ".4f",
-    }
+    formats = {"accuracy": ".2%"} | dict.fromkeys(("loss", "precision", "recall", "f1", "r2"), ".4f")
     for name, style in formats.items():
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
-    if not checkpoint:
-        title = "Results of the weights at the end"
-    else:
-        title = f"Results of the {Path(checkpoint).stem} checkpoint"
-    console.print(f"[bold]{title}[/]")
+    tested = f"{Path(checkpoint).stem} checkpoint" if checkpoint else "weights at the end"
+    console.print(f"[bold]Results of the {tested}[/]")
     console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")
@@ -149,10 +129,6 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
 
 def _cell(value: float | None, style: str) -> str:
     return "" if value is None else format(value, style)
-
-
-def _name(node: Mapping[str, Any]) -> str:
-    return str(node["_target_"]).rpartition(".")[2].lower()
 
 
 def processor_name() -> str:

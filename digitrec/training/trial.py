@@ -12,7 +12,7 @@ class TrialCurve(Callback):
 
     Args:
         monitor: metric that the search goes by, name as in TensorBoard.
-        turned: settings that the search chose, by name; they become columns of TensorBoard's HParams tab.
+        turned: settings that the search chose, by name, for those who read the run's composition.
 
     Attributes:
         should_continue: epoch counted from 1, metric, whether it is the last epoch -> whether to go on; set for the

@@ -6,25 +6,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from digitrec.run_folder.formatting import format_duration, format_metric, short_names
 from digitrec.run_folder.settings import spelled
+from digitrec.run_folder.tables import console
 from digitrec.tune.job import Point
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Study, Trial
-from digitrec.wording import shown
+from digitrec.wording import printable_lines, shown
 
 BEST = 3  # trials shown
 COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow"}
 REDRAW_S = 0.5
-
-
-def plain_console() -> Console:
-    """A console without markup, which settings may look like."""
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 class Display:
@@ -40,7 +36,7 @@ class Display:
         self._study, self._metric, self._planned = study, settings["objective"], settings["trials"]
         self._seeds, self._folder = settings["seeds"], folder
         self._heads = short_names(list(study.space))
-        self._console = plain_console()
+        self._console = console(markup=False)  # settings may look like it
         self._live = Live(console=self._console, auto_refresh=False, transient=True)
         self._running: dict[int, tuple[Trial, str, float]] = {}
         self._drawn, self._start, self._before = 0.0, time.monotonic(), 0
@@ -102,7 +98,7 @@ class Display:
             self._draw()
 
     def _print(self, line: str, style: str = "") -> None:
-        self._console.print(Text(line, style=style), soft_wrap=True)
+        self._console.print(Text(printable_lines(line), style=style), soft_wrap=True)
 
     def _draw(self) -> None:
         if self._live.is_started:

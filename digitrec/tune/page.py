@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from digitrec.reports.figures.search import Axis, Scale, Tried, importance, search_history, slices
-from digitrec.reports.figures.style import DARK, LIGHT, Theme
+from digitrec.reports.figures.style import Theme
 from digitrec.reports.page import Card, Picture, picture, write_page
 from digitrec.run_folder.formatting import format_duration, format_metric, format_time, is_share, short_names
 from digitrec.run_folder.settings import spelled
@@ -76,12 +76,8 @@ def _pictures(outcome: Outcome) -> list[Picture]:
         "importance": lambda theme: importance(shares, theme),
         "slices": lambda theme: slices(tried, axes, scale, theme, best),
     }
-    drawn = {name: (paint(LIGHT), paint(DARK)) for name, paint in draw.items()}
-    return [
-        picture(name, *EXPLAINED[name], light, dark)
-        for name, (light, dark) in drawn.items()
-        if light is not None and dark is not None
-    ]
+    drawn = [picture(name, *EXPLAINED[name], paint) for name, paint in draw.items()]
+    return [one for one in drawn if one is not None]
 
 
 def _tried(trial: Trial) -> Tried:

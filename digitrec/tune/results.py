@@ -9,7 +9,7 @@ from rich.table import Table
 
 from digitrec.run_folder.formatting import format_duration
 from digitrec.run_folder.settings import spelled
-from digitrec.tune.display import plain_console
+from digitrec.run_folder.tables import console
 from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import write_recipe
 from digitrec.tune.space import Value
@@ -32,20 +32,20 @@ def publish(
     """
     from digitrec.tune.page import write_pictures_and_page  # matplotlib and torch take seconds to import
 
-    console = plain_console()
+    out = console(markup=False)  # settings may look like it
     if (best := study.best) is None:
-        console.print("no trial has a value yet")
+        out.print("no trial has a value yet")
         return None
     outcome = Outcome(study, settings, info, before, study.tidied(best))
     recipe = write_recipe(study.folder, _notes(outcome), info.fixed(without), outcome.best.settings, info.groups)
     page = write_pictures_and_page(outcome)
-    console.print(_headline(outcome), style="bold", soft_wrap=True)
-    console.print(_table(outcome))
-    console.print(f"the same as an experiment: {shown(recipe)}", soft_wrap=True)
-    console.print(f"what was tried:            {shown(page)}", soft_wrap=True)
+    out.print(_headline(outcome), style="bold", soft_wrap=True)
+    out.print(_table(outcome))
+    out.print(f"the same as an experiment: {shown(recipe)}", soft_wrap=True)
+    out.print(f"what was tried:            {shown(page)}", soft_wrap=True)
     runs = shlex.quote(str(shown(study.folder)))
-    console.print(f"all runs:                  python -m digitrec.runs list {runs}", soft_wrap=True)
-    console.print(f"does it hold?              {confirmation(study.folder, info.flags)}", soft_wrap=True)
+    out.print(f"all runs:                  python -m digitrec.runs list {runs}", soft_wrap=True)
+    out.print(f"does it hold?              {confirmation(study.folder, info.flags)}", soft_wrap=True)
     return best.value
 
 

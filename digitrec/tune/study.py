@@ -25,6 +25,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.ranking import lower_is_better
+from digitrec.system.files import read_bytes
 from digitrec.system.signals import defer_signals
 from digitrec.tune.space import CHOICE, INT, LOG_UNIFORM, Dimension, Value
 from digitrec.tune.worker import Worker
@@ -121,6 +122,7 @@ class Study:
                 load_if_exists=True,
             )
             self._id = self._storage.get_study_id_from_name(NAME)
+            _ = self.trials  # each readable
 
     @property
     def trials(self) -> list[Trial]:
@@ -285,7 +287,7 @@ def _backend(journal: Path) -> JournalFileBackend:
 
 def _mend(journal: Path) -> None:
     """Take off a last line that was never written to its end: Optuna would go on writing in it, and never read past."""
-    content = journal.read_bytes() if journal.exists() else b""
+    content = read_bytes(journal, None) if journal.exists() else b""
     whole = content.rfind(b"\n") + 1
     if whole < len(content):
         os.truncate(journal, whole)
@@ -295,7 +297,7 @@ def _mend(journal: Path) -> None:
 def _readable(journal: Path) -> Iterator[None]:
     try:
         yield
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # Optuna trips over whatever is not its own
         raise DigitrecError(f"{journal}: the study's journal cannot be read: {error}; start a new search") from error
 
 

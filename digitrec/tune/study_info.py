@@ -1,17 +1,18 @@
 """study.json: how a study began: command, code, versions, machine."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from digitrec.config.overrides import key_of
-from digitrec.errors import FolderTakenError
+from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.run_folder.provenance import provenance
+from digitrec.run_folder.reading import read_json
 from digitrec.run_folder.record import write_json
 
 FILE = "study.json"
+KINDS = {"overrides": list, "flags": list, "groups": dict, "command": str, "versions": dict}
 
 
 @dataclass(frozen=True)
@@ -60,11 +61,15 @@ def read_study_info(folder: Path) -> StudyInfo | None:
         FolderTakenError: it can't be read.
     """
     try:
-        return StudyInfo(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        content = read_json(folder / FILE)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise FolderTakenError(f"{folder / FILE} cannot be read: {error}; start a new search") from error
+    except DigitrecError as error:
+        raise FolderTakenError(f"{error}; start a new search") from error
+    known = isinstance(content, dict) and content.keys() == {field.name for field in fields(StudyInfo)}
+    if not known or not all(isinstance(content[name], kind) for name, kind in KINDS.items()):
+        raise FolderTakenError(f"{folder / FILE}: not the record of a search; start a new search")
+    return StudyInfo(**content)
 
 
 def _names(override: str, names: Collection[str]) -> bool:

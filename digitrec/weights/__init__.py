@@ -1,5 +1,6 @@
 """Files of trained networks: the shipped weights, which file a path stands for, and what all of their readers share."""
 
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ BATCH = 250  # images that a network takes at once; the features of many more le
 
 def file_of(path: str | Path) -> Path:
     """The path, or the shipped weights of that name where no such file exists."""
-    return Path(path) if Path(path).exists() else BY_NAME.get(str(path), Path(path))
+    file = Path(path).expanduser()
+    return file if file.exists() else BY_NAME.get(str(path), file)
 
 
 def find_checkpoint(path: str | Path) -> Path:
@@ -28,7 +30,7 @@ def find_checkpoint(path: str | Path) -> Path:
     for place in places:
         if place.is_file():
             return place
-    missing = "no checkpoint in this folder" if path.is_dir() else "no such file"
+    missing = "no checkpoint in this folder" if path.is_dir() else "not a file" if path.exists() else "no such file"
     expected = "a run folder such as outputs/train/..., or a .ckpt or .safetensors file"
     raise CheckpointError(f"{path}: {missing}; expected {expected}")
 
@@ -42,4 +44,4 @@ def confidence_threshold(about: Mapping[str, Any]) -> float | None:
     threshold = about.get("threshold")
     if threshold is None or (isinstance(threshold, float) and 0 <= threshold <= 1):
         return threshold
-    raise ValueError(f"its threshold is {threshold!r}, expected a number from 0 to 1")
+    raise ValueError(f"its threshold is {reprlib.repr(threshold)}, expected a number from 0 to 1")

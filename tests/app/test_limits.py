@@ -10,29 +10,32 @@ from digitrec.app import limits
 from digitrec.app.limits import HEADERS, OTHERS, RATES, Addresses, Rates, read_body
 from digitrec.app.server import STATIC
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - what is tested
+OWN = {
+    "127.0.0.1": "127.0.0.1:8000 localhost:8000 LOCALHOST:8000 [::1]:8000",
+    "127.0.0.2": "127.0.0.2:8000",
+    "::1": "[::1]:8000",
+    "Desk.example": "desk.example:8000",
+    EVERYWHERE: "192.168.0.7:8000 [fe80::1]:8000",
+}
+OTHER = {
+    "127.0.0.1": (
+        "127.0.0.1 127.0.0.1:8001 evil.example:8000 localhost.evil.example:8000 127.0.0.1.evil.example:8000 "
+        "evil.example:8000#@127.0.0.1:8000 192.168.0.7:8000 [::1]:8000:8000 localhost:٨٠٠٠"
+    ),
+    "127.0.0.2": "127.0.0.3:8000",
+    EVERYWHERE: "evil.example:8000",
+}
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "localhost:8000", "LOCALHOST:8000", "[::1]:8000"])
-def test_this_machine_is_known_by_three_names(host: str) -> None:
-    assert Addresses(8000).include(host)
 
-
-OTHERS_NAMES = (
-    "", "127.0.0.1", "127.0.0.1:8001", "evil.example:8000", "localhost.evil.example:8000",
-    "127.0.0.1.evil.example:8000", "evil.example:8000#@127.0.0.1:8000", "192.168.0.7:8000", "[::1]:8000:8000",
-    "localhost:8000\n", "localhost:٨٠٠٠",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("host", OTHERS_NAMES)
-def test_other_names_are_not(host: str) -> None:
-    assert not Addresses(8000).include(host)
-
-
-def test_the_address_that_it_listens_at_is_known() -> None:
-    assert Addresses(8000, "127.0.0.2").include("127.0.0.2:8000")
-    assert Addresses(8000, "::1").include("[::1]:8000")
-    assert Addresses(8000, "Desk.example").include("desk.example:8000")
-    assert not Addresses(8000, "127.0.0.2").include("127.0.0.3:8000")
+@pytest.mark.parametrize("bound", OWN)
+def test_the_names_of_a_server_are_known_and_no_others(bound: str) -> None:
+    """Of this machine there are three; beyond it numbers are taken, and names are not."""
+    addresses = Addresses(8000, bound)
+    assert all(map(addresses.include, OWN[bound].split()))
+    assert not any(map(addresses.include, ["", "localhost:8000\n", *OTHER.get(bound, "").split()]))
+    assert addresses.beyond_this_machine == (bound in ("Desk.example", EVERYWHERE))
+    assert Addresses(80, bound).include("localhost"), "without its port"
 
 
 def test_the_page_says_itself_what_the_server_says_of_it() -> None:
@@ -41,20 +44,6 @@ def test_the_page_says_itself_what_the_server_says_of_it() -> None:
         r'http-equiv="Content-Security-Policy" content="([^"]+)"', (STATIC / "index.html").read_text("utf-8")
     )
     assert f"{policy}; frame-ancestors 'none'" == HEADERS["Content-Security-Policy"]
-
-
-def test_port_80_goes_without_saying() -> None:
-    assert Addresses(80).include("localhost")
-
-
-def test_beyond_this_machine_numbers_are_taken_and_names_are_not() -> None:
-    everywhere = Addresses(8000, "0.0.0.0")  # noqa: S104 - what is tested
-    assert everywhere.include("192.168.0.7:8000")
-    assert everywhere.include("[fe80::1]:8000")
-    assert not everywhere.include("evil.example:8000")
-    assert [Addresses(1, bound).beyond_this_machine for bound in ("127.0.0.1", "::1", "localhost", "::")] == [
-        False, False, False, True
-    ]  # fmt: skip
 
 
 def test_a_rate_holds_in_the_long_run_and_lets_a_burst_pass() -> None:

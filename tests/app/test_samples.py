@@ -30,17 +30,12 @@ def test_a_sample_is_read_from_its_file_as_it_was_drawn(tmp_path: Path, label: i
 
 
 def test_the_same_ink_is_kept_once(tmp_path: Path) -> None:
-    samples = Samples(tmp_path, DIGITS)
+    samples = Samples(tmp_path / "samples", DIGITS)
+    assert (samples.counts(), list(tmp_path.iterdir())) == ({}, []), "nothing is made before there is a sample"
     assert samples.save(plain(3), "3") == samples.save(plain(3), "3")
     samples.save(plain(3, seed=1), "3")
     samples.save(plain(4), "4")
     assert samples.counts() == {"3": 2, "4": 1}
-
-
-def test_nothing_is_made_before_there_is_a_sample(tmp_path: Path) -> None:
-    samples = Samples(tmp_path / "samples", DIGITS)
-    assert samples.counts() == {}
-    assert not samples.folder.exists()
 
 
 @pytest.mark.parametrize("label", ["..", "a/b", "a\\b", "", ".hidden", "a\0", "c:", "a\n"])

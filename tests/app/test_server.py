@@ -2,7 +2,6 @@ import base64
 import io
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -331,19 +330,9 @@ def test_someone_who_asks_too_often_waits(served: Served) -> None:
 # How it starts and ends
 
 
-def run(
-    folder: Path, *arguments: str, program: tuple[str, ...] = ("-m", "digitrec.app")
-) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, *program, "--no-browser", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=150, check=False)
-
-
-def test_an_occupied_port_is_reported_at_once(served: Served, tmp_path: Path) -> None:
-    done = run(tmp_path, "--port", str(served.port))
-    assert done.returncode == 1
-    taken, next_one = served.port, served.port + 1
-    expected = f"error: cannot listen at 127.0.0.1, port {taken}: Address already in use; next: try --port {next_one}\n"
-    assert done.stderr == expected
+def test_an_occupied_port_is_reported_at_once(run_main: Callable[..., Outcome], served: Served) -> None:
+    said = f"cannot listen at 127.0.0.1, port {served.port}: Address already in use; next: try --port {served.port + 1}"
+    assert run_main(main, "--no-browser", "--port", str(served.port)) == (1, "", f"error: {said}\n")
 
 
 @pytest.mark.parametrize(
@@ -364,20 +353,9 @@ def test_a_wrong_argument_is_reported_in_a_line(
     assert words in outcome.err.splitlines()[-1]
 
 
-def test_without_its_extra_it_says_what_to_install(tmp_path: Path) -> None:
-    program = (
-        "import importlib.util as u, sys; real = u.find_spec\n"
-        "u.find_spec = lambda name, *rest: None if name == 'uvicorn' else real(name, *rest)\n"
-        "from digitrec.app.__main__ import main; main()"
-    )
-    done = run(tmp_path, "--port", "0", program=("-c", program))
-    assert (done.returncode, done.stderr) == (2, f"error: {needs_extra('the page', 'app')}\n")
-
-
-@pytest.mark.slow
-def test_beyond_this_machine_there_is_a_warning(tmp_path: Path) -> None:
-    with serve(tmp_path, "--host", "0.0.0.0") as server:  # noqa: S104 - what is tested
-        assert server.ask("/", headers={"Host": "evil.example"}).status == 403
-        server.process.send_signal(signal.SIGINT)
-        _, errors = server.process.communicate(timeout=240)
-        assert errors == "warning: other machines reach it too, without a password (0.0.0.0)\n"
+def test_without_its_extra_it_says_what_to_install(
+    run_main: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    refused = run_main(main, "--no-browser", "--port", "0")
+    assert refused == (2, "", f"error: {needs_extra('the page', 'app')}\n")

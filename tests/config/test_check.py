@@ -1,9 +1,12 @@
+import re
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.command import Command, run_command
+from digitrec.config import compose
+from digitrec.errors import UsageError
+from tests.command import Command, run_command, write_experiment
 
 # What is typed wrong, and the words of the message. More targets that may not be built: test_limits.py.
 WRONG = {
@@ -15,6 +18,20 @@ WRONG = {
     "model=cmn": ["model=cmn", "did you mean model=cnn?", "mlp"],
     "experiment=nothing": ["nothing"],
     "data=minst": ["data=minst", "did you mean data=mnist?"],
+    "data=MNIST": ["data=MNIST", "did you mean data=mnist?"],
+    "augmentation=[afine]": ["augmentation=afine", "did you mean augmentation=affine?", "elastic"],
+    "lr=0.1": ["lr: unknown key", "did you mean optimizer.lr?", "command line: lr=0.1"],
+    "+lr=0.1": ["lr: unknown key", "did you mean optimizer.lr?"],
+    "max_epochs=3": ["did you mean trainer.max_epochs?"],
+    "epochs=3": ["did you mean trainer.max_epochs?"],
+    "hidden=3": ["did you mean model.hidden?"],
+    "model.lr=3": ["did you mean optimizer.lr?"],
+    "optimizer.learning_rate=3": ["did you mean optimizer.lr?"],
+    "+optimizer.learning_rate=3": ["did you mean optimizer.lr?"],
+    "datamodule.batch_size=3": ["did you mean data.batch_size?"],
+    "optimizer.lr=interval(0.001,0.1)": ["optimizer.lr=interval(0.001,0.1)", "digitrec.tune"],
+    "-m optimizer.lr=tag(log,interval(0.001,0.1))": ["interval(0.001,0.1)", "digitrec.tune"],
+    "hydra/sweeper=optuna": ["hydra/sweeper=optuna", "digitrec.tune"],
     "+sede=1": ["sede", "did you mean seed?"],
     "+foo=1": ["foo: unknown key", "known: model"],
     "+augmentation.affne.degrees=3": ["augmentation.affne", "_target_"],
@@ -43,6 +60,13 @@ WRONG = {
     "+callbacks.ema={_target_:lightning.pytorch.callbacks.EMAWeightAveraging,_args_:[1]}": ["callbacks.ema._args_"],
     "objective=val/acuracy": ["objective=val/acuracy", "did you mean val/accuracy?"],
     "callbacks.best_checkpoint.monitor=val/acuracy": ["monitor=val/acuracy", "did you mean val/accuracy?"],
+    "callbacks.best_checkpoint.monitor=val_loss": ["monitor=val_loss", "did you mean val/loss?"],
+    "callbacks.best_checkpoint.monitor=test/loss": ["monitor=test/loss: no such metric in training"],
+    "trainer.strategy=ddp_notebook": ["trainer.strategy=ddp_notebook", "'ddp'"],
+    "trainer.strategy=fsdp": ["trainer.strategy=fsdp", "'ddp'"],
+    "trainer.strategy={_target_:lightning.pytorch.strategies.DDPStrategy,start_method:spawn}": ["start_method=spawn"],
+    "trainer.strategy={_target_:lightning.pytorch.strategies.FSDPStrategy}": ["FSDPStrategy", "strategies.ddp"],
+    "data=folder data.root=missing": ["data.root=missing: no such folder", "<class>/<pictures>"],
     "data.dataset=minst": ["data.dataset=minst", "'mnist'"],
     "trainer.accumulate_grad_batches=0": ["accumulate_grad_batches=0", "greater than or equal to 1"],
     "trainer.check_val_every_n_epoch=0": ["check_val_every_n_epoch=0", "greater than or equal to 1"],
@@ -52,12 +76,13 @@ WRONG = {
     "+hydra.callbacks.x={_target_:builtins.open,file:pwned,mode:w}": ["builtins.open", "may not be built"],
     "~optimizer": ["optimizer: missing"],
     "run_dir=/nowhere/x": ["run_dir=/nowhere/x", "set that instead"],
-    "data.root=~/pics": ["data.root=~/pics", "needs quotes"],
+    "init_from=a#b": ["init_from=a#b: cannot be read", "needs quotes"],
     "model._target_=digitrec.models.cnn.CMN": ["no class or function digitrec.models.cnn.CMN"],
     "model=null": ["model=null", "group override"],
     "callbacks=none": ["callbacks=none", "no such option"],
     "seed=${nope}": ["nope", "not found"],
     "foo": ["foo"],
+    "+=[]": ["+=[]: expected key=value"],
     "--modle=cnn": ["--modle=cnn", "no such option", "without dashes"],
     "model=cnn,mlp": ["model=cnn,mlp", "-m"],
     "seed=": ["seed"],
@@ -67,8 +92,8 @@ WRONG = {
 
 @pytest.mark.parametrize("argument", WRONG)
 def test_a_wrong_setting_gives_two_lines_at_most(argument: str, run_train: Command, tmp_path: Path) -> None:
-    run_train(argument).assert_refused(*WRONG[argument], lines=2)
-    assert not list(tmp_path.glob("outputs/train/*"))
+    run_train(*argument.split()).assert_refused(*WRONG[argument], lines=2)
+    assert not list(tmp_path.glob("outputs/*/*"))
     assert not (tmp_path / "pwned").exists()
 
 
@@ -89,14 +114,47 @@ def test_answers_without_importing_torch(argument: str, tmp_path: Path) -> None:
     assert run_command(sys.executable, "-c", program, argument, cwd=tmp_path, code=0).err.endswith("False\n")
 
 
-def test_names_the_file_and_line_of_a_wrong_key(run_train: Command, tmp_path: Path) -> None:
-    conf = tmp_path / "conf" / "experiment"
-    conf.mkdir(parents=True)
-    text = "# @package _global_\noptimizer:\n  lr: 0.1\n  wieght_decay: 0.1\n"
-    (conf / "mine.yaml").write_text(text, encoding="utf-8")
-    refused = run_train("--config-dir", str(tmp_path / "conf"), "experiment=mine")
-    unknown = "optimizer.wieght_decay: unknown key, did you mean optimizer.weight_decay?"
-    refused.assert_refused(unknown, "experiment/mine.yaml:4", lines=2)
+HEADER = "# @package _global_\n"
+NOTE = "note: fünf\n"
+FILES = {
+    "a wrong key": (
+        f"{HEADER}optimizer:\n  lr: 0.1\n  wieght_decay: 0.1\n".encode(),
+        ["optimizer.wieght_decay: unknown key, did you mean optimizer.weight_decay?", "experiment/mine.yaml:4"],
+    ),
+    "no header": (b"seed: 1\n", ["mine.yaml: the line '# @package _global_' is missing"]),
+    "UTF-16": (f"{HEADER}{NOTE}".encode("utf-16"), ["mine.yaml:1: the file is in UTF-16; save it as UTF-8"]),
+    "Latin-1": (f"{HEADER}{NOTE}".encode("latin-1"), ["mine.yaml:2: the file is not in UTF-8", "save it as UTF-8"]),
+    "no override": (f"{HEADER}defaults:\n  - data: digits\n".encode(), ["experiment=mine", "- override /data: ..."]),
+    "two values": (f"{HEADER}defaults:\n  - /data: digits\n".encode(), ["experiment=mine", "- override /data: ..."]),
+    "no slash": (f"{HEADER}defaults:\n  - override data: digits\n".encode(), ["- override /data: ..."]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_what_is_wrong_in_a_file_is_named_with_the_file(case: str, run_train: Command, tmp_path: Path) -> None:
+    content, parts = FILES[case]
+    run_train(*write_experiment(tmp_path, content)).assert_refused(*parts)
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff", "\n# mine\n", "\ufeff# mine\r\n"])
+def test_what_editors_put_before_the_header_makes_no_difference(
+    before: str, run_train: Command, tmp_path: Path
+) -> None:
+    experiment = write_experiment(tmp_path, f"{before}{HEADER}{NOTE}")
+    assert NOTE in run_train("--cfg", "job", *experiment, code=0).out
+
+
+@pytest.mark.parametrize(
+    ("name", "override", "message"),
+    [
+        ("trian", "seed=1", "did you mean train?"),
+        ("train", "augmentation=[afine]", "did you mean augmentation=affine?"),
+        ("train", "lr=1", "did you mean optimizer.lr?"),
+    ],
+)
+def test_from_python_the_words_are_the_same(name: str, override: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        compose(name, [override])
 
 
 def test_interpolations_work(run_train: Command) -> None:

@@ -7,30 +7,16 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_object
-from omegaconf import OmegaConf
 
 from digitrec import build
-from digitrec.config.check import check
-from digitrec.config.schema import CONF_DIR, TrainConfig
-from digitrec.launch.run_names import register_resolvers
+from digitrec.config import compose
+from digitrec.config.schema import CONF_DIR
 from tests.pictures import draw_pictures
 
 GIVEN = {"model", "optimizer", "total_steps", "augmentations", "seed", "num_classes", "in_channels", "image_size"}
 NOT_TRAINING = ("tta/", "tune/")
 OPTIONS = sorted(str(file.relative_to(CONF_DIR).with_suffix("")) for file in CONF_DIR.glob("*/*.yaml"))
-
-
-def settings(*overrides: str, folder: Path) -> dict[str, Any]:
-    register_resolvers()
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        cfg = compose("train", [*overrides, f"run_dir={folder}"], return_hydra_config=True)
-        HydraConfig.instance().set_config(cfg)
-        OmegaConf.set_struct(cfg, False)
-        del cfg["hydra"]
-        return check(cfg, TrainConfig)
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if not option.startswith(NOT_TRAINING)])
@@ -41,7 +27,7 @@ def test_every_option_composes_and_builds(option: str, tmp_path: Path) -> None:
         overrides["root"] = f"data.root={draw_pictures(tmp_path / 'pictures')}"
     if option == "trainer/gpu" and not torch.cuda.is_available():
         pytest.skip("this machine has no GPU")
-    composed = settings(*overrides.values(), folder=tmp_path)
+    composed = compose("train", list(overrides.values()), tmp_path)
     datamodule = build.build_datamodule(composed)
     trainer = build.build_trainer(composed)
     model = build.build_model(composed, datamodule)

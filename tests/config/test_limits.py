@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import Command
+from tests.command import Command, write_experiment
 
+HEADER = "# @package _global_\n"
 BOMB = "a0: &a0 [1,1,1,1,1,1,1,1,1,1]\n" + "".join(
     f"a{i}: &a{i} [{','.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
 )
@@ -35,11 +36,6 @@ QUICK = ["lists in lists", "anchors that multiply", "interpolations that multipl
 FILES = [pytest.param(case, marks=[] if case in QUICK else pytest.mark.slow) for case in HOSTILE]
 
 
-def write_experiment(folder: Path, text: str) -> None:
-    (folder / "conf" / "experiment").mkdir(parents=True)
-    (folder / "conf" / "experiment" / "mine.yaml").write_text(f"# @package _global_\n{text}", encoding="utf-8")
-
-
 def limited() -> None:
     """No more memory than a start without torch takes."""
     resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
@@ -49,8 +45,7 @@ def limited() -> None:
 @pytest.mark.parametrize("case", FILES)
 def test_a_hostile_file_is_refused_by_name_in_bounded_memory(case: str, spawn_train: Command, tmp_path: Path) -> None:
     text, message = HOSTILE[case]
-    write_experiment(tmp_path, text)
-    outcome = spawn_train("--config-dir=conf", "experiment=mine", preexec_fn=limited, code=2)
+    outcome = spawn_train(*write_experiment(tmp_path, HEADER + text), preexec_fn=limited, code=2)
     assert message in outcome.err
     assert len(outcome.err) < 1000
     assert not list(tmp_path.glob("outputs/train/*"))
@@ -58,8 +53,8 @@ def test_a_hostile_file_is_refused_by_name_in_bounded_memory(case: str, spawn_tr
 
 
 def test_anchors_work_as_long_as_they_are_few(run_train: Command, tmp_path: Path) -> None:
-    write_experiment(tmp_path, "seed: &number 5\nmodel:\n  filters: [8, *number]\n")
-    assert "- 8\n  - 5\n" in run_train("--config-dir=conf", "experiment=mine", "--cfg", "job", code=0).out
+    experiment = write_experiment(tmp_path, f"{HEADER}seed: &number 5\nmodel:\n  filters: [8, *number]\n")
+    assert "- 8\n  - 5\n" in run_train(*experiment, "--cfg", "job", code=0).out
 
 
 ALIASES = [

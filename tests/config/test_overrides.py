@@ -1,9 +1,12 @@
 """Words of a command line mean to us what they mean to Hydra."""
 
+from pathlib import Path
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from digitrec.config.overrides import is_override, key_of, overrides_except, value, value_of
+from digitrec.config.overrides import expand_home, is_override, key_of, overrides_except, value, value_of
+from digitrec.system.terminal import Parser
 
 WORDS = ["seed=1", "+seed=1", "++optimizer.lr=0.1", "~model", "~tags=[a]", "model@other=cnn", "note=a=b@c", "seed="]
 
@@ -32,3 +35,25 @@ def test_the_last_word_decides_and_null_is_nothing() -> None:
 def test_what_takes_a_name_out_does_more_than_set_it() -> None:
     words = ["-m", "tags=[a]", "++note=b", "~note", "seed=1", "other"]
     assert overrides_except(words, ("tags", "note")) == ["~note", "seed=1"]
+
+
+@pytest.mark.parametrize(
+    ("word", "expanded"),
+    [
+        ("hydra.run.dir=~/runs", "hydra.run.dir=/home/anna/runs"),
+        ("data.root='~/my pictures'", "data.root='/home/anna/my pictures'"),
+        ("checkpoint=[~/one,~/two]", "checkpoint=[/home/anna/one,/home/anna/two]"),
+        ("--output=~/net.onnx", "--output=/home/anna/net.onnx"),
+        *((word, word) for word in ("~model", "~optimizer.lr", "note=~/x", "seed=1", "init_from=a~/b")),
+    ],
+)
+def test_home_is_meant_where_a_path_begins(word: str, expanded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    assert expand_home(word) == expanded
+
+
+def test_commands_without_settings_know_home_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    parser = Parser()
+    parser.add_argument("--explain", type=Path)
+    assert parser.parse_args(["--explain=~/drawn"]).explain == Path("/home/anna/drawn")

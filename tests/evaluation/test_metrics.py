@@ -4,7 +4,6 @@ from functools import partial
 
 import pytest
 import torch
-from scipy import stats
 from sklearn import metrics as sk
 from torch import Tensor
 
@@ -69,9 +68,8 @@ def test_log_loss_of_the_impossible_is_finite() -> None:
 
 
 @pytest.mark.parametrize(("predicted", "expected"), [(2, 1.0), (3, 0.0)])
-def test_r2_of_one_class_is_scikit_learns(predicted: int, expected: float) -> None:
-    labels, predictions = torch.full((5,), 2), torch.full((5,), predicted)
-    assert metrics.r2_score(labels, predictions) == sk.r2_score(labels, predictions) == expected
+def test_r2_of_a_single_image_says_whether_it_is_right(predicted: int, expected: float) -> None:
+    assert metrics.r2_score(torch.tensor([2]), torch.tensor([predicted])) == expected
 
 
 @pytest.mark.parametrize("bins", [1, 2, 10, 15])
@@ -115,13 +113,14 @@ def pair(only_a: int, only_b: int, both: int = 5, neither: int = 2) -> tuple[Ten
     )
 
 
-@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (1, 0), (0, 6), (7, 7), (8, 7), (12, 30), (2000, 2300)])
-def test_mcnemar_is_the_exact_binomial_test(only_a: int, only_b: int) -> None:
-    found = paired_test(*pair(only_a, only_b)).test
-    expected = stats.binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    assert (found.only_a, found.only_b) == (only_a, only_b)
-    assert found.p_value == pytest.approx(expected, rel=1e-9)
-    assert paired_test(*pair(only_b, only_a)).test.p_value == found.p_value
+@pytest.mark.parametrize(
+    ("only_a", "only_b", "p_value"), [(0, 0, 1), (1, 0, 1), (7, 7, 1), (0, 6, 2 / 2**6), (1, 9, 22 / 2**10)]
+)
+def test_mcnemar_counts_both_tails_of_fair_coins(only_a: int, only_b: int, p_value: float) -> None:
+    for one, other in ((only_a, only_b), (only_b, only_a)):
+        found = paired_test(*pair(one, other)).test
+        assert (found.only_a, found.only_b) == (one, other)
+        assert found.p_value == pytest.approx(p_value)
 
 
 def test_difference_interval_turns_round_with_the_classifiers() -> None:
@@ -188,11 +187,6 @@ def test_summary_of_perfect_predictions() -> None:
     assert found["loss"] == found["calibration_error"] == 0
 
 
-def test_summary_wants_a_name_for_each_class(probabilities: Tensor, labels: Tensor) -> None:
-    with pytest.raises(ValueError, match="got 4 names and 5 classes"):
-        metrics.summarise(probabilities, labels, NAMES[:4])
-
-
 ones = torch.ones
 zeros = torch.zeros(4, dtype=torch.int64)
 fair = ones(4, 2) / 2
@@ -211,6 +205,7 @@ summarise = partial(metrics.summarise, class_names=("no", "yes"))
         (lambda: summarise(fair * math.nan, zeros), "sums from nan to nan"),
         (lambda: paired_test(ones(3) > 0, "other", ones(2) > 0), r"\(3,\) and \(2,\)"),
         (lambda: paired_test(ones(0) > 0, "other", ones(0) > 0), r"\(0,\) and \(0,\)"),
+        (lambda: metrics.summarise(fair, zeros, ("one",)), "got 1 names and 2 classes"),
         (lambda: metrics.summarise(ones(4, 1), zeros, ("one",)), "at least 2 classes, got 1 names"),
     ],
 )

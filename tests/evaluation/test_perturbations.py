@@ -6,7 +6,6 @@ import torch
 from scipy import ndimage
 from torch import Tensor
 
-from digitrec.evaluation import perturbations
 from digitrec.evaluation.perturbations import PERTURBATIONS
 
 every = pytest.mark.parametrize("name", PERTURBATIONS)
@@ -174,10 +173,3 @@ def test_a_change_looks_at_each_image_alone(strokes: Tensor) -> None:
         other[0] = 0.5
         strength = change.strengths[-1]
         assert torch.equal(changed(name, strokes, strength)[1:], changed(name, other, strength)[1:]), name
-
-
-def test_every_change_has_a_unit() -> None:
-    assert all(change.unit for change in PERTURBATIONS.values())
-    applied = [change.apply for change in PERTURBATIONS.values()]
-    assert len({*applied}) == len(applied)
-    assert {change.__module__ for change in applied} == {perturbations.__name__}

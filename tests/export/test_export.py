@@ -58,32 +58,36 @@ def run_onnx(file: Path, input_type: str) -> Read:
     return read
 
 
-@pytest.mark.parametrize(("kind", "input_type"), [("mlp", "float"), ("residual", "uint8")])
-def test_an_onnx_file_answers_as_the_network_does(
-    kind: str, input_type: str, run_export: Command, tmp_path: Path
+def run_torch(file: Path, input_type: str) -> Read:
+    """The file as others read it."""
+    extra = {"digitrec": "", "card": ""}
+    program = torch.export.load(file, extra_files=extra).module()
+    assert json.loads(extra["digitrec"])["class_names"] == list("0123456789")
+    return lambda images: program(images if input_type == "uint8" else images / 255)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "input_type", "run"),
+    [
+        ("mlp", "it.onnx", "float", run_onnx),
+        ("residual", "it.onnx", "uint8", run_onnx),
+        ("cnn_unpooled", "it.pt2", "uint8", run_torch),
+        ("residual_places", "it.pt2", "float", run_torch),
+    ],
+)
+def test_a_file_answers_as_the_network_does(
+    kind: str, name: str, input_type: str, run: Callable[[Path, str], Read], run_export: Command, tmp_path: Path
 ) -> None:
-    checkpoint = saved(made(kind), tmp_path / "network.ckpt")
-    outcome = run_export("--checkpoint", "network.ckpt", "--format=onnx", f"--input={input_type}", "-o", "new/it.onnx")
+    checkpoint, written = saved(made(kind), tmp_path / "network.ckpt"), tmp_path / "new" / name
+    chosen = f"--format={'onnx' if run is run_onnx else 'torch'}"
+    outcome = run_export("--checkpoint", "network.ckpt", chosen, f"--input={input_type}", "-o", f"new/{name}")
     assert outcome.code == 0, outcome.err
     assert "300 digits written by rule: 0 changed predictions" in outcome.out
-    assert [path.name for path in (tmp_path / "new").iterdir()] == ["it.onnx"]
-    assert_same(run_onnx(tmp_path / "new" / "it.onnx", input_type), checkpoint)
-    network = open_network(tmp_path / "new" / "it.onnx")
-    assert_same(lambda images: torch.from_numpy(network(images[:, 0].numpy())), checkpoint)
-
-
-@pytest.mark.parametrize(("kind", "input_type"), [("cnn_unpooled", "uint8"), ("residual_places", "float")])
-def test_a_torch_program_answers_as_the_network_does(
-    kind: str, input_type: str, run_export: Command, tmp_path: Path
-) -> None:
-    checkpoint = saved(made(kind), tmp_path / "network.ckpt")
-    outcome = run_export("--checkpoint", "network.ckpt", "--format=torch", f"--input={input_type}", "-o", "it.pt2")
-    assert outcome.code == 0, outcome.err
-    assert "0 changed predictions" in outcome.out
-    extra = {"digitrec": "", "card": ""}
-    program = torch.export.load(tmp_path / "it.pt2", extra_files=extra).module()
-    assert json.loads(extra["digitrec"])["class_names"] == list("0123456789")
-    assert_same(lambda images: program(images if input_type == "uint8" else images / 255), checkpoint)
+    assert list(written.parent.iterdir()) == [written]
+    assert_same(run(written, input_type), checkpoint)
+    if run is run_onnx:
+        network = open_network(written)
+        assert_same(lambda images: torch.from_numpy(network(images[:, 0].numpy())), checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +203,7 @@ class Fickle(DigitClassifier):
 
 @pytest.mark.parametrize("write", [onnx_graph.write, torch_program.write])
 def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], tmp_path: Path) -> None:
-    trained = Trained(Fickle().eval(), {"digitrec": "{}", "card": "{}"}, {})
+    trained = Trained(Fickle().eval(), {"digitrec": "{}", "card": "{}"})
     with pytest.raises(DigitrecError, match=r"^Fickle cannot be written in this format: .+$"):
         check.write_checked(tmp_path / "it", partial(write, trained, input_type="uint8"), Path, trained)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
@@ -217,7 +221,8 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
 )
 def test_a_wrong_command_is_named(arguments: tuple[str, ...], reason: str, run_export: Command, tmp_path: Path) -> None:
     (tmp_path / "folder.pt2").mkdir()
-    (tmp_path / "taken").touch()
+    for name in ("taken", "it.onnx"):
+        (tmp_path / name).touch()
     outcome = run_export(*arguments)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)
     assert reason in outcome.err
@@ -267,6 +272,39 @@ def external(location: str) -> Callable[[onnx.ModelProto], None]:
     return change
 
 
+def stowed(put: Callable[[onnx.ModelProto, TensorProto], object]) -> Callable[[onnx.ModelProto], None]:
+    """A tensor of a file beside, where `put` puts it."""
+
+    def change(model: onnx.ModelProto) -> None:
+        tensor = TensorProto(name="stowed", data_type=TensorProto.FLOAT, dims=[10], data_location=TensorProto.EXTERNAL)
+        tensor.external_data.add(key="location", value="outside")
+        put(model, tensor)
+
+    return change
+
+
+def constant(**attribute: Any) -> onnx.NodeProto:
+    return helper.make_node("Constant", [], ["extra"], **attribute)
+
+
+def sparse(values: TensorProto) -> onnx.SparseTensorProto:
+    indices = helper.make_tensor("at", TensorProto.INT64, [10], range(10))
+    return onnx.SparseTensorProto(values=values, indices=indices, dims=[7840])
+
+
+PLACES: dict[str, Callable[[onnx.ModelProto, TensorProto], object]] = {
+    "value": lambda model, tensor: model.graph.node.append(constant(value=tensor)),
+    "sparse_value": lambda model, tensor: model.graph.node.append(constant(sparse_value=sparse(tensor))),
+    "sparse_initializer": lambda model, tensor: model.graph.sparse_initializer.append(sparse(tensor)),
+    "sparse tensors": lambda model, tensor: model.graph.node.append(constant(all=[sparse(tensor)])),
+    "a function": lambda model, tensor: model.functions.add(name="f").node.append(constant(value=tensor)),
+    "a graph within": lambda model, tensor: model.graph.node.append(
+        constant(body=helper.make_graph([], "body", [], [], [tensor]))
+    ),
+    "training": lambda model, tensor: model.training_info.add().initialization.initializer.append(tensor),
+}
+
+
 def endless(model: onnx.ModelProto) -> None:
     """A loop of 2**62 rounds."""
     flags = [helper.make_tensor_value_info(name, TensorProto.BOOL, []) for name in ("on", "still")]
@@ -278,14 +316,15 @@ def endless(model: onnx.ModelProto) -> None:
 
 
 HOSTILE = {
-    "an empty file": (b"", "0 bytes"),
+    "an empty file": (b"", "an empty file"),
     "another file": (b"<html>no network</html>", "not a network"),
     "a file cut short": (graph()[:3000], "not a network"),
     "no metadata": (graph(metadata={}), "no description of its classes"),
     "metadata that are no JSON": (graph(metadata={"digitrec": "{"}), "not a network"),
     "too deep metadata": (graph(metadata={"digitrec": "[" * 100_000}), "not a network"),
-    "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "have no names"),
-    "one class": (graph(classes=1, metadata={"digitrec": '{"class_names": ["a"]}'}), "expected two or more"),
+    "no class names": (graph(metadata={"digitrec": '{"class_names": 10}'}), "two or more different texts"),
+    "classes of one name": (graph(metadata={"digitrec": json.dumps({"class_names": ["a"] * 10})}), "different texts"),
+    "one class": (graph(classes=1, metadata={"digitrec": '{"class_names": ["a"]}'}), "two or more different texts"),
     "a wrong threshold": (
         graph(metadata={"digitrec": '{"class_names": ["a", "b"], "threshold": 7}'}),
         "threshold is 7",
@@ -299,7 +338,14 @@ HOSTILE = {
     "weights in a file outside": (graph(change=external("../outside")), "weights in other files"),
     "weights in a file beside": (graph(change=external("outside")), "weights in other files"),
     "weights in a file of the system": (graph(change=external("/etc/passwd")), "weights in other files"),
-    "a loop without end": (graph(change=endless), "Loop has a graph of its own"),
+    **{
+        f"weights in a file beside, in {place}": (
+            graph(change=stowed(put)),
+            "weights in other files" if place == "value" else "Proto within its graph",
+        )
+        for place, put in PLACES.items()
+    },
+    "a loop without end": (graph(change=endless), "a GraphProto within its graph"),
 }
 
 

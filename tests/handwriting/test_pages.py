@@ -96,14 +96,6 @@ def test_why_ink_is_taken_for_nothing_is_what_speaks_most_against_a_digit(
     assert found.problem == f"not a digit: {why}"
 
 
-def test_what_cannot_be_read_does_not_stop_the_others(recognizer: Recognizer) -> None:
-    made = page("clean", 1, SOURCE)
-    pages = list(recognizer.read_pages([b"", made.picture]))
-    assert [found.text for found in pages] == ["", made.text]
-    assert str(pages[0].problem).startswith("cannot be read as a picture: no known image format, expected AVIF, ")
-    assert pages[0].width == 0
-
-
 @cache
 def measured(effect: str, source: str) -> Row:
     """Three pages of an effect, read."""

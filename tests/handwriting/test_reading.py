@@ -107,12 +107,6 @@ def test_what_is_no_picture_is_named(wrong: object, recognizer: Recognizer) -> N
         recognizer.read(wrong)  # type: ignore[arg-type]
 
 
-def test_pictures_that_cannot_be_read_do_not_stop_the_others(recognizer: Recognizer) -> None:
-    readings = list(recognizer.read_all([two(50), b"", two(90)]))
-    assert [reading.label for reading in readings] == ["2", None, "2"]
-    assert str(readings[1].problem).startswith("cannot be read as a picture: no known image format, expected AVIF, ")
-
-
 @pytest.mark.parametrize("numbers", [(0, 4, 8), pytest.param(range(10), marks=pytest.mark.slow)], ids=["three", "ten"])
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_a_picture_as_people_send_it_is_read(situation: str, numbers: Sequence[int], recognizer: Recognizer) -> None:

@@ -16,7 +16,7 @@ from digitrec.errors import DigitrecError
 from digitrec.models.backbones import Backbone, DenseNet121, MobileNetV3Small, ResNet18, small_grey_kernels
 from digitrec.models.checkpoint import load_classifier
 from tests.command import QUICK, Command, only_run
-from tests.networks import saved
+from tests.networks import saved, settled
 
 NETWORKS = [ResNet18, DenseNet121, MobileNetV3Small]
 STEMS = {"resnet18": "conv1", "densenet121": "features.conv0", "mobilenet_v3_small": "features.0.0"}
@@ -44,18 +44,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     (tmp_path / "hub" / "checkpoints").mkdir(parents=True)
     return tmp_path / "hub" / "checkpoints"
-
-
-def settled(network: type[Backbone], images: Tensor, **settings: Any) -> Backbone:
-    """In evaluation mode with the images' batch statistics: without any, most signals fade on their way."""
-    torch.manual_seed(0)
-    model = network(**settings)
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None
-    with torch.no_grad():
-        model(images)
-    return model.eval()
 
 
 def published(network: type[Backbone], hub: Path) -> dict[str, Tensor]:
@@ -88,7 +76,7 @@ def test_the_yaml_states_the_number_of_parameters(network: type[Backbone]) -> No
 
 @every_network
 def test_behind_the_first_convolution_it_equals_torchvision(network: type[Backbone], images: Tensor) -> None:
-    ours = settled(network, images)
+    ours = settled(network(), images)
     theirs = get_model(network.architecture, num_classes=10).eval()
     name = network.architecture
     stem = next(layer for layer in ours.features.modules() if isinstance(layer, nn.Conv2d))
@@ -140,7 +128,7 @@ def test_a_pretrained_network_restores_offline(
     network: type[Backbone], hub: Path, tmp_path: Path, images: Tensor
 ) -> None:
     published(network, hub)
-    model = settled(network, images, pretrained=True, dropout=0.1)
+    model = settled(network(pretrained=True, dropout=0.1), images)
     saved(model, tmp_path / "network.ckpt")
     (hub / file_name(network)).unlink()
     restored = load_classifier(tmp_path / "network.ckpt")

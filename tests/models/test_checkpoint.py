@@ -12,6 +12,7 @@ from lightning import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from digitrec.data.loader import BatchLoader
 from digitrec.errors import CheckpointError
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.cnn import CNN
@@ -19,7 +20,7 @@ from digitrec.models.mlp import MLP
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
 from digitrec.weights import find_checkpoint
-from tests.networks import saved
+from tests.networks import quiet_trainer, saved
 
 Data = tuple[Tensor, Tensor]
 NAMES = ("un", "deux", "trois")
@@ -131,7 +132,14 @@ def test_foreign_torch_files_are_refused(tmp_path: Path, foreign: object) -> Non
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"arguments": {"hidden": [9]}}, {"arguments": {"depth": 2}}, {"arguments": None}, {"class_names": None}],
+    [
+        {"arguments": {"hidden": [9]}},
+        {"arguments": {"depth": 2}},
+        {"arguments": None},
+        {"class_names": None},
+        {"class_names": [1, 2, 3]},
+        {"class_names": ["a", "b", "a"]},
+    ],
     ids=str,
 )
 def test_content_of_another_network_is_refused(tmp_path: Path, content: dict[str, Any], wrong: dict[str, Any]) -> None:
@@ -170,6 +178,16 @@ def test_a_truncated_checkpoint_is_refused(tmp_path: Path, content: dict[str, An
         refused(file)
 
 
+@pytest.mark.parametrize("wrong", [{}, {"fit_loop": {}}, {"fit_loop": 5}, 7], ids=str)
+def test_a_checkpoint_without_a_place_to_go_on_from_is_refused(
+    tmp_path: Path, content: dict[str, Any], wrong: object, mlp: Callable[..., MLP], data: Data
+) -> None:
+    torch.save(content | {"loops": wrong}, tmp_path / "lost.ckpt")
+    loader = BatchLoader(*data, 16)
+    with pytest.raises(CheckpointError, match="does not tell how far"):
+        quiet_trainer(max_epochs=2).fit(mlp(), loader, loader, ckpt_path=tmp_path / "lost.ckpt")
+
+
 # ---- files that mean harm
 
 
@@ -191,6 +209,13 @@ def test_code_in_a_checkpoint_is_not_run(tmp_path: Path, content: dict[str, Any]
         ("mlp.MLP", {"hidden": [10**30]}),
         ("cnn.CNN", {"filters": [8], "hidden": 10**8}),
         ("residual.ResidualCNN", {"stem": [1], "filters": [1], "blocks": [10**9]}),
+        ("residual.ResidualCNN", {"stem": [10**5], "filters": [1], "blocks": [1]}),
+        ("mlp.MLP", {"hidden": [1] * 300_000}),
+        ("mlp.MLP", {"hidden": [1, 10**7], "image_size": 1}),
+        ("mlp.MLP", {"num_classes": 10**9}),
+        ("mlp.MLP", {"image_size": 10**5}),
+        ("cnn.CNN", {"filters": [300_000], "kernel_size": 1}),
+        ("cnn.CNN", {"filters": [1] * 300_000, "kernel_size": 1, "unpooled": 300_000}),
     ],
 )
 def test_a_network_larger_than_its_file_is_refused(

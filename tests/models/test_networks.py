@@ -12,6 +12,7 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
 from digitrec.models.residual import ResidualCNN
+from tests.networks import settled
 
 NETWORKS: list[tuple[type[DigitClassifier], dict[str, Any]]] = [
     (CNN, {}), (MLP, {}), (ResidualCNN, {"stem": [4], "filters": [6, 8], "blocks": [1, 2]}),
@@ -30,17 +31,12 @@ def case(request: pytest.FixtureRequest) -> Case:
     return network, settings, images
 
 
-def settled(case: Case, **changes: Any) -> tuple[DigitClassifier, Tensor]:
-    """In evaluation mode with the images' batch statistics: without any, most signals fade on their way."""
+def seen(case: Case, **changes: Any) -> tuple[DigitClassifier, Tensor]:
+    """The network after it has seen the images, and these."""
     network, settings, images = case
     model = network(**settings, **changes)
     model.describe_data(model.class_names, (0.1307,), (0.3081,))
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None
-    with torch.no_grad():
-        model(images)
-    return model.eval(), images
+    return settled(model, images), images
 
 
 def assert_close(logits: Tensor, others: Tensor, model: DigitClassifier) -> None:
@@ -49,17 +45,17 @@ def assert_close(logits: Tensor, others: Tensor, model: DigitClassifier) -> None
 
 
 def test_bytes_and_their_share_of_255_give_the_same_logits(case: Case) -> None:
-    model, images = settled(case)
+    model, images = seen(case)
     assert_close(model(images), model(images.float() / 255), model)
 
 
 def test_an_image_gets_the_same_logits_in_any_batch(case: Case) -> None:
-    model, images = settled(case)
+    model, images = seen(case)
     assert_close(model(images)[2:3], model(images[2:3]), model)
 
 
 def test_gradients_reach_every_parameter(case: Case) -> None:
-    model, images = settled(case)
+    model, images = seen(case)
     F.cross_entropy(model.train()(images), torch.arange(6)).backward()
     for name, parameter in model.named_parameters():
         assert parameter.grad is not None, name
@@ -67,7 +63,7 @@ def test_gradients_reach_every_parameter(case: Case) -> None:
 
 
 def test_dropout_acts_in_training_only(case: Case) -> None:
-    model, images = settled(case, dropout=0.5)
+    model, images = seen(case, dropout=0.5)
     assert torch.equal(model(images), model(images))
     for layer in model.modules():
         layer.train(isinstance(layer, nn.Dropout))

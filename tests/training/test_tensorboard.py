@@ -7,6 +7,7 @@ import yaml
 from lightning import Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.custom_scalar import layout_pb2
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from tensorboard.util.tensor_util import make_ndarray
 
@@ -40,7 +41,7 @@ def run_dir(
     run.fit(model, data)
     metrics |= {name: value.item() for name, value in run.callback_metrics.items()}
     metrics |= run.test(model, data, verbose=False)[0]
-    log_hyperparameters(run, SETTINGS, metrics)
+    log_hyperparameters(run, SETTINGS, metrics, ["lr"])
     return folder
 
 
@@ -60,13 +61,27 @@ def test_the_hparams_tab_holds_the_settings_that_are_set(events: Any) -> None:
     assert found == {name: value for name, value in SETTINGS.items() if value is not None}
 
 
+def test_the_hparams_tab_begins_with_the_settings_that_were_chosen(events: Any) -> None:
+    infos = summary(events, "experiment").experiment.hparam_infos
+    assert [info.name for info in infos if info.differs] == ["lr"]
+
+
 def test_the_hparams_tab_holds_the_final_metrics(events: Any, metrics: dict[str, float]) -> None:
     named = [info.name.tag for info in summary(events, "experiment").experiment.metric_infos]
     shown = {tag: [event.value for event in events.Scalars(tag)] for tag in named}
+    names = {"val/accuracy": "val_best/accuracy", "val/loss": "val_best/loss"}
     assert shown == {
-        f"final/{name.replace('/', '_')}": [pytest.approx(metrics[name])]
+        names.get(name, name): [pytest.approx(metrics[name])]
         for name in ("val/accuracy", "val/loss", "test/accuracy", "test/loss")
     }
+
+
+def test_the_custom_scalars_tab_shows_training_and_validation_in_one_chart(events: Any) -> None:
+    (event,) = events.Tensors("custom_scalars__config__")
+    layout = layout_pb2.Layout.FromString(make_ndarray(event.tensor_proto).item())
+    charts = {chart.title: list(chart.multiline.tag) for chart in layout.category[0].chart}
+    assert charts == {name: [f"^train/{name}$", f"^val/{name}$"] for name in ("loss", "accuracy")}
+    assert {tag.strip("^$") for tags in charts.values() for tag in tags} <= set(events.Tags()["scalars"])
 
 
 def test_no_placeholder_stands_for_a_metric(events: Any) -> None:
@@ -89,12 +104,15 @@ def test_the_text_tab_holds_the_configuration(events: Any) -> None:
     assert yaml.safe_load(text.removeprefix("```yaml\n").removesuffix("\n```")) == CONFIG
 
 
+def test_hparams_yaml_holds_the_configuration(run_dir: Path) -> None:
+    assert yaml.safe_load((run_dir / "hparams.yaml").read_text()) == CONFIG
+
+
 def test_metrics_that_a_run_lacks_are_left_out(trainer: Callable[..., Trainer], tmp_path: Path) -> None:
     run = trainer(logger=TensorBoardLogger(tmp_path, name="", version=""))
-    log_hyperparameters(run, SETTINGS, {"test/loss": 0.25, "train/loss": 0.5})
+    log_hyperparameters(run, SETTINGS, {"val/loss": 0.25, "train/loss": 0.5})
     events = EventAccumulator(str(tmp_path)).Reload()
-    assert events.Tags()["scalars"] == ["final/test_loss"]
-    assert events.Scalars("final/test_loss")[0].value == 0.25
+    assert [(tag, events.Scalars(tag)[0].value) for tag in events.Tags()["scalars"]] == [("val_best/loss", 0.25)]
 
 
 def test_without_tensorboard_nothing_is_written(trainer: Callable[..., Trainer], tmp_path: Path) -> None:

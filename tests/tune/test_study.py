@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from digitrec.errors import DigitrecError
+from digitrec.errors import DigitrecError, FolderTakenError
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, Study, Trial, TrialTakenError
+from digitrec.tune.study_info import StudyInfo, read_study_info, write_study_info
 from digitrec.tune.worker import Worker
 from tests.tune.conftest import SPACE
 
@@ -179,10 +180,13 @@ def test_settings_that_a_person_gave_keep_all_their_digits_and_proposals_have_fe
     assert adopted.settings == given
 
 
-def test_a_damaged_journal_is_told_in_a_line(make_study: MakeStudy, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "line", ["{]", "[]", "1", '{"op_code": 99}', '{"op_code": 0, "worker_id": 1}', "null", "\x00", "[" * 5000]
+)
+def test_a_damaged_journal_is_told_in_a_line(line: str, make_study: MakeStudy, tmp_path: Path) -> None:
     search(make_study(), 2)
     journal = tmp_path / "journal.log"
-    journal.write_text("{]\n" + journal.read_text())
+    journal.write_text(f"{line}\n{journal.read_text()}")
     with pytest.raises(DigitrecError, match=r"journal\.log: the study's journal cannot be read"):
         make_study()
 
@@ -244,3 +248,17 @@ def test_a_journal_without_room_is_told_in_a_line_and_stays_whole(
     assert trial is not None
     study.complete(trial.number, [0.5])
     assert [one.status for one in make_study().trials] == [COMPLETE] * 3
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", "NaN", "[" * 5000, '{"overrides": 1}', None])
+def test_a_record_of_nonsense_is_told_in_a_line(content: str | None, tmp_path: Path) -> None:
+    file = tmp_path / "study.json"
+    file.mkdir() if content is None else file.write_text(content)
+    with pytest.raises(FolderTakenError, match=r"study\.json: .+; start a new search$"):
+        read_study_info(tmp_path)
+
+
+def test_a_record_is_read_as_it_was_written(tmp_path: Path) -> None:
+    info = StudyInfo.now(["model=mlp"], [], {"model": "mlp", "experiment": None})
+    write_study_info(tmp_path, info)
+    assert read_study_info(tmp_path) == info

@@ -137,13 +137,15 @@ function coverLine(sheet, from, to, radius) {
   const reach = radius + 1;
   const first = (one, other) => Math.max(0, Math.floor(Math.min(one, other) - reach));
   const last = (one, other) => Math.min(INK_SIDE - 1, Math.ceil(Math.max(one, other) + reach));
-  for (let row = first(from.y, to.y); row <= last(from.y, to.y); row++) {
-    for (let column = first(from.x, to.x); column <= last(from.x, to.x); column++) {
-      const [x, y] = [column + 0.5 - from.x, row + 0.5 - from.y];
-      const along = Math.min(1, Math.max(0, (x * across + y * down) / square));
-      const away = Math.hypot(x - along * across, y - along * down);
-      const ink = Math.round(255 * Math.min(1, Math.max(0, radius + 0.5 - away)));
+  const bottom = last(from.y, to.y), left = first(from.x, to.x), right = last(from.x, to.x);
+  for (let row = first(from.y, to.y); row <= bottom; row++) {
+    for (let column = left; column <= right; column++) {
       const pixel = row * INK_SIDE + column;
+      if (sheet[pixel] === 255) continue;
+      const x = column + 0.5 - from.x, y = row + 0.5 - from.y;
+      const along = Math.min(1, Math.max(0, (x * across + y * down) / square));
+      const away = Math.sqrt((x - along * across) ** 2 + (y - along * down) ** 2);
+      const ink = Math.round(255 * Math.min(1, radius + 0.5 - away));
       if (ink > sheet[pixel]) sheet[pixel] = ink;
     }
   }

@@ -1,6 +1,6 @@
 """A trained network as a function of images, and the checks that a file of unknown origin has to pass."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from digitrec.data.labels import checked_class_names
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.preprocessing.framing import SIDE
-from digitrec.weights import BATCH, confidence_threshold
+from digitrec.weights import confidence_threshold
 from digitrec.wording import first_line
 
 Images = NDArray[np.uint8]
@@ -55,11 +56,6 @@ def as_maps(name: str, features: NDArray[np.float32]) -> FeatureMaps:
     return FeatureMaps(name, np.rint(positive * (255 / max(float(positive.max()), 1e-6))).astype(np.uint8))
 
 
-def in_batches(compute: Callable[[Images], Probabilities], images: Images, size: int = BATCH) -> Probabilities:
-    """The probabilities of any number of images, computed for a few at a time."""
-    return np.concatenate([compute(images[start : start + size]) for start in range(0, len(images), size)])
-
-
 @contextmanager
 def opening(path: str | Path, otherwise: str) -> Iterator[None]:
     """Turn the errors of reading a file into a CheckpointError of one line that tells what it is otherwise."""
@@ -91,10 +87,7 @@ def described(about: Mapping[str, Any]) -> tuple[tuple[str, ...], float | None]:
     Raises:
         ValueError: one of them is invalid.
     """
-    names = about["class_names"]
-    if not isinstance(names, list) or len(names) < 2 or not all(isinstance(name, str) for name in names):
-        raise ValueError("its classes have no names, expected two or more")
-    return tuple(names), confidence_threshold(about)
+    return checked_class_names(about["class_names"]), confidence_threshold(about)
 
 
 def check_output(network: Network) -> None:

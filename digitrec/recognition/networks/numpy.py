@@ -16,7 +16,6 @@ from digitrec.recognition.networks.network import (
     check_images,
     check_output,
     described,
-    in_batches,
     opening,
 )
 
@@ -57,7 +56,11 @@ class NumpyNetwork:
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        return in_batches(lambda batch: _softmax(run(self._layers, self._normalised(batch))), images, BATCH)
+        batches = []
+        for start in range(0, len(images), BATCH):
+            logits = run(self._layers, self._normalised(images[start : start + BATCH]))
+            batches.append(_softmax(logits))
+        return np.concatenate(batches)
 
     def feature_maps(self, image: Images) -> list[FeatureMaps]:
         """Image (28, 28), white ink on black -> maps of each convolution; empty without any."""

@@ -18,9 +18,10 @@ from digitrec.recognition.networks.network import (
     Probabilities,
     check_output,
     described,
-    in_batches,
     opening,
 )
+from digitrec.system.files import read_bytes
+from digitrec.weights import BATCH
 
 SHAPE = [1, SIDE, SIDE]  # of an image
 INPUTS: dict[str, type[np.uint8] | type[np.float32]] = {"tensor(uint8)": np.uint8, "tensor(float)": np.float32}
@@ -54,26 +55,25 @@ class OnnxNetwork:
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        return in_batches(self._probabilities, images)
+        batches = []
+        for start in range(0, len(images), BATCH):
+            batch = images[start : start + BATCH, None]
+            given = batch if self._type is np.uint8 else batch / np.float32(WHITE)
+            batches.append(self._session.run(None, {self._name: given})[0])
+        return np.concatenate(batches)
 
     def feature_maps(self, _image: Images) -> list[FeatureMaps]:
         """None: the file's graph gives only probabilities."""
         return []
 
-    def _probabilities(self, images: Images) -> Probabilities:
-        given = images if self._type is np.uint8 else images / np.float32(WHITE)
-        probabilities: Probabilities = self._session.run(None, {self._name: given[:, None]})[0]
-        return probabilities
-
 
 def _content(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        content = path.read_bytes() if size <= LARGEST else b""
+        content = read_bytes(path, LARGEST)
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     if not content:
-        raise CheckpointError(f"{path}: {size:,} bytes, expected 1 to {LARGEST:,}")
+        raise CheckpointError(f"{path}: an empty file; expected a network that digitrec.export wrote")
     return content
 
 
@@ -82,21 +82,22 @@ def _check_graph(content: bytes) -> None:
     import onnx
 
     model = onnx.load_model_from_string(content)
-    if model.functions or model.graph.sparse_initializer:
-        raise ValueError("it has functions or sparse weights of its own, expected a plain graph")
-    for node in model.graph.node:
-        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
-            raise ValueError(f"{node.op_type} has a graph of its own, expected a plain graph")
-    if any(tensor.external_data or tensor.data_location for tensor in _tensors(model)):
-        raise ValueError("it keeps weights in other files, expected one file")
+    for message in _messages(model):
+        kind = message.DESCRIPTOR.name
+        if kind in ("FunctionProto", "SparseTensorProto", "TrainingInfoProto", "GraphProto"):
+            if message is not model.graph:
+                raise ValueError(f"it has a {kind} within its graph, expected a plain graph")
+        elif kind == "TensorProto" and (message.external_data or message.data_location):
+            raise ValueError("it keeps weights in other files, expected one file")
 
 
-def _tensors(model: Any) -> Iterator[Any]:
-    yield from model.graph.initializer
-    for node in model.graph.node:
-        for attribute in node.attribute:
-            yield attribute.t
-            yield from attribute.tensors
+def _messages(message: Any) -> Iterator[Any]:
+    """Everything within a message of protobuf, wherever the format allows it to stand."""
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield part
+                yield from _messages(part)
 
 
 def _session(content: bytes) -> Any:
@@ -109,6 +110,7 @@ def _session(content: bytes) -> Any:
     options.intra_op_num_threads = _threads()
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # the format that was checked
     return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from digitrec.models.checkpoint import load_classifier
-from digitrec.recognition.networks.network import FeatureMaps, Images, Probabilities, as_maps, check_images, in_batches
+from digitrec.recognition.networks.network import FeatureMaps, Images, Probabilities, as_maps, check_images
+from digitrec.weights import BATCH
 
 
 class TorchNetwork:
@@ -26,11 +27,12 @@ class TorchNetwork:
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
-        return in_batches(self._probabilities, images)
-
-    @torch.inference_mode()
-    def _probabilities(self, images: Images) -> Probabilities:
-        probabilities: Probabilities = self._model(torch.from_numpy(images)[:, None]).softmax(dim=1).numpy()
+        with torch.inference_mode():
+            batches = []
+            for batch in torch.from_numpy(images)[:, None].split(BATCH):
+                logits = self._model(batch)
+                batches.append(logits.softmax(dim=1))
+            probabilities: Probabilities = torch.cat(batches).numpy()
         return probabilities
 
     def feature_maps(self, image: Images) -> list[FeatureMaps]:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from digitrec.evaluation.evaluation import Evaluation
 from digitrec.reports.figures import classes, comparison, curves, digits
-from digitrec.reports.figures.style import DARK, LIGHT, Theme
+from digitrec.reports.figures.style import Theme
 
 
 @dataclass(frozen=True)
@@ -140,10 +140,3 @@ FIGURES = {
         lambda e, theme: classes.class_counts(e.class_counts, e.predictions.class_names, theme),
     ),
 }
-
-
-def draw_all(evaluation: Evaluation, *, dark: bool = False) -> dict[str, Figure]:
-    """Every figure with something to draw, by its name in FIGURES, in that order."""
-    theme = DARK if dark else LIGHT
-    drawn = {name: spec.draw(evaluation, theme) for name, spec in FIGURES.items()}
-    return {name: figure for name, figure in drawn.items() if figure is not None}
