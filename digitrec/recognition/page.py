@@ -91,12 +91,9 @@ class Page:
 def page_of(page_ink: PageInk, read: Read) -> Page:
     """Read the digits of a picture; `read` reads images (28, 28), and is called once."""
     rows = [[Digit(_upright(box, page_ink), reading) for box, reading in row] for row in split(page_ink, read)]
-    if page_ink.height < LOWEST:
-        rows = [_rejected(row, f"the marks are {page_ink.height:.0f} pixels high, digits at least {LOWEST}") for row in rows]
-    most = 1.5 * page_ink.height * page_ink.reduced
-    rows = [row if _is_number(row, most) else _rejected(row, "its line is mostly no digits") for row in rows]
-    if not _is_number([digit for row in rows for digit in row], most):
-        rows = [_rejected(row, "the picture is mostly no digits") for row in rows]
+    rows = [
+        _rejected(row, reason) if reason else row for row, reason in zip(rows, _reasons(rows, page_ink), strict=True)
+    ]
     digits = [[digit for digit in row if digit.reading.label is not None] for row in rows]
     height = page_ink.height * page_ink.reduced
     starts = words_of([[digit.box for digit in row] for row in digits], height)
@@ -107,17 +104,29 @@ def page_of(page_ink: PageInk, read: Read) -> Page:
     return Page(tuple(lines), *page_ink.size, None if any(digits) else _why_none(rows), page_ink.note)
 
 
-def _is_number(row: Sequence[Digit], most: float) -> bool:
-    """Are most marks digits, each counted by its longer side, by ``most`` pixels at most?"""
-    sizes = [min(most, max(digit.box.width, digit.box.height)) for digit in row]
-    signs = [-1 if digit.reading.label is None else 1 for digit in row]
-    return sum(size * sign for size, sign in zip(sizes, signs, strict=True)) >= 0
+def _reasons(rows: Sequence[Sequence[Digit]], page_ink: PageInk) -> list[str | None]:
+    """Of each line, why none of it is a digit; None where it may hold digits."""
+    most = 1.5 * page_ink.height * page_ink.reduced
+    if page_ink.height < LOWEST:
+        return [f"its marks are {page_ink.height:.0f} pixels high, digits at least {LOWEST}"] * len(rows)
+    if _is_mostly_rejected([digit for row in rows for digit in row], most):
+        return ["the picture shows mostly other marks"] * len(rows)
+    return ["its line is mostly other marks" if _is_mostly_rejected(row, most) else None for row in rows]
+
+
+def _is_mostly_rejected(digits: Sequence[Digit], most: float) -> bool:
+    """Is more rejected than read? Each mark counts by its longer side, up to ``most`` pixels."""
+    sizes = [min(most, max(digit.box.width, digit.box.height)) for digit in digits]
+    return sum(sizes) > 2 * sum(
+        size for size, digit in zip(sizes, digits, strict=True) if digit.reading.label is not None
+    )
 
 
 def _rejected(row: Sequence[Digit], reason: str) -> list[Digit]:
-    """A row of which no mark is taken for a digit."""
     return [
-        replace(digit, reading=replace(digit.reading, label=None, problem=digit.reading.problem or f"not a digit: {reason}"))
+        digit
+        if digit.reading.label is None
+        else replace(digit, reading=replace(digit.reading, label=None, problem=f"not a digit: {reason}"))
         for digit in row
     ]
 

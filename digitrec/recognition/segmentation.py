@@ -71,7 +71,9 @@ def _spans(line: Sequence[Piece], height: float, narrow: float) -> list[Span]:
     """Every run of pieces that is not too wide for a digit; ``narrow``: times its height wide is a mark of two."""
     spans = []
     begins = [n for n, piece in enumerate(line) if piece.cut is None]
-    marks = {begin: (end, around([piece.box for piece in line[begin:end]])) for begin, end in pairwise([*begins, len(line)])}
+    marks = {
+        begin: (end, around([piece.box for piece in line[begin:end]])) for begin, end in pairwise([*begins, len(line)])
+    }
     for first in range(len(line)):
         begin = max(n for n in begins if n <= first)
         end, mark = marks[begin]
