@@ -10,6 +10,7 @@ from digitrec.preprocessing.rows import words_of
 from digitrec.recognition.reading import Reading
 from digitrec.recognition.segmentation import Read, split
 
+MOST = 2500  # pieces of ink: more are a texture, and would take seconds to read
 LOWEST = 7  # pixels of a digit's height that can be read
 
 
@@ -90,6 +91,11 @@ class Page:
 
 def page_of(page_ink: PageInk, read: Read) -> Page:
     """Read the digits of a picture; `read` reads images (28, 28), and is called once."""
+    pieces = sum(map(len, page_ink.lines))
+    if pieces > MOST:
+        return Page(
+            (), *page_ink.size, f"no digit: {pieces:,} pieces of ink, a texture rather than writing", page_ink.note
+        )
     rows = [[Digit(_upright(box, page_ink), reading) for box, reading in row] for row in split(page_ink, read)]
     rows = [
         _rejected(row, reason) if reason else row for row, reason in zip(rows, _reasons(rows, page_ink), strict=True)
