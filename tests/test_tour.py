@@ -1,5 +1,7 @@
 """docs/tour.ipynb runs as it stands, and shows as many pictures as when it was committed."""
 
+import ast
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,16 @@ def test_every_cell_ran_without_an_error() -> None:
     cells = [cell for cell in committed.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
     assert "error" not in {output.output_type for cell in cells for output in cell.outputs}
+
+
+def test_what_the_tour_imports_is_there() -> None:
+    cells = nbformat.read(TOUR, as_version=4).cells  # type: ignore[no-untyped-call]
+    code = "\n".join(cell.source.removeprefix("%matplotlib inline") for cell in cells if cell.cell_type == "code")
+    imports = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.ImportFrom)]
+    assert len(imports) > 5
+    for node in imports:
+        module = importlib.import_module(node.module or "")
+        assert [name.name for name in node.names if not hasattr(module, name.name)] == []
 
 
 @pytest.mark.slow

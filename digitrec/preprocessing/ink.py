@@ -19,6 +19,7 @@ UNCLEAR = 0.3  # brightness of the border, away from the middle between darkest 
 DECISIVE = 2.0  # times as much dark as bright, or bright as dark, of what is narrower than strokes may be
 ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
 UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is overruled
+WRITTEN = 0.25  # of a page, at most
 TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shapes decide which of the two is ink
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
@@ -53,7 +54,9 @@ def _dark_on_bright(colours: Colours, widest: int) -> Colours:
     if is_unclear or is_dark_on_bright == (is_dark.mean() > 0.5):  # thick strokes, perhaps along the edges
         dark, bright = _count_at_border(is_dark), _count_at_border(~is_dark)
         is_two_toned = (np.abs(grey - (low + high) / 2) >= (high - low) / 4).mean() >= TWO_TONES
-        if widest == WIDEST_STROKE and is_two_toned and 0 < min(dark, bright) < max(dark, bright):
+        if widest > WIDEST_STROKE and is_two_toned and min(is_dark.mean(), 1 - is_dark.mean()) < WRITTEN:
+            is_dark_on_bright = is_dark.mean() < 0.5
+        elif widest == WIDEST_STROKE and is_two_toned and 0 < min(dark, bright) < max(dark, bright):
             is_dark_on_bright = dark < bright
         elif is_unclear or np.ptp(border) >= CLEAR:
             is_dark_on_bright = _has_dark_strokes(grey, widest, odds, thick=not is_unclear)

@@ -24,6 +24,7 @@ WIDEST_STROKE = 6  # strokes are thinner than the longer side divided by this
 MOST = 400  # marks: there is not more writing on a page that can be read
 ENOUGH = 64  # pixels of a digit's height: more are reduced
 FINEST_STROKE = 1.6  # pixels of a stroke, unless it was finer from the beginning
+EDGE = 0.2  # of the picture's shorter side, along its border: what covers more is no digit
 DUST = 0.22  # of the usual height: marks that are smaller are left out
 GAP = 0.12  # of the usual height, between the upper and the lower part of a digit
 HIGHEST = 1.35  # usual heights of a digit whose parts are joined
@@ -74,10 +75,12 @@ def find_page_ink(picture: Picture) -> PageInk:
     colours, size, note = read_picture(picture, LONGEST)
     ink = _reduced(find_ink(colours, WIDEST_STROKE))
     numbers, marks = find_marks(ink)
-    if marks and max(mark.size for mark in marks) >= LONG * _height(marks):
-        ink = without_table(ink, _height(marks))
+    height = _height(numbers, marks)
+    if marks and max(mark.size for mark in marks) >= LONG * height:
+        ink = without_table(ink, height)
         numbers, marks = find_marks(ink)
-    height = _height(marks) if marks else 0.0
+        height = _height(numbers, marks)
+    marks = _without_edges(numbers, marks, height)
     lines = _in_lines(ink, numbers, marks, height) if marks else []
     return PageInk(lines, height, max(size) / max(ink.shape), size, note)
 
@@ -91,16 +94,24 @@ def _in_lines(ink: Plane, numbers: NDArray[np.int32], marks: Sequence[Mark], hei
     return [line for line in lines if line]
 
 
-def _height(marks: Sequence[Mark]) -> float:
-    return usual_height([mark.box for mark in marks[:MOST]], [mark.area for mark in marks[:MOST]])
+def _height(numbers: NDArray[np.int32], marks: Sequence[Mark]) -> float:
+    seen = _without_edges(numbers, marks, EDGE * min(numbers.shape))[:MOST] or marks[:MOST]
+    return usual_height([mark.box for mark in seen], [mark.area for mark in seen]) if seen else 0.0
+
+
+def _without_edges(numbers: NDArray[np.int32], marks: Sequence[Mark], most: float) -> list[Mark]:
+    """Marks without those that cover more pixels of the picture's border than a digit may: a desk, a sheet's edge."""
+    border = np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]])
+    covered = np.bincount(border, minlength=int(numbers.max(initial=0)) + 1)
+    return [mark for mark in marks if covered[mark.number] <= most]
 
 
 def _reduced(ink: Plane) -> Plane:
     """Ink in which digits are not higher than they need be, so that what follows is quick."""
-    _, marks = find_marks(ink)
+    numbers, marks = find_marks(ink)
     if not marks:
         return ink
-    height = _height(marks)
+    height = _height(numbers, marks)
     scale = max(ENOUGH / height, FINEST_STROKE / max(1.0, _pen(ink, marks)))
     if scale >= 0.8:
         return ink

@@ -13,6 +13,8 @@ ASIDE = 0.5  # of the usual height, from the line's course to the middle of a ma
 RECALLED = 6  # last marks of a line that give its course
 STEEP = 0.5  # of a line, at most: about 27 degrees
 WORD = 0.6  # of the usual height: less is no space between words
+ALIKE = 2.0  # times as high as the lowest are marks of about one height
+REPEATED = 0.15  # of all ink, at least, by marks of the usual height
 WIDER = 2.2  # times the usual space between digits
 
 
@@ -29,10 +31,19 @@ class Course(NamedTuple):
 
 
 def usual_height(boxes: Sequence[Box], areas: Sequence[int]) -> float:
-    """Median of the boxes' heights, each counted by the root of its ink's area: neither dust nor a frame decides."""
-    heights, weights = np.array([box.height for box in boxes]), np.sqrt(areas)
-    order = np.argsort(heights)
-    return float(heights[order][np.searchsorted(weights[order].cumsum(), weights.sum() / 2)])
+    """The height that repeats: that of marks which are alike, by the ink that they have beside the largest of them.
+
+    Neither dust nor a frame decides. Where none is like another it is the median, each counted by the root of its ink.
+    """
+    order = np.argsort([box.height for box in boxes])
+    heights, inks = np.array([box.height for box in boxes])[order], np.array(areas, float)[order]
+    ends = np.searchsorted(heights, heights * ALIKE, side="right")
+    alike = [inks[start:end] for start, end in enumerate(ends)]
+    repeated = [of_these.sum() - of_these.max() for of_these in alike]
+    best = int(np.argmax(repeated))
+    chosen = np.s_[best : ends[best]] if repeated[best] >= REPEATED * inks.sum() else np.s_[:]
+    weights = np.sqrt(inks[chosen])
+    return float(heights[chosen][np.searchsorted(weights.cumsum(), weights.sum() / 2)])
 
 
 def rows_of(boxes: Sequence[Box], height: float) -> list[list[int]]:

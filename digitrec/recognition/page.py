@@ -1,7 +1,7 @@
 """What a picture of several digits was read as."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from digitrec.preprocessing.boxes import Box
@@ -9,6 +9,9 @@ from digitrec.preprocessing.page_ink import PageInk
 from digitrec.preprocessing.rows import words_of
 from digitrec.recognition.reading import Reading
 from digitrec.recognition.segmentation import Read, split
+
+MOST = 2500  # pieces of ink: more are a texture, and would take seconds to read
+LOWEST = 7  # pixels of a digit's height that can be read
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,15 @@ class Page:
 
 def page_of(page_ink: PageInk, read: Read) -> Page:
     """Read the digits of a picture; `read` reads images (28, 28), and is called once."""
+    pieces = sum(map(len, page_ink.lines))
+    if pieces > MOST:
+        return Page(
+            (), *page_ink.size, f"no digit: {pieces:,} pieces of ink, a texture rather than writing", page_ink.note
+        )
     rows = [[Digit(_upright(box, page_ink), reading) for box, reading in row] for row in split(page_ink, read)]
+    rows = [
+        _rejected(row, reason) if reason else row for row, reason in zip(rows, _reasons(rows, page_ink), strict=True)
+    ]
     digits = [[digit for digit in row if digit.reading.label is not None] for row in rows]
     height = page_ink.height * page_ink.reduced
     starts = words_of([[digit.box for digit in row] for row in digits], height)
@@ -97,6 +108,33 @@ def page_of(page_ink: PageInk, read: Read) -> Page:
         words = tuple(tuple(of_row[start:end]) for start, end in pairwise([*begins, len(of_row)]))
         lines.append(Line(words, tuple(digit for digit in row if digit.reading.label is None)))
     return Page(tuple(lines), *page_ink.size, None if any(digits) else _why_none(rows), page_ink.note)
+
+
+def _reasons(rows: Sequence[Sequence[Digit]], page_ink: PageInk) -> list[str | None]:
+    """Of each line, why none of it is a digit; None where it may hold digits."""
+    most = 1.5 * page_ink.height * page_ink.reduced
+    if page_ink.height < LOWEST:
+        return [f"its marks are {page_ink.height:.0f} pixels high, digits at least {LOWEST}"] * len(rows)
+    if _is_mostly_rejected([digit for row in rows for digit in row], most):
+        return ["the picture shows mostly other marks"] * len(rows)
+    return ["its line is mostly other marks" if _is_mostly_rejected(row, most) else None for row in rows]
+
+
+def _is_mostly_rejected(digits: Sequence[Digit], most: float) -> bool:
+    """Is more rejected than read? Each mark counts by its longer side, up to ``most`` pixels."""
+    sizes = [min(most, max(digit.box.width, digit.box.height)) for digit in digits]
+    return sum(sizes) > 2 * sum(
+        size for size, digit in zip(sizes, digits, strict=True) if digit.reading.label is not None
+    )
+
+
+def _rejected(row: Sequence[Digit], reason: str) -> list[Digit]:
+    return [
+        digit
+        if digit.reading.label is None
+        else replace(digit, reading=replace(digit.reading, label=None, problem=f"not a digit: {reason}"))
+        for digit in row
+    ]
 
 
 def _upright(box: Box, page_ink: PageInk) -> Box:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import inf, log
 
-from digitrec.preprocessing.boxes import Box
+from digitrec.preprocessing.boxes import Box, around
 from digitrec.preprocessing.digit import as_mnist
 from digitrec.preprocessing.framing import Bytes
 from digitrec.preprocessing.page_ink import PageInk, Piece, joined
@@ -21,6 +21,8 @@ ASPECTS = {
     "5": (0.90, 0.26), "6": (0.70, 0.16), "7": (0.75, 0.17), "8": (0.75, 0.17), "9": (0.65, 0.14),
 }  # fmt: skip
 ANY_ASPECT = 0.80, 0.22
+NARROW = 1.4  # times its height wide is a mark of two digits, as a rule
+COMPANY = 3  # marks on a page: with fewer such a narrow one is rather a letter or a sign
 MOST = 7  # pieces of a digit
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
@@ -30,18 +32,24 @@ CUT = 0.015  # of each cut
 CROSSED = 0.1  # of the ink that a cut crosses, per width of the pen
 GAP = 4.0  # of paper within a digit, per height
 LOW = 4.5  # of a digit below three quarters of the height, per height that is missing
+PART = 3.0  # of each digit that is part of a narrow mark, per height that this is narrower than two digits
+HIGH = 5.0  # of a digit above twice the height, per height that is too much
 WIDE = 0.06  # of a digit wider than its class usually is, per squared standard deviation
 REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 
 
 @dataclass(frozen=True)
 class Span:
-    """Pieces of a line that may be a digit: from the first, up to the last and without it."""
+    """Pieces of a line that may be a digit: from the first, up to the last and without it.
+
+    ``narrowness``: by how much the mark that they are only a part of is too narrow for two digits; else 0.
+    """
 
     first: int
     last: int
     box: Box
     image: Bytes
+    narrowness: float = 0.0
 
 
 def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
@@ -49,7 +57,8 @@ def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
 
     ``read`` reads images (28, 28), and is called once.
     """
-    spans = [_spans(line, page_ink.height) for line in page_ink.lines]
+    is_alone = sum(piece.cut is None for line in page_ink.lines for piece in line) < COMPANY
+    spans = [_spans(line, page_ink.height, NARROW if is_alone else 0.0) for line in page_ink.lines]
     readings = iter(read([span.image for of_line in spans for span in of_line]))
     found = []
     for line, of_line in zip(page_ink.lines, spans, strict=True):
@@ -58,15 +67,23 @@ def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
     return found
 
 
-def _spans(line: Sequence[Piece], height: float) -> list[Span]:
-    """Every run of pieces that is not too wide for a digit."""
+def _spans(line: Sequence[Piece], height: float, narrow: float) -> list[Span]:
+    """Every run of pieces that is not too wide for a digit; ``narrow``: times its height wide is a mark of two."""
     spans = []
+    begins = [n for n, piece in enumerate(line) if piece.cut is None]
+    marks = {
+        begin: (end, around([piece.box for piece in line[begin:end]])) for begin, end in pairwise([*begins, len(line)])
+    }
     for first in range(len(line)):
+        begin = max(n for n in begins if n <= first)
+        end, mark = marks[begin]
+        narrowness = max(0.0, narrow - mark.width / mark.height)
         for last in range(first + 1, min(first + MOST, len(line)) + 1):
             ink, box = joined(line[first:last])
             if last > first + 1 and box.width > WIDEST_JOINED * height:
                 break
-            spans.append(Span(first, last, box, as_mnist(ink)))
+            is_part = first > begin or last < end
+            spans.append(Span(first, last, box, as_mnist(ink), narrowness if is_part else 0.0))
     return spans
 
 
@@ -79,7 +96,9 @@ def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, fl
     unsure = f"looks most like {printable(reading.label)}, by {reading.confidence:.0%} only"
     reasons = {
         "too low for its line": LOW * max(0.0, 0.75 - span.box.height / height),
+        "too high for its line": HIGH * max(0.0, span.box.height / height - 2),
         "too wide for its height": WIDE * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
+        "part of a mark that is too narrow for two": PART * span.narrowness,
         unsure: -log(max(reading.confidence, 1e-9)),
     }
     cost = sum(reasons.values())

@@ -222,6 +222,30 @@ def on_desk(ink: Array, rng: Generator, height: int) -> Image.Image:
     return _rgb(e.noisy(e.blurred(e.lit(taken, rng, 0.2), 0.7), rng, 0.01))
 
 
+def dotted(ink: Array, rng: Generator, height: int) -> Image.Image:
+    """Squares of printed dots, each a fiftieth as high as a digit, with some grain."""
+    ink = _with_room(ink, 0.05)
+    pitch, apart, dot = rng.uniform(0.9, 1.3) * height, max(4, height // 10), max(2, height // 40)
+    grid = np.zeros_like(ink)
+    for turned in (grid, grid.T):
+        for line in np.arange(pitch / 2, len(turned) - dot, pitch):
+            for place in range(0, turned.shape[1] - dot, apart):
+                turned[int(line) : int(line) + dot, place : place + dot] = 0.8
+    return _rgb(e.noisy(e.written(_sheet(ink, rng), np.maximum(ink, grid), PEN), rng, 0.02))
+
+
+def beyond_edge(ink: Array, rng: Generator, height: int) -> Image.Image:
+    """A sheet that nearly fills the picture: dark table along two of its edges, slightly askew."""
+    ink = _with_room(ink, 0.12)
+    sheet = e.written(_sheet(ink, rng), ink, PEN)
+    down, across = np.mgrid[: len(ink), : ink.shape[1]]
+    wide = 0.05 * min(ink.shape)
+    slopes = rng.uniform(-0.01, 0.01, 2)
+    table = (across + slopes[0] * down < wide) | (down + slopes[1] * across < wide)
+    sheet[table] = rng.uniform(0.15, 0.3)
+    return _rgb(e.noisy(e.blurred(sheet, 0.7), rng, 0.01))
+
+
 class Effect(NamedTuple):
     """How pages are written and taken."""
 
@@ -243,6 +267,8 @@ EFFECTS = {
     "hard shadow": Effect(in_the_sun),
     "dark screen": Effect(on_screen),
     "note on a desk": Effect(on_desk),
+    "dotted squares": Effect(dotted),
+    "sheet with edges": Effect(beyond_edge),
     "all but touching": Effect(all_at_once, Layout(slant=0.25, slope=0.04)),
     "all": Effect(all_at_once, Layout(space=None, slant=0.25, slope=0.04)),
 }

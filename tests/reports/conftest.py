@@ -2,14 +2,11 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from matplotlib.figure import Figure
 
 from digitrec.evaluation.comparison import paired_test
 from digitrec.evaluation.evaluation import Evaluation, Insight, Robustness
 from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.predictions import Predictions
-from digitrec.reports.figures import FIGURES
-from digitrec.reports.figures.style import DARK, LIGHT
 
 IMAGES = 400
 MakeEvaluation = Callable[..., Evaluation]
@@ -56,9 +53,3 @@ def make_evaluation() -> MakeEvaluation:
         )
 
     return make
-
-
-def draw_all(evaluation: Evaluation, *, dark: bool = False) -> dict[str, Figure]:
-    """Every figure with something to draw, by its name."""
-    drawn = {name: spec.draw(evaluation, DARK if dark else LIGHT) for name, spec in FIGURES.items()}
-    return {name: figure for name, figure in drawn.items() if figure is not None}

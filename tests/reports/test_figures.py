@@ -19,10 +19,9 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import average_precision_score, precision_recall_fscore_support
 
 from digitrec.evaluation.evaluation import Evaluation
-from digitrec.reports.figures import FIGURES, augmentation_grid, classes, comparison, curves, digits
+from digitrec.reports.figures import FIGURES, augmentation_grid, classes, comparison, curves, digits, draw_all
 from digitrec.reports.figures.augmentation import GAP, LABEL_WIDTH
 from digitrec.reports.figures.style import DARK, LIGHT, Theme, drawable, percent
-from tests.reports.conftest import draw_all
 
 Make = Callable[..., Evaluation]
 TWO, TEN = ("no", "yes"), tuple("0123456789")

@@ -8,9 +8,8 @@ import pytest
 
 from digitrec.evaluation.comparison import McNemar
 from digitrec.evaluation.evaluation import Evaluation
-from digitrec.reports.figures import FIGURES
+from digitrec.reports.figures import FIGURES, draw_all
 from digitrec.reports.report import headline, verdict, write_report
-from tests.reports.conftest import draw_all
 
 Make = Callable[..., Evaluation]
 HOSTILE = ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "&lt;", "{{ 7 * 7 }}")

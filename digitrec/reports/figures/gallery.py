@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from digitrec.evaluation.evaluation import Evaluation
 from digitrec.reports.figures import classes, comparison, curves, digits
-from digitrec.reports.figures.style import Theme
+from digitrec.reports.figures.style import DARK, LIGHT, Theme
 
 
 @dataclass(frozen=True)
@@ -140,3 +140,9 @@ FIGURES = {
         lambda e, theme: classes.class_counts(e.class_counts, e.predictions.class_names, theme),
     ),
 }
+
+
+def draw_all(evaluation: Evaluation, *, dark: bool = False) -> dict[str, Figure]:
+    """Every figure with something to draw, by its name."""
+    drawn = {name: spec.draw(evaluation, DARK if dark else LIGHT) for name, spec in FIGURES.items()}
+    return {name: figure for name, figure in drawn.items() if figure is not None}
