@@ -9,6 +9,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from digitrec.run_folder.find import find_runs
+
 TOUR = Path(__file__).parent.parent / "docs" / "tour.ipynb"
 
 
@@ -47,4 +49,5 @@ def test_every_cell_runs_and_shows_its_pictures(tmp_path: Path) -> None:
     NotebookClient(fresh, timeout=240, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert outputs(fresh) == outputs(committed)
     assert sum(map(len, outputs(committed))) == 3
-    assert (tmp_path / "outputs" / "tour" / "checkpoints" / "best.ckpt").is_file()
+    (run,) = find_runs([tmp_path / "outputs"], pytest.fail)
+    assert (run.status, (run.folder / "checkpoints" / "best.ckpt").is_file()) == ("finished", True)
