@@ -112,7 +112,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
     if resume:
         cfg, record = earlier_composition(cfg, run_dir), read_record(run_dir)
         if record["status"] == "finished" and parts_of(cfg.extend) == parts_of(record.get("extended")):
-            print(f"{shown(run_dir)} is finished; nothing is left to do")  # noqa: T201
+            print(f"{shown(run_dir)} is finished; nothing is left to do (extend=EPOCHS trains it longer)")  # noqa: T201
             return read_run(run_dir, warnings.warn).metrics.get(cfg.objective)
     elif cfg.rerun is not None:
         cfg = original_composition(cfg)

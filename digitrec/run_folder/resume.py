@@ -112,16 +112,20 @@ def _extended(run_dir: Path, earlier: DictConfig, record: Mapping[str, Any], mor
     """Epochs of each part that a run is extended by, those of this command line included; once, if it is repeated.
 
     Raises:
-        FolderTakenError: the run is finished, but before its last epoch, so that it has no place to go on from.
+        FolderTakenError: no numbers of epochs, or the run has not ended, or will not end, with a planned last epoch.
     """
-    before, planned = parts_of(earlier.extend), earlier.trainer.get("max_epochs")
-    if record["status"] != "finished":
-        return before if before[-len(more) :] == more else before + more
-    done = len(read_epochs(run_dir))
-    if more and isinstance(planned, int) and done != planned + sum(before):
+    before = parts_of(earlier.extend)
+    if not more or (record["status"] != "finished" and before[-len(more) :] == more):
+        return before
+    if not all(isinstance(part, int) and part > 0 for part in more):
+        raise FolderTakenError("extend: expected a number of epochs above 0, as in extend=5")
+    done, planned = len(read_epochs(run_dir)), earlier.trainer.get("max_epochs") or -1
+    by_steps = planned < 0 or earlier.trainer.get("max_steps", -1) != -1
+    if by_steps or (record["status"] == "finished" and done != planned + sum(before)):
+        of = "" if by_steps else f" of {planned + sum(before)}"
         raise FolderTakenError(
-            f"extend={more[0]}: {shown(run_dir)} ended after {done} epochs of {planned + sum(before)}, as its settings "
-            f"have it; start a new run from its weights: init_from={shown(run_dir)}"
+            f"extend: {shown(run_dir)} has {done} epochs{of}, and its other settings end it; start a new run from its "
+            f"weights: init_from={shown(run_dir)}"
         )
     return before + more
 

@@ -24,6 +24,11 @@ class Extension(Callback):
         self.epochs = list(epochs)
         self._starts: list[int] = []
         self._settings: list[dict[str, Any]] = []
+        self._done = 0  # epochs before a checkpoint that a training goes on from
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        """Note how far the training had come."""
+        self._done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the end, once the schedule of the first part has been made for that part alone."""
@@ -33,6 +38,8 @@ class Extension(Callback):
         self._settings = _settings(pl_module.recipe.optimizer(pl_module))
         self._starts = list(accumulate(self.epochs, initial=trainer.max_epochs))
         trainer.fit_loop.max_epochs = self._starts.pop()
+        if self._done in self._starts:  # early stopping, in the last epoch of a part, ends that part alone
+            trainer.should_stop = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Give a training that was resumed in an added part that part's schedule, where it was."""

@@ -93,7 +93,7 @@ def print_start(record: Mapping[str, Any], run_dir: Path, resumed: Path | None =
         console.print(f"goes on after step {step:,}, from {resumed.name}", soft_wrap=True)
     if record.get("extended"):
         added = " and ".join(map(str, record["extended"]))
-        console.print(f"extended by {added} epochs, each time with the schedule from its start")
+        console.print(f"extended by {added} epochs, over which the learning rate follows its schedule anew")
     if record.get("compile"):
         console.print("compile=true: the first steps are compiled, for seconds to minutes")
 

@@ -422,9 +422,19 @@ def test_a_composition_that_was_changed_is_named(run_train: Command, cut_off: Pa
     run_train("resume=run", code=0)
 
 
-def test_a_run_that_ended_early_cannot_be_extended(run_train: Command) -> None:
-    run_train(*SETTINGS, "model=mlp", "test=false", *EARLY, "hydra.run.dir=run", code=0)
-    run_train("resume=run", "extend=2").assert_refused("extend=2: run ended after 2 epochs of 3", "init_from=run")
+def test_a_run_that_its_settings_have_ended_cannot_be_extended(run_train: Command, tmp_path: Path) -> None:
+    for end in (EARLY, ("trainer.max_steps=6",)):
+        run_train(*SETTINGS, "model=mlp", "test=false", *end, f"hydra.run.dir={len(end)}", code=0)
+        before = contents(tmp_path / str(len(end)))
+        refused = run_train(f"resume={len(end)}", "extend=2")
+        refused.assert_refused("has 2 epochs", "its other settings end it", f"init_from={len(end)}")
+        run_train(f"resume={len(end)}", "extend=[0]").assert_refused("extend: expected a number of epochs above 0")
+        assert contents(tmp_path / str(len(end))) == before
+
+
+def test_early_stopping_in_the_last_epoch_leaves_what_is_added(run_train: Command) -> None:
+    run_train(*SETTINGS, *EARLY, "callbacks.early_stopping.patience=2", "model=mlp", "hydra.run.dir=run", code=0)
+    assert "epoch 4/4" in run_train("resume=run", "extend=1", code=0).out
 
 
 def test_a_run_of_an_earlier_version_is_understood(run_train: Command, tmp_path: Path) -> None:
