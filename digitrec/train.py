@@ -58,9 +58,9 @@ def train(
     Raises:
         FolderTakenError: these settings have a run already; compose them anew for another one.
     """
-    settings, parts = model.settings, _Parts(model, datamodule, trainer)
+    settings, parts = {**model.settings, "test": test}, _Parts(model, datamodule, trainer)
     run_dir = Path(settings.get("run_dir", ""))
-    if not settings or Path(trainer.default_root_dir) != run_dir:  # of a program's own
+    if not model.settings or Path(trainer.default_root_dir) != run_dir:  # of a program's own
         return _fit(parts, test=test, resume=resume)
     step = 0
     if resume is not None:
@@ -71,7 +71,9 @@ def train(
     goes_on = resume is not None and (run_dir / RECORD).exists()
     with _recording(run_dir, partial(keep_settings, settings, run_dir), resume=goes_on) as record:
         record |= {name: settings[name] for name in ANNOTATIONS}
-        return _carry_out(parts, {**settings, "test": test}, run_dir, record, resume, step)
+        _describe(parts, settings, run_dir, record, resume, step)
+        metrics = _fit(parts, test=test, resume=resume)
+        return _publish(parts, settings, run_dir, record, metrics)
 
 
 def _fit(parts: _Parts, *, test: bool, resume: Path | None) -> dict[str, float]:
@@ -127,7 +129,9 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         _set_up_libraries(settings["seed"])
         checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if resume else (None, 0)
         built = _build(settings, step, checkpoint, resume=resume)
-        metrics = _carry_out(built, settings, run_dir, record, checkpoint, step)
+        _describe(built, settings, run_dir, record, checkpoint, step)
+        metrics = _fit(built, test=settings["test"], resume=checkpoint)
+        metrics = _publish(built, settings, run_dir, record, metrics)
     return metrics.get(settings["objective"])
 
 
@@ -139,14 +143,6 @@ def _recording(run_dir: Path, prepare: Callable[[], dict[str, Any]], *, resume: 
         recording = run_record(run_dir, resume=resume, prepare=prepare)
     with recording as record, _explained_failures(run_dir):
         yield record
-
-
-def _carry_out(
-    parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
-) -> dict[str, float]:
-    _describe(parts, settings, run_dir, record, checkpoint, step)
-    metrics = _fit(parts, test=settings["test"], resume=checkpoint)
-    return _publish(parts, settings, run_dir, record, metrics) if parts.trainer.is_global_zero else metrics
 
 
 @contextmanager
@@ -256,7 +252,9 @@ def _check_images(parts: _Parts, settings: Settings, run_dir: Path, record: Mapp
 def _publish(
     parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], metrics: dict[str, float]
 ) -> dict[str, float]:
-    """Write and print the results; returns the metrics, with those of a report if there is one."""
+    """Write and print the results, in the first process; returns the metrics, a report's included if there is one."""
+    if not parts.trainer.is_global_zero:
+        return metrics
     from digitrec.training import results, tensorboard
 
     write_json(run_dir / "metrics.json", metrics)

@@ -160,7 +160,8 @@ class NamedLines(io.TextIOBase):
     def write(self, text: str) -> int:
         """Write the lines that are complete."""
         *lines, self._begun = (self._begun + text).split("\n")
-        self._stream.write("".join(f"{self._name}  {line}".rstrip() + "\n" for line in lines if line))
+        named = [f"{self._name}  {line.removeprefix(f'{self._name}: ')}".rstrip() for line in lines if line]
+        self._stream.write("".join(f"{line}\n" for line in named))
         return len(text)
 
     def flush(self) -> None:
