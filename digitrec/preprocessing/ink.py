@@ -7,7 +7,7 @@ from digitrec.preprocessing.frames import without_frame
 from digitrec.preprocessing.marks import SPECK
 from digitrec.preprocessing.planes import BILINEAR, BOX, NEIGHBOURS, Colours, Mask, Plane, fitted, resized
 from digitrec.preprocessing.rules import FAINT, ink_level, without_rules
-from digitrec.preprocessing.surroundings import only_paper
+from digitrec.preprocessing.surroundings import only_paper, scrap
 from digitrec.preprocessing.zones import BRIGHTNESS
 from digitrec.preprocessing.zones import SMALL as SEEN
 
@@ -32,6 +32,11 @@ def find_ink(colours: Colours, widest: int = WIDEST_STROKE, whole: bool = False)
         widest: strokes are thinner than the longer side divided by this.
         whole: frames and dark lines are ink as well.
     """
+    part = scrap(colours)
+    if colours[part].shape != colours.shape:
+        ink = np.zeros(colours.shape[:2], np.float32)
+        ink[part] = find_ink(colours[part], widest, whole)
+        return ink
     contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST_STROKE), widest), widest)
     contrast = without_rules(contrast if whole else without_frame(contrast, ink_level(contrast)), dark=not whole)
     level = ink_level(contrast)
