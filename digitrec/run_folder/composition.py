@@ -12,7 +12,7 @@ from yaml import YAMLError
 from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
-from digitrec.run_folder.settings import read_overrides, read_settings
+from digitrec.run_folder.settings import OFF, comparable, flatten, read_overrides, read_settings
 from digitrec.system.files import open_regular
 
 CONFIG = Path(".hydra/config.yaml")
@@ -82,11 +82,16 @@ def _load(file: Path) -> Any:
 
 def same_settings(one: DictConfig, other: DictConfig) -> bool:
     """Whether two compositions train the same network in the same way; tags and a note make no difference."""
-    first, second = (OmegaConf.to_container(cfg, resolve=False) for cfg in (one, other))
-    assert isinstance(first, dict)
-    assert isinstance(second, dict)
-    names = (first.keys() | second.keys()) - set(NO_SETTINGS)
-    return all(name in first and name in second and first[name] == second[name] for name in names)
+    first, second = (_settings(cfg) for cfg in (one, other))
+    names = first.keys() | second.keys()
+    unlike = [name for name in names if comparable(name, first.get(name)) != comparable(name, second.get(name))]
+    return all(not (name in first and name in second) and first.get(name, second.get(name)) in OFF for name in unlike)
+
+
+def _settings(cfg: DictConfig) -> dict[str, Any]:
+    node = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(node, dict)
+    return dict(flatten({str(name): value for name, value in node.items() if name not in NO_SETTINGS}))
 
 
 def update_annotations(earlier: DictConfig, cfg: DictConfig) -> None:
