@@ -7,7 +7,7 @@ from digitrec.preprocessing.frames import without_frame
 from digitrec.preprocessing.marks import SPECK
 from digitrec.preprocessing.planes import BILINEAR, BOX, NEIGHBOURS, Colours, Mask, Plane, fitted, resized
 from digitrec.preprocessing.rules import FAINT, ink_level, without_rules
-from digitrec.preprocessing.surroundings import only_paper
+from digitrec.preprocessing.surroundings import only_paper, scrap
 from digitrec.preprocessing.zones import BRIGHTNESS
 from digitrec.preprocessing.zones import SMALL as SEEN
 
@@ -21,6 +21,9 @@ ENOUGH = 0.2  # of what is as narrow as strokes may be: less is noise
 UNSURE = 2 / 3  # odds of dark to bright strokes, or of bright to dark, from which on the border is overruled
 WRITTEN = 0.25  # of a page, at most
 TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shapes decide which of the two is ink
+PAPER = 0.5  # of a picture is paper, at least
+GRAIN = 1.6  # times the ink that this share of the picture has at most is grain of the paper
+FINE = 0.1  # of such ink, and less, changes nothing
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
@@ -32,11 +35,20 @@ def find_ink(colours: Colours, widest: int = WIDEST_STROKE, whole: bool = False)
         widest: strokes are thinner than the longer side divided by this.
         whole: frames and dark lines are ink as well.
     """
+    part = scrap(colours)
+    if colours[part].shape != colours.shape:
+        ink = np.zeros(colours.shape[:2], np.float32)
+        ink[part] = find_ink(colours[part], widest, whole)
+        return ink
     contrast = _contrast(_dark_on_bright(only_paper(colours, SEEN * widest // WIDEST_STROKE), widest), widest)
     contrast = without_rules(contrast if whole else without_frame(contrast, ink_level(contrast)), dark=not whole)
     level = ink_level(contrast)
     strongest = 1.0 if level > FULL else level
-    return (contrast / strongest).clip(0, 1) if strongest > FAINT else np.zeros_like(contrast)
+    if strongest <= FAINT:
+        return np.zeros_like(contrast)
+    ink = (contrast / strongest).clip(0, 1)
+    grain = GRAIN * float(np.quantile(ink, PAPER))
+    return ((ink - grain) / (1 - grain)).clip(0, 1) if FINE < grain < 0.5 else ink
 
 
 def _dark_on_bright(colours: Colours, widest: int) -> Colours:

@@ -7,6 +7,10 @@ from digitrec.preprocessing.planes import BILINEAR, NEIGHBOURS, Colours, Mask, P
 from digitrec.preprocessing.shadows import evenly_lit
 from digitrec.preprocessing.zones import BRIGHTNESS, SMALL, View, Zones, view
 
+EVEN = 0.012  # brightness within a ground of one colour
+TORN = 0.25  # of a scrap, at most, looks like the ground, and of its edge like ink
+SMALLEST = 12  # pixels of a scrap's shorter side
+WRITTEN = 0.02  # of a scrap, at least, is ink
 DISTINCT = 0.12  # brightness between a line or a desk and the paper, at least
 WIDEST_LINE = 0.04  # of the shorter side
 SHARP = 0.6  # share of the step that lies within three pixels: a shadow's edge is softer
@@ -37,6 +41,19 @@ def only_paper(colours: Colours, finest: int = SMALL) -> Colours:
         return evened
     desk = _desk(seen)
     return colours if desk is None else _papered(colours, seen, desk)
+
+
+def scrap(colours: Colours) -> tuple[slice, slice]:
+    """Rows and columns of a rectangle of paper on a ground of one colour; of all where there is none."""
+    ground = np.abs(colours - colours[0, 0]).max(axis=2) <= EVEN
+    rows, columns = (np.flatnonzero(~ground.all(axis)) for axis in (1, 0))
+    if not len(rows) or not ground[[0, 0, -1, -1], [0, -1, 0, -1]].all():
+        return np.s_[:, :]
+    part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    if colours[part].shape == colours.shape or ground[part].mean() > TORN or min(ground[part].shape) < SMALLEST:
+        return np.s_[:, :]
+    marked = np.abs(colours[part] - np.median(colours[part], axis=(0, 1))).max(axis=2) >= DISTINCT
+    return part if marked[1:-1, 1:-1].mean() >= WRITTEN and _ring(marked, 0).mean() < 0.5 else np.s_[:, :]
 
 
 def edge_line(grey: Plane) -> int:

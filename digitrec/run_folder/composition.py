@@ -15,7 +15,7 @@ from yaml import YAMLError
 from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
-from digitrec.run_folder.settings import OFF, flatten, read_overrides, read_settings, spelled
+from digitrec.run_folder.settings import OFF, comparable, flatten, read_overrides, read_settings, spelled
 from digitrec.system.files import open_regular, read_text
 from digitrec.wording import shown
 
@@ -138,20 +138,17 @@ def _load(file: Path) -> Any:
 
 
 def same_settings(one: DictConfig, other: DictConfig) -> bool:
-    """Whether two compositions train the same network in the same way; tags and a note make no difference.
-
-    Neither does a setting that an earlier version lacked, if it is off.
-    """
+    """Whether two compositions train the same network in the same way; tags and a note make no difference."""
     first, second = (_settings(cfg) for cfg in (one, other))
-    return all((first | second)[name] in OFF for name in first.keys() ^ second.keys()) and all(
-        first[name] == second[name] for name in first.keys() & second.keys()
-    )
+    names = first.keys() | second.keys()
+    unlike = [name for name in names if comparable(name, first.get(name)) != comparable(name, second.get(name))]
+    return all(not (name in first and name in second) and first.get(name, second.get(name)) in OFF for name in unlike)
 
 
 def _settings(cfg: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(cfg, resolve=False)
-    assert isinstance(plain, dict)
-    return dict(flatten({str(name): value for name, value in plain.items() if name not in NO_SETTINGS}))
+    node = OmegaConf.to_container(cfg, resolve=False)
+    assert isinstance(node, dict)
+    return dict(flatten({str(name): value for name, value in node.items() if name not in NO_SETTINGS}))
 
 
 def update_annotations(earlier: DictConfig, cfg: DictConfig, record: Mapping[str, Any]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from digitrec.run_folder.run import Run
-from digitrec.run_folder.settings import OFF, decides
+from digitrec.run_folder.settings import OFF, comparable, decides
 
 EXPERIMENT = "experiment"
 
@@ -59,8 +59,4 @@ def _follows(name: str, runs: Sequence[Run]) -> bool:
 
 
 def _key(run: Run, name: str) -> str:
-    """A value that can be compared and counted; a missing setting counts as null, a class of ours has no place."""
-    value = run.settings.get(name)
-    if name.endswith("_target_") and str(value).startswith("digitrec."):
-        return str(value).rpartition(".")[2]
-    return repr(value)
+    return comparable(name, run.settings.get(name))

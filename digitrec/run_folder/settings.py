@@ -13,12 +13,12 @@ from digitrec.errors import UsageError
 from digitrec.run_folder.reading import parse_yaml, read_yaml, unreadable
 from digitrec.system.files import read_text
 
-OFF = (None, False, 0)  # values that a setting of a newer version has where it makes no difference
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
 CIRCUMSTANCES = re.compile(
     r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
     r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary|trial))([./].*)?"
 )
+OFF = (None, False, 0)  # what a setting that an earlier version lacked counts as
 
 
 def read_settings(folder: Path) -> dict[str, Any]:
@@ -92,6 +92,13 @@ def option_of(node: Mapping[str, Any]) -> str:
     if "_target_" in node:
         return str(node["_target_"]).rpartition(".")[2].lower()
     return "+".join(map(str, node)) or "none"
+
+
+def comparable(name: str, value: Any) -> str:
+    """A value that can be compared: our classes without their module, callbacks without their order."""
+    if name.endswith("_target_") and str(value).startswith("digitrec."):
+        return str(value).rpartition(".")[2]
+    return "+".join(sorted(value.split("+"))) if name == "callbacks" and isinstance(value, str) else repr(value)
 
 
 def _choices(file: Path) -> dict[str, str]:

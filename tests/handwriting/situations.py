@@ -16,6 +16,7 @@ from tests.handwriting.digits import Array, Digit, Source, cropped
 Maker = Callable[[Digit, Generator], Image.Image]
 BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 BLUE, RED, GREEN = (0.1, 0.18, 0.62), (0.78, 0.1, 0.14), (0.08, 0.5, 0.25)
+PENCIL = (0.25, 0.25, 0.28)
 EXIF_ORIENTATION = 0x0112
 TURNS = {  # what a camera does before it writes a picture with this orientation
     3: Image.Transpose.ROTATE_180,
@@ -438,11 +439,35 @@ def hard_shadow(digit: Digit, rng: Generator) -> Image.Image:
     return _rgb(e.noisy(e.blurred(shaded, rng.uniform(0.5, 1.2)), rng, 0.015))
 
 
+def scrap(digit: Digit, rng: Generator) -> Image.Image:
+    """A small scrap of ruled yellow paper in the middle of a white square."""
+    size = int(rng.integers(26, 44)), int(rng.integers(30, 44))
+    sheet = e.paper(size, (0.97, 0.96, rng.uniform(0.82, 0.9)), rng, 0.06)
+    blue = np.zeros(size[::-1], np.float32)
+    place = int(rng.uniform(0.82, 0.95) * size[1])
+    blue[place : place + int(rng.integers(1, 3))] = 1
+    sheet = e.written(
+        e.written(sheet, blue, (0.55, 0.68, 0.85)), _ink(digit, rng, size, (0.08, 0.12), (0.6, 0.75)), PENCIL
+    )
+    square = np.ones((56, 56, 3), np.float32)
+    left, top = (56 - size[0]) // 2, (56 - size[1]) // 2
+    square[top : top + size[1], left : left + size[0]] = e.blurred(sheet, 0.5)
+    return _rgb(square)
+
+
+def coarse_paper(digit: Digit, rng: Generator) -> Image.Image:
+    """Coarse coloured paper, photographed from near."""
+    size = _canvas(rng, 150, 260)
+    sheet = e.paper(size, (0.72, 0.74, rng.uniform(0.3, 0.5)), rng, rng.uniform(0.45, 0.7))
+    ink = e.soft(_ink(digit, rng, size, (0.06, 0.1), (0.6, 0.8)), 0.7)
+    return _photo(e.written(sheet, ink, (0.12, 0.3, 0.3)), rng, 0.2)
+
+
 MAKERS: dict[tuple[str, str], tuple[Maker, ...]] = {  # by the format of their file and the mode of its image
     ("PNG", "RGB"): (
         mouse, mouse_thin, mouse_unsmoothed, finger, white_on_black, dark_mode, tiny, small_in_corner,
         near_border, touching_border, ruled_scan, form_box, framed_canvas, specks, intruder, dark_screenshot,
-        dark_rules,
+        dark_rules, scrap,
     ),
     ("PNG", "RGBA"): (transparent, transparent_blue, opaque_rgba),
     ("PNG", "LA"): (grey_alpha,),
@@ -450,7 +475,7 @@ MAKERS: dict[tuple[str, str], tuple[Maker, ...]] = {  # by the format of their f
     ("JPEG", "RGB"): (
         ballpoint_photo, shadow_photo, dim_photo, turned_phone, squared_photo, legal_pad, blue_pen, red_pen,
         pencil, marker, sticky_note, whiteboard, blackboard, desk_photo, crumpled_photo, highlighter, faint_pen,
-        note_on_desk, steep_photo, tight_crop, hard_shadow,
+        note_on_desk, steep_photo, tight_crop, hard_shadow, coarse_paper,
     ),
     ("WEBP", "RGB"): (green_pen,),
     ("PNG", "P"): (palette,),

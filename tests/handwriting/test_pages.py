@@ -131,7 +131,7 @@ def test_most_pages_are_read_without_a_mistake(source: str) -> None:
     assert sum(row.exact * row.pages for row in rows) >= {"mnist": 35, "digits": 19}[source]
 
 
-LETTERS = {  # strokes from corner to corner of a square of side 1
+LETTERS: dict[str, list[tuple[float, float, float, float]]] = {  # strokes from corner to corner of a square of side 1
     "A": [(0, 1, 0.5, 0), (0.5, 0, 1, 1), (0.2, 0.65, 0.8, 0.65)],
     "M": [(0, 1, 0.1, 0), (0.1, 0, 0.5, 0.8), (0.5, 0.8, 0.9, 0), (0.9, 0, 1, 1)],
     "N": [(0, 1, 0, 0), (0, 0, 0.8, 1), (0.8, 1, 0.8, 0)],

@@ -3,7 +3,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
+from digitrec.run_folder.composition import same_settings
 from digitrec.run_folder.differences import differing, recipe, unlike
 from digitrec.run_folder.groups import grouped
 from digitrec.run_folder.run import Run
@@ -78,3 +80,20 @@ def test_two_runs_are_unlike_in_all_that_decides_and_in_their_seed() -> None:
     assert unlike(a, b) == {"model": ("cnn", "mlp"), "model.filters": ([32], None), "seed": (1, 2)}
     assert unlike(a, a) == {}
     assert unlike(b, a) == {name: (y, x) for name, (x, y) in unlike(a, b).items()}
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ({"tags": ["a"], "resume": "auto"}, True),
+        ({"data": {"limit": None, "skip_damaged": False}}, True),
+        ({"data": {"limit": None, "skip_damaged": True}}, False),
+        ({"data": {"limit": 5}}, False),
+        ({"callbacks": {"ema": {"_target_": "digitrec.b.Pictures"}}}, True),
+        ({"callbacks": {"ema": {"_target_": "digitrec.a.Others"}}}, False),
+        ({"seed": 2}, False),
+    ],
+)
+def test_an_earlier_version_s_composition_may_lack_what_is_off(change: dict[str, Any], same: bool) -> None:
+    earlier = {"seed": 1, "data": {"limit": None}, "callbacks": {"ema": {"_target_": "digitrec.a.Pictures"}}}
+    assert same_settings(OmegaConf.create(earlier), OmegaConf.create(earlier | change)) is same
