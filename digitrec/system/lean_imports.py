@@ -159,10 +159,12 @@ def _spare_optimizers_the_compiler() -> None:
 
         @functools.wraps(step)
         def plain(self: Optimizer, *arguments: Any, **options: Any) -> Any:
+            if COMPILER in sys.modules:
+                return marked(self, *arguments, **options)
             with torch.set_grad_enabled(self.defaults["differentiable"]):
                 return step(self, *arguments, **options)
 
-        return _unless_compiling(marked, plain)
+        return plain
 
     for kind in vars(torch.optim).values():
         step: Any = vars(kind).get("step") if isinstance(kind, type) else None
