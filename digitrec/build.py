@@ -29,10 +29,10 @@ from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
 from digitrec.system.memory import TooLargeError, available_memory, check_size
 from digitrec.system.overhead import NoProfiler, forget_absent_gpu
+from digitrec.system.wording import first_line
 from digitrec.training.checkpoints import WholeFiles
 from digitrec.training.extension import Extension
 from digitrec.training.interruption import Interruption
-from digitrec.wording import first_line
 
 Settings = Mapping[str, Any]
 COPIES = 4  # of the weights in training: themselves, gradients, and two averages of Adam's

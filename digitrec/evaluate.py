@@ -15,7 +15,7 @@ from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.record import run_record, write_json
-from digitrec.wording import shown
+from digitrec.system.wording import shown
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from digitrec.system.terminal import Parser, end_with
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
     from PIL import Image

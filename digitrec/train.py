@@ -26,8 +26,8 @@ from digitrec.run_folder.record import RECORD, read_record, run_record, write_js
 from digitrec.run_folder.rerun import check_rerun, compare_with_original, original_composition, warn_of_circumstances
 from digitrec.run_folder.resume import earlier_composition, point_to_run, warn_of_changes
 from digitrec.run_folder.run import read_run
+from digitrec.system.wording import first_line, shown
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
-from digitrec.wording import first_line, shown
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import; a wrong key is reported before that
     from lightning import Trainer

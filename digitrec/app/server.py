@@ -23,7 +23,7 @@ from digitrec.errors import DataError, DigitrecError
 from digitrec.recognition.networks.network import FeatureMaps
 from digitrec.recognition.reading import Reading
 from digitrec.recognition.recognizer import Ink, Recognizer
-from digitrec.wording import first_line, shown
+from digitrec.system.wording import first_line, shown
 
 mimetypes.add_type("text/javascript", ".js")  # systems may know another type, for which browsers run no script
 STATIC = Path(__file__).parent / "static"

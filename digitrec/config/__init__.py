@@ -31,7 +31,7 @@ def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path | None
     from digitrec.config.error_texts import explain
     from digitrec.config.schema import SCHEMAS
     from digitrec.errors import UsageError
-    from digitrec.wording import near
+    from digitrec.system.wording import near
 
     if name not in SCHEMAS:
         raise UsageError(f"{name}: no such command{near(name, SCHEMAS)}; there are {', '.join(SCHEMAS)}")

@@ -20,8 +20,8 @@ from digitrec.config.schema import LIGHTNING, METRICS, STAGES, Node, Nodes, Rows
 from digitrec.config.signatures import Signature, read_signature
 from digitrec.config.suggestions import suggest
 from digitrec.errors import UsageError
+from digitrec.system.wording import first_line, near
 from digitrec.weights import file_of
-from digitrec.wording import first_line, near
 
 if TYPE_CHECKING:  # imported where values are checked: --help, and a wrong key, need none of it
     from pydantic import TypeAdapter

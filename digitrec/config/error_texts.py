@@ -12,7 +12,7 @@ from digitrec.config.files import WHOLE
 from digitrec.config.overrides import key_of, value_of
 from digitrec.config.suggestions import suggest
 from digitrec.errors import needs_extra
-from digitrec.wording import first_line, near
+from digitrec.system.wording import first_line, near
 
 EXTRAS = dict.fromkeys(("submitit_local", "submitit_slurm"), "cluster")  # which of ours brings a launcher of Hydra's
 RANGE = re.compile(r"\b(interval|\w*uniform|randint)\(")  # as other sweepers of Hydra take them

@@ -7,7 +7,7 @@ from typing import IO, Any
 import yaml
 
 from digitrec.errors import UsageError
-from digitrec.wording import first_line
+from digitrec.system.wording import first_line
 
 CHARACTERS = 2**18
 VALUES = 100_000  # with what anchors stand for counted each time

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from digitrec.wording import near
+from digitrec.system.wording import near
 
 # What other frameworks call a setting: the last part of its name here.
 ELSEWHERE = {

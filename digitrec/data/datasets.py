@@ -19,7 +19,7 @@ from digitrec.data.framing import frame
 from digitrec.data.labels import DIGITS
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.framing import SIDE
-from digitrec.wording import near
+from digitrec.system.wording import near
 
 
 class Split(NamedTuple):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from digitrec.errors import UsageError, needs_extra
 from digitrec.system.terminal import Parser, end_with
-from digitrec.wording import shown
+from digitrec.system.wording import shown
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
     from digitrec.export.check import Agreement

@@ -12,8 +12,8 @@ from digitrec.data import datasets
 from digitrec.data.synthetic.written import written_digits
 from digitrec.errors import DigitrecError
 from digitrec.export.trained import Probabilities, Trained
+from digitrec.system.wording import first_line
 from digitrec.weights import BATCH
-from digitrec.wording import first_line
 
 MADE = 5_000  # synthetic digits, where no test images are available
 SEED = 0

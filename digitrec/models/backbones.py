@@ -15,7 +15,7 @@ from torchvision.models import get_model, get_model_weights
 
 from digitrec.errors import DigitrecError
 from digitrec.models.classifier import DigitClassifier
-from digitrec.wording import first_line
+from digitrec.system.wording import first_line
 
 Parts = tuple[nn.Sequential, list[nn.Module], nn.Linear]
 

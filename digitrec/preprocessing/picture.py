@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digitrec.errors import DataError
 from digitrec.preprocessing.planes import Colours, fitted
-from digitrec.wording import first_line
+from digitrec.system.wording import first_line
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
 LONGEST = 800  # pixels of the longer side that are looked at

@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.page import Digit, Page
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 LONGEST = 1200  # pixels of the longer side of what is drawn
 SURE, UNSURE, NO_DIGIT = "#0a7d32", "#c05600", "#8a8a8a"

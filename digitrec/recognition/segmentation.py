@@ -10,7 +10,7 @@ from digitrec.preprocessing.digit import as_mnist
 from digitrec.preprocessing.framing import Bytes
 from digitrec.preprocessing.page_ink import PageInk, Piece, joined
 from digitrec.recognition.reading import Reading
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 Read = Callable[[list[Bytes]], list[Reading]]
 Placed = tuple[Box, Reading]

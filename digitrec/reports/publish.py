@@ -15,7 +15,7 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.reports.events import write_events
 from digitrec.reports.report import write_report
 from digitrec.run_folder.tables import console
-from digitrec.wording import shown
+from digitrec.system.wording import shown
 
 
 def report(

@@ -17,7 +17,7 @@ from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.settings import OFF, comparable, flatten, read_overrides, read_settings, spelled
 from digitrec.system.files import open_regular, read_text
-from digitrec.wording import shown
+from digitrec.system.wording import shown
 
 CONFIG = Path(".hydra/config.yaml")
 HYDRA = Path(".hydra/hydra.yaml")

@@ -11,7 +11,7 @@ from digitrec.errors import DigitrecError
 from digitrec.run_folder.reading import Note, is_finite, unreadable
 from digitrec.run_folder.run import Run
 from digitrec.system.files import open_regular, read_text, write_text
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 Row = dict[str, float]
 HISTORY = "history.csv"

@@ -11,7 +11,7 @@ from typing import Any
 from digitrec.errors import UsageError
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
-from digitrec.wording import near
+from digitrec.system.wording import near
 
 SIGNS = re.compile(r"\s*(!=|<=|>=|==|=|<|>)\s*")
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}

@@ -13,7 +13,7 @@ from digitrec.errors import UsageError
 from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import TRAINING, Run, read_run, try_run
-from digitrec.wording import near, printable
+from digitrec.system.wording import near, printable
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
 DEFAULT = Path("outputs")

@@ -5,7 +5,7 @@ from statistics import mode
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.run import Run
-from digitrec.wording import near
+from digitrec.system.wording import near
 
 USUAL = "val/accuracy"
 LOWER = ("loss", "error", "duration", "time")  # in the last part of a name: less is better

@@ -18,7 +18,7 @@ except ImportError:  # a PyYAML built without libyaml: seven times slower
 from digitrec.config.limits import DEPTH, TOO_DEEP, limited_loader
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.system.files import read_text
-from digitrec.wording import printable_lines
+from digitrec.system.wording import printable_lines
 
 Note = Callable[[str], object]  # takes one line about what could not be read
 NESTING = "[{-?:"  # a list or mapping begins with one of these, in JSON with one of the first two

@@ -30,7 +30,7 @@ from digitrec.run_folder.epochs import read_epochs
 from digitrec.run_folder.find import check_run_folder
 from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
-from digitrec.wording import shown
+from digitrec.system.wording import shown
 
 RUNS = Path("outputs/train")
 

@@ -12,7 +12,7 @@ from digitrec.run_folder.reading import Note, is_finite, read_json
 from digitrec.run_folder.record import LOCK, MAX_DURATION_S, read_record
 from digitrec.run_folder.settings import read_overrides, read_settings
 from digitrec.system.files import open_regular
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 TRAINING, EVALUATION, OTHER = "training", "evaluation", "other"
 

@@ -19,7 +19,7 @@ from digitrec.run_folder.formatting import (
 )
 from digitrec.run_folder.groups import Group
 from digitrec.run_folder.run import Run
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 COLOURS = {"finished": "green", "running": "yellow", "failed": "red", "killed": "red", "interrupted": "magenta"}
 COLOURED = {status: Style(color=colour) for status, colour in COLOURS.items()}

@@ -13,7 +13,7 @@ from digitrec.run_folder.ranking import best_run, check_metric, ranked, usual_me
 from digitrec.run_folder.run import EVALUATION, Run
 from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
 from digitrec.system.terminal import DONE, FAILED
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 METRICS = ("val/accuracy", "test/accuracy")
 

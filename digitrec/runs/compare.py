@@ -20,7 +20,7 @@ from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
 from digitrec.runs.paired_predictions import paired_predictions
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.comparison import Comparison

@@ -10,7 +10,7 @@ from typing import Any
 from digitrec.run_folder.groups import Group
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 Entry = dict[str, Any]
 IDENTITY = ("name", "path", "status", "error", "progress", "seed", "start", "duration_s", "tags", "note")

@@ -20,7 +20,7 @@ from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.run import Run, is_held
 from digitrec.run_folder.tables import console
-from digitrec.wording import printable
+from digitrec.system.wording import printable
 
 AGE = re.compile(r"(\d+(?:\.\d+)?)([mhdw])")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

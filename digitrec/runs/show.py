@@ -15,7 +15,7 @@ from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
 from digitrec.run_folder.tables import COLOURS, console
 from digitrec.runs.json_csv import Entry, run_entry
-from digitrec.wording import printable, printable_lines
+from digitrec.system.wording import printable, printable_lines
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 40  # bars of a curve

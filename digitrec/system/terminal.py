@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
 from digitrec.errors import DigitrecError, UsageError
-from digitrec.wording import printable_lines
+from digitrec.system.wording import printable_lines
 
 GONE = {errno.EPIPE, errno.EIO}  # the reader of a pipe, and the terminal of one who has closed its window
 OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes

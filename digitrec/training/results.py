@@ -14,9 +14,9 @@ from rich.table import Table
 
 from digitrec.models.classifier import DigitClassifier
 from digitrec.run_folder.settings import decides, flatten, option_of, spelled
+from digitrec.system.wording import shown
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
-from digitrec.wording import shown
 
 Settings = Mapping[str, Any]
 

@@ -25,9 +25,9 @@ from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.resume import earlier_composition
 from digitrec.run_folder.settings import spelled
+from digitrec.system.wording import near, shown
 from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
 from digitrec.tune.study_info import StudyInfo, read_study_info, write_study_info
-from digitrec.wording import near, shown
 
 if TYPE_CHECKING:  # Optuna takes a second to import: too long before an error about a key
     from omegaconf import DictConfig

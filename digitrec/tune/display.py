@@ -14,9 +14,9 @@ from rich.text import Text
 from digitrec.run_folder.formatting import format_duration, format_metric, short_names
 from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
+from digitrec.system.wording import printable_lines, shown
 from digitrec.tune.job import Point
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Study, Trial
-from digitrec.wording import printable_lines, shown
 
 BEST = 3  # trials shown
 COLOURS = {COMPLETE: "green", PRUNED: "magenta", FAILED: "red", RUNNING: "yellow"}

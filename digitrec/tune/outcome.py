@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from digitrec.run_folder.formatting import format_metric
+from digitrec.system.wording import shown
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, STATUS_TEXTS, Study, Trial
 from digitrec.tune.study_info import StudyInfo
-from digitrec.wording import shown
 
 SEEDS = "1,2,3,4,5"  # of the runs that confirm the best settings
 

@@ -9,11 +9,11 @@ from digitrec.reports.figures.style import Theme
 from digitrec.reports.page import Card, Picture, picture, write_page
 from digitrec.run_folder.formatting import format_duration, format_metric, format_time, is_share, short_names
 from digitrec.run_folder.settings import spelled
+from digitrec.system.wording import shown
 from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.space import CHOICE, LOG_UNIFORM
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Trial
-from digitrec.wording import shown
 
 TEMPLATE = Path(__file__).with_name("tune.html")
 EXPLAINED = {

@@ -10,12 +10,12 @@ from rich.table import Table
 from digitrec.run_folder.formatting import format_duration
 from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
+from digitrec.system.wording import shown
 from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import write_recipe
 from digitrec.tune.space import Value
 from digitrec.tune.study import Study
 from digitrec.tune.study_info import StudyInfo
-from digitrec.wording import shown
 
 
 def publish(

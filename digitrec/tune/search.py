@@ -15,12 +15,12 @@ from digitrec.errors import DigitrecError
 from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import is_held, read_metrics
 from digitrec.run_folder.settings import spelled
+from digitrec.system.wording import shown
 from digitrec.tune.failures import log_failure
 from digitrec.tune.job import Job, Point
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, FAILED, Study, Trial, TrialTakenError
 from digitrec.tune.worker import Worker
-from digitrec.wording import shown
 
 SHUTDOWN_S = 60.0  # for runs to save and end
 POLL_S = 0.5  # longest time between two checks

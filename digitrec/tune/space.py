@@ -8,7 +8,7 @@ from typing import Any
 from digitrec.config.origin import origin
 from digitrec.errors import UsageError
 from digitrec.run_folder.settings import spelled
-from digitrec.wording import near
+from digitrec.system.wording import near
 
 CHOICE, UNIFORM, LOG_UNIFORM, INT = KINDS = ("choice", "uniform", "log_uniform", "int")
 DIGITS = 3  # significant ones of a proposed number, easy to read and type

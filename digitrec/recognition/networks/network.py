@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from digitrec.data.labels import checked_class_names
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.preprocessing.framing import SIDE
+from digitrec.system.wording import first_line
 from digitrec.weights import confidence_threshold
-from digitrec.wording import first_line
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
