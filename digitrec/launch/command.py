@@ -40,7 +40,7 @@ from digitrec.system.patches import (
 )
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
-from digitrec.system.terminal import DONE, FAILED, TRACEBACK, exit_codes, ignore_broken_pipes
+from digitrec.system.terminal import DONE, FAILED, TRACEBACK, answer_version, exit_codes, ignore_broken_pipes
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
@@ -62,6 +62,7 @@ def launch(
         SystemExit: 0 done, 1 failed, 2 wrong usage or configuration, 129 hung up, 130 interrupted,
             138 or 140 warned of a time limit, 143 terminated.
     """
+    answer_version(sys.argv[1:])
     _set_up()
     errors: list[Exception] = []
     complete = False  # until all that was asked for has been done

@@ -16,6 +16,7 @@ from digitrec.system.wording import near
 SIGNS = re.compile(r"\s*(!=|<=|>=|==|=|<|>)\s*")
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 FIELDS = ("name", "status", "seed", "start", "duration_s", "error", "tag", "note")
+REPEATED = "callbacks.trial."  # the settings of a search's trial, which it has under their own names as well
 EXAMPLE = "such as model=cnn, optimizer.lr!=0.1 or val/accuracy>0.99"
 
 
@@ -106,10 +107,12 @@ def _names(runs: Sequence[Run]) -> list[str]:
 
 
 def _known_name(name: str, known: Sequence[str], text: str) -> str:
-    """The whole name; its last part is enough where only one setting ends so."""
+    """The whole name; its last part is enough where only one setting ends so, those aside that a trial repeats."""
     if name == "tags":
         return "tag"
-    endings = [whole for whole in known if whole.endswith(f".{name}")]
+    if "." in name and name in known:
+        return name
+    endings = [whole for whole in known if whole.endswith(f".{name}") and not whole.startswith(REPEATED)]
     if len(endings) == 1 and "/" not in name and name not in FIELDS:
         return endings[0]  # before a metric of that name, such as lr
     if name in known or len(known) == len(FIELDS):  # without runs no name is known

@@ -12,8 +12,9 @@ import re
 import sys
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -29,6 +30,13 @@ TRACEBACK = "DIGITREC_TRACEBACK"  # environment variable: 1 shows where a person
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 PLAIN = "plain-characters"  # name of an error handler of encodings
 SUBSTITUTES = dict(zip("─━│┃\N{MINUS SIGN}\N{EN DASH}—•▁▂▃▄▅▆▇█", "--||---*_.,-~=+#", strict=True)) | {"±": "+-"}
+
+
+def answer_version(arguments: Sequence[str]) -> None:
+    """With --version among the arguments print our version, and those of what trains, and end."""
+    if "--version" in arguments:
+        print(", ".join(f"{name} {version(name)}" for name in ("digitrec", "torch", "lightning")))  # noqa: T201
+        sys.exit(DONE)
 
 
 HOME = re.compile(r"""(^|[=,\[{:'"])~(?=$|[/\\,\]}'"])""")
@@ -49,6 +57,7 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Called for a command, and for each command in it."""
         words = sys.argv[1:] if args is None else args
+        answer_version(words)
         return super().parse_known_args([expand_home(word) for word in words], namespace)
 
     def error(self, message: str) -> NoReturn:

@@ -12,7 +12,14 @@ RUNS = [
         "finished",
         {"seed": 1, "start": "2026-11-20T10:00:00+00:00", "duration_s": 10.0, "device": "cpu", "tags": ["base", "x"]},
         {"val/accuracy": 0.99, "lr": 1e-5},
-        {"model": "cnn", "optimizer": "adamw", "optimizer.lr": 0.001, "model.hidden": [128, 64], "compile": False},
+        {
+            "model": "cnn",
+            "optimizer": "adamw",
+            "optimizer.lr": 0.001,
+            "model.hidden": [128, 64],
+            "compile": False,
+            "callbacks.trial.turned.optimizer.lr": 0.5,
+        },
         "a",
     ),
     Run(
@@ -43,6 +50,7 @@ RUNS = [
         ("val/accuracy<0.99", ""),
         ("val/accuracy<=0.99", "a"),
         ("optimizer.lr=1e-3", "a"),
+        ("callbacks.trial.turned.optimizer.lr=0.5", "a"),
         ("lr=0.1", "b"),
         ("lr>0.01", "b"),
         ("model.hidden=[128,64]", "a"),
