@@ -27,7 +27,7 @@ STANDARD_INPUT = "-"
 WORTH_A_BAR = 100  # pictures
 SHOWN = 3  # classes with their probabilities
 EPILOG = "Exit code: 1 if a picture can't be read, 2 for a wrong command; a picture without a digit is no failure."
-CELLS = ("digit", "confidence", "second", "second_confidence")
+CELLS = ("label", "digit", "confidence", "second", "second_confidence")
 Result = TypeVar("Result")
 Row = dict[str, Any]
 Write = Callable[[Row], object]
@@ -118,7 +118,13 @@ def _drawing(recognizer: Recognizer, picture: str | bytes, result: Reading | Pag
 def _digit(reading: Reading) -> Row:
     shown = list(reading.probabilities.items())[:SHOWN] if reading.label is not None else []
     others = {label: round(probability, 4) for label, probability in shown[1:]}
-    return {"digit": reading.label, "confidence": round(reading.confidence, 4), "others": others}
+    # "digit" is the name that earlier versions gave the label
+    return {
+        "label": reading.label,
+        "digit": reading.label,
+        "confidence": round(reading.confidence, 4),
+        "others": others,
+    }
 
 
 def _page(page: Page) -> Row:
@@ -131,6 +137,8 @@ def _page(page: Page) -> Row:
 
 @contextmanager
 def _table(many: bool) -> Iterator[Write]:
+    if sys.stdout.isatty():
+        print("picture:line  text" if many else "label  picture  confidence   next labels")  # noqa: T201
     yield _print_lines if many else _print_digit
 
 
@@ -195,7 +203,7 @@ def _csv(many: bool) -> Iterator[Write]:
 
 def _cells(digit: Row) -> list[Any]:
     second = next(iter(digit["others"].items()), ("", ""))
-    return [digit["digit"], digit["confidence"], *second]
+    return [digit["label"], digit["digit"], digit["confidence"], *second]
 
 
 WRITERS = {"table": _table, "json": _json, "csv": _csv}

@@ -83,7 +83,12 @@ def test_few_frames_lie_between_the_command_and_the_network(
 def test_json_and_csv_say_the_same(run_predict: Command, scans: Path) -> None:
     rows = json.loads(run_predict("scans/*.png", "scans/more/c.png", "--format", "json").out)
     table = list(csv.DictReader(io.StringIO(run_predict("scans", "--format=csv").out)))
-    assert [row["digit"] for row in rows] == [row["digit"] for row in table] == [str(digit) for digit in DIGITS]
+    assert (
+        [row["label"] for row in rows]
+        == [row["digit"] for row in rows]
+        == [row["label"] for row in table]
+        == [str(digit) for digit in DIGITS]
+    )
     assert [f"{row['confidence']}" for row in rows] == [row["confidence"] for row in table]
     assert all(1 >= row["confidence"] >= max(row["others"].values()) for row in rows)
 
@@ -147,7 +152,7 @@ def test_a_word_that_stands_for_no_file_has_its_line_too(run_predict: Command, t
     assert (outcome.code, outcome.err) == (1, "")
     rows = json.loads(outcome.out)
     assert [row["file"] for row in rows] == list(words)
-    assert all(row["digit"] is None and row["problem"].startswith("cannot be read as a picture: ") for row in rows)
+    assert all(row["label"] is None and row["problem"].startswith("cannot be read as a picture: ") for row in rows)
     assert rows[0]["problem"].endswith("it is a folder, not a picture's file.")
 
 
@@ -193,7 +198,13 @@ def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: P
     (scans / "more" / "a.png").write_bytes(file(7, "mouse", 7))
     run_predict("scans", "--explain", "new/seen", code=1)
     seen = sorted((tmp_path / "new" / "seen").iterdir())
-    assert [path.name for path in seen] == ["a.png (2).png", "a.png.png", "b.png.png", "c.png.png", "empty.png.png"]
+    assert [path.name for path in seen] == [
+        "a-explained (2).png",
+        "a-explained.png",
+        "b-explained.png",
+        "c-explained.png",
+        "empty-explained.png",
+    ]
     assert {Image.open(path).size for path in seen} == {(920, 378)}
 
 
@@ -288,7 +299,7 @@ def test_several_digits_in_lines_with_boxes(run_predict: Command, postcode: Page
     assert [line["text"] for line in row["lines"]] == postcode.text.splitlines()
     digits = [digit for line in row["lines"] for word in line["words"] for digit in word]
     table = list(csv.DictReader(io.StringIO(run_predict("page.png", "--many", "--format=csv").out)))
-    assert [digit["digit"] for digit in digits] == [digit["digit"] for digit in table]
+    assert [digit["label"] for digit in digits] == [digit["label"] for digit in table]
     for digit, cells, box in zip(digits, table, postcode.boxes, strict=True):
         assert digit["box"] == [int(cells[side]) for side in ("x", "y", "width", "height")]
         assert digit["box"] == pytest.approx(box, abs=6)
@@ -337,7 +348,7 @@ def test_boxes_and_what_was_seen_in_them_are_drawn_on_demand(
 ) -> None:
     run_predict("page.png", "--many", "--explain", "seen", code=0)
     (seen,) = (tmp_path / "seen").iterdir()
-    assert seen.name == "page.png.png"
+    assert seen.name == "page-explained.png"
     drawn, width, height = Image.open(seen), *postcode.picture.size
     found = Recognizer().read_page(tmp_path / "page.png")
     assert drawn.width == width

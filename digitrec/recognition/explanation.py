@@ -40,15 +40,15 @@ class Explanations:
             raise DigitrecError(f"{folder}: {error.strerror}; expected a folder that can be written") from error
 
     def save(self, drawing: Image.Image, picture: str) -> None:
-        """Write one under its picture's name, with a number after the first of that name.
+        """Write one as NAME-explained.png beside others, a number after the first of that name.
 
         Raises:
             DigitrecError: it can't be written.
         """
-        name = Path(picture).name[:LONGEST]
+        name = Path(picture).stem[:LONGEST]
         self._names[name] += 1
         number = f" ({self._names[name]})" if self._names[name] > 1 else ""
-        file = self._folder / f"{name}{number}.png"
+        file = self._folder / f"{name}-explained{number}.png"
         try:
             drawing.save(file)
         except OSError as error:

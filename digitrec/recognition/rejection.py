@@ -39,7 +39,7 @@ def rejection_reason(
     if (strokes := crossings(image)) > FINEST:
         return f"too fine a texture, {strokes:.1f} strokes side by side, in a digit at most {FINEST}"
     if threshold is not None and (certainty := float(certainties(probabilities))) < threshold:
-        return f"it looks like none (certainty {certainty:.2f}, of digits at least {threshold:.2f})"
+        return f"it looks like none (confidence {certainty:.0%}, threshold {threshold:.0%})"
     return None
 
 

@@ -34,7 +34,7 @@ def test_without_a_threshold_any_certainty_is_accepted() -> None:
 
 def test_a_certainty_below_the_threshold_is_rejected() -> None:
     reason = rejection_reason(THREE, EVEN, DIGITS, 0.9)
-    assert reason == "it looks like none (certainty 0.20, of digits at least 0.90)"
+    assert reason == "it looks like none (confidence 20%, threshold 90%)"
 
 
 @pytest.mark.parametrize("threshold", [None, 0.9])

@@ -25,7 +25,7 @@ export function rejectionReason(limits, image, probabilities, classes) {
   }
   const certainty = certaintyOf(probabilities);
   if (limits.threshold !== null && certainty < limits.threshold) {
-    return `it looks like none (certainty ${certainty.toFixed(2)}, of digits at least ${limits.threshold.toFixed(2)})`;
+    return `it looks like none (confidence ${percent(certainty)}, threshold ${percent(limits.threshold)})`;
   }
   return null;
 }
