@@ -51,6 +51,10 @@ def main() -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
+    if arguments.checkpoint is not None:
+        from digitrec.run_folder.find import run_path
+
+        arguments.checkpoint = run_path(arguments.checkpoint)
     from digitrec.preprocessing.finding import find_pictures
 
     names = list(find_pictures(arguments.pictures))

@@ -53,6 +53,10 @@ def _port(text: str) -> int:
 def _serve(arguments: argparse.Namespace) -> None:
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise UsageError(needs_extra("the page", "app"))
+    if arguments.checkpoint is not None:
+        from digitrec.run_folder.find import run_path
+
+        arguments.checkpoint = run_path(arguments.checkpoint)
     with _listen(arguments.host, arguments.port) as listening:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one digit is no work for two threads
         import uvicorn

@@ -43,6 +43,10 @@ def main() -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     _check(arguments.format, arguments.input, arguments.output)
+    if arguments.checkpoint is not None:
+        from digitrec.run_folder.find import run_path
+
+        arguments.checkpoint = run_path(arguments.checkpoint)
     from digitrec.export.trained import open_trained
     from digitrec.weights import HANDWRITING
 

@@ -30,6 +30,7 @@ from digitrec.launch.ranks import start_processes_without_srun
 from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
 from digitrec.run_folder.composition import discard
+from digitrec.run_folder.find import with_run_paths
 from digitrec.run_folder.record import RECORD
 from digitrec.system.patches import (
     check_hydra_files,
@@ -68,7 +69,7 @@ def launch(
     complete = False  # until all that was asked for has been done
     with exit_codes():
         try:
-            sys.argv[1:] = name_jobs(prepare([expand_home(word) for word in sys.argv[1:]]))
+            sys.argv[1:] = name_jobs(prepare([with_run_paths(expand_home(word)) for word in sys.argv[1:]]))
             _check_words(sys.argv[1:])
             with _run_folder_errors():
                 hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()

@@ -8,15 +8,17 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from digitrec.config.overrides import as_path
+from digitrec.config.overrides import AUTO, as_path, key_of, spelled_path, value_of
 from digitrec.errors import UsageError
 from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import TRAINING, Run, read_run, try_run
 from digitrec.system.wording import near, printable
+from digitrec.weights import BY_NAME
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
 DEFAULT = Path("outputs")
+NAMING = ("checkpoint", "against", "resume", "rerun", "init_from")  # settings that may name a run
 
 
 def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[Run]:
@@ -63,6 +65,33 @@ def pick_run(text: str, runs: Sequence[Run], note: Note) -> Run:
     raise UsageError(
         f"{text}: {len(fitting)} runs have this in their name: {_some([str(run.folder) for run in fitting])}"
     )
+
+
+def run_path(text: str) -> str:
+    """The folder below outputs/ of the run that a name, or a part of one, is of; the text itself where it is of none.
+
+    Raises:
+        UsageError: several runs have it in their names.
+    """
+    if "/" in text or text in BY_NAME or Path(text).exists():
+        return text
+    runs = find_runs([DEFAULT], lambda _: None)
+    if not any(text in run.name for run in runs):
+        return text
+    return str(pick_run(text, runs, lambda _: None).folder)
+
+
+def with_run_paths(override: str) -> str:
+    """An override with the paths of runs that it names; any other as it is."""
+    key, text = key_of(override), value_of(override)
+    if not text or key not in NAMING or text in (AUTO, "null"):
+        return override
+    inner = text.removeprefix("[").removesuffix("]")
+    paths = ",".join(
+        part if (path := run_path(part)) == part else spelled_path(Path(path)) for part in inner.split(",")
+    )
+    head = override.partition("=")[0]
+    return override if paths == inner else f"{head}={text.replace(inner, paths)}"
 
 
 def check_run_folder(option: str, folder: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from digitrec.errors import UsageError
-from digitrec.run_folder.find import find_runs, pick_run
+from digitrec.run_folder.find import find_runs, pick_run, with_run_paths
 from digitrec.run_folder.run import EVALUATION
 from tests.command import NAMESPACE, works
 from tests.made_runs import make_run
@@ -126,3 +126,28 @@ def test_no_run_or_several_is_said_in_one_line(word: str, answer: str, outputs: 
     with pytest.raises(UsageError, match=answer) as caught:
         pick_run(word, find_runs([outputs], print), print)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("checkpoint=3f2a", "checkpoint=outputs/train/cnn-3f2a"),
+        ("checkpoint=[3f2a,mlp-77]", "checkpoint=[outputs/train/cnn-3f2a,outputs/train/mlp-77]"),
+        ("+resume=cnn-3f2a", "+resume=outputs/train/cnn-3f2a"),
+        ("init_from=handwriting", "init_from=handwriting"),
+        ("resume=auto", "resume=auto"),
+        ("rerun=outputs/3f2a", "rerun=outputs/3f2a"),
+        ("checkpoint=unknown", "checkpoint=unknown"),
+        ("note=3f2a", "note=3f2a"),
+        ("-m", "-m"),
+    ],
+)
+def test_a_run_is_named_by_a_part_of_its_name_wherever_one_is_asked_for(
+    given: str, wanted: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("cnn-3f2a", "mlp-77", "cnn-of-handwriting"):
+        make_run(tmp_path / "outputs" / "train" / name)
+    monkeypatch.chdir(tmp_path)
+    assert with_run_paths(given) == wanted
+    with pytest.raises(UsageError, match="cnn: 2 runs have this in their name"):
+        with_run_paths("against=cnn")
