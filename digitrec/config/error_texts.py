@@ -19,7 +19,7 @@ RANGE = re.compile(r"\b(interval|\w*uniform|randint)\(")  # as other sweepers of
 SEARCH = "to search ranges of settings use python -m digitrec.tune; a sweep takes values, as in -m seed=1,2"
 # What Hydra says of an option that a file of settings names in its own defaults.
 DEFAULTS = re.compile(
-    r"Could not find 'GROUP/(\w+)/|Could not override 'GROUP/(\w+)@|Multiple values for (\w+)\.".replace(
+    r"Could not find 'GROUP/(\w+)/|Could not override 'GROUP/(\w+)@|Multiple values for (\w+)\.|^(\w+) appears more than once".replace(
         "GROUP", f"(?:{'|'.join(WHOLE)})"
     )
 )
