@@ -18,10 +18,10 @@ EXTRAS = dict.fromkeys(("submitit_local", "submitit_slurm"), "cluster")  # which
 RANGE = re.compile(r"\b(interval|\w*uniform|randint)\(")  # as other sweepers of Hydra take them
 SEARCH = "to search ranges of settings use python -m digitrec.tune; a sweep takes values, as in -m seed=1,2"
 # What Hydra says of an option that a file of settings names in its own defaults.
+_GROUP = f"(?:{'|'.join(WHOLE)})"
 DEFAULTS = re.compile(
-    r"Could not find 'GROUP/(\w+)/|Could not override 'GROUP/(\w+)@|Multiple values for (\w+)\.|^(\w+) appears more than once".replace(
-        "GROUP", f"(?:{'|'.join(WHOLE)})"
-    )
+    rf"Could not find '{_GROUP}/(\w+)/|Could not override '{_GROUP}/(\w+)@"
+    r"|Multiple values for (\w+)\.|^(\w+) appears more than once"
 )
 
 
