@@ -16,8 +16,8 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
+from digitrec.models.epoch_metrics import StageMetrics
 from digitrec.models.loss_watch import LossWatch
-from digitrec.models.metrics import StageMetrics
 from digitrec.models.running_epoch import RunningEpoch
 
 Batch = tuple[Tensor, Tensor]

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from digitrec.evaluation import metrics
 from digitrec.evaluation.comparison import difference_interval, paired_test
-from digitrec.models.metrics import StageMetrics
+from digitrec.models.epoch_metrics import StageMetrics
 
 NAMES = ("zero", "one", "two", "three", "four")
 N, C = 300, len(NAMES)

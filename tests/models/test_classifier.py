@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from digitrec.data.labels import NO_DIGIT
 from digitrec.data.loader import BatchLoader
 from digitrec.models.classifier import DigitClassifier, Recipe, cross_entropy_with_outliers
-from digitrec.models.metrics import StageMetrics
+from digitrec.models.epoch_metrics import StageMetrics
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant

@@ -3,7 +3,7 @@ import torch
 from sklearn import metrics as sk
 from torch import Tensor
 
-from digitrec.models.metrics import StageMetrics
+from digitrec.models.epoch_metrics import StageMetrics
 
 NAMES = ("zero", "one", "two", "three")
 
