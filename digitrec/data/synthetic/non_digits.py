@@ -52,7 +52,7 @@ def cursive(count: int, generator: torch.Generator) -> Tensor:
 
 
 def outlines(count: int, generator: torch.Generator) -> Tensor:
-    """A large outline, wavy or with corners, and in or on it two to five small ones or strokes, as simple drawings have."""
+    """Simple drawings: a large outline, wavy or with corners, and in or on it two to five small ones or strokes."""
     angle = 2 * math.pi * torch.linspace(0, 1, RESOLUTION)
     number = torch.randint(3, 7, (count,), generator=generator)
     corners = torch.randint(3, 5, (count, 6, 1), generator=generator)

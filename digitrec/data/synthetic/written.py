@@ -9,7 +9,7 @@ from digitrec.data.synthetic.wear import worn
 
 
 def written_digits(count: int, seed: int) -> Split:
-    """Digits of each label equally often, in all forms of `digitrec.data.synthetic.styles`, with all kinds of pens, some worn.
+    """Digits of each label equally often, in all forms of `digitrec.data.synthetic.styles` and pens, half of them worn.
 
     Args:
         count: of images; 10,000 take some seconds.
