@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from lightning import LightningModule, Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -18,13 +16,11 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from digitrec.data.augmentation import Augmentation, Erasing, Shift
-from digitrec.data.datamodule import DigitDataModule, statistics, stratified_split
+from digitrec.data.datamodule import DigitDataModule, statistics
 from digitrec.data.datasets import Split
 from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import DataError, UsageError
 from tests.networks import quiet_trainer, tiny_mlp
-
-MNIST_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 Batch = tuple[Tensor, Tensor]
 
@@ -112,73 +108,6 @@ def test_made_images_are_for_digits_alone(option: str, root: Path, tmp_path: Pat
     data = DigitDataModule("fashion_mnist", str(tmp_path), **settings)
     with pytest.raises(UsageError, match=rf"data\.{option}=10: fashion_mnist does not show"):
         data.setup("fit")
-
-
-# ---- the split
-
-
-@given(st.lists(st.integers(1, 40), min_size=2, max_size=10), st.floats(0, 0.999), st.integers(0, 99), st.data())
-def test_split_is_complete_and_stratified(classes: list[int], share: float, seed: int, data: st.DataObject) -> None:
-    counts = torch.tensor(classes)
-    size = sum(classes)
-    held_out = min(round(share * size), size - 1)
-    labels = torch.arange(len(classes)).repeat_interleave(counts)
-    labels = labels[torch.tensor(data.draw(st.permutations(range(size))))]
-    train, val = stratified_split(labels, held_out if held_out > 0 else 0.0, seed)
-
-    assert len(val) == held_out
-    assert sorted([*train.tolist(), *val.tolist()]) == list(range(size))
-    # Of all classes the same share, each rounded to whole images; what rounding adds up to falls to the larger ones.
-    proportion = counts / size
-    off = labels[val].bincount(minlength=len(classes)) - held_out * proportion
-    assert (off.abs() <= 0.5 + 0.5 * proportion * (len(classes) - 2) + 1e-4).all()
-
-
-@pytest.mark.parametrize("val_size", [1, 100, 5000, 10_000, 0.1, 0.5])
-def test_split_of_mnist_is_within_one_image_of_the_exact_proportion(val_size: float) -> None:
-    labels = torch.arange(10).repeat_interleave(torch.tensor(MNIST_CLASSES))
-    _, val = stratified_split(labels, val_size, 0)
-    exact = len(val) * torch.tensor(MNIST_CLASSES) / 60_000
-    assert (labels[val].bincount(minlength=10) - exact).abs().max() < 1
-
-
-def test_split_draws_from_its_seed_only() -> None:
-    labels = torch.arange(200) % 10
-    train, val = stratified_split(labels, 50, 0)
-    torch.manual_seed(1)
-    again = stratified_split(labels, 50, 0)
-    assert torch.equal(train, again[0])
-    assert torch.equal(val, again[1])
-    assert set(val.tolist()) != set(stratified_split(labels, 50, 1)[1].tolist())
-
-
-def test_a_larger_split_holds_out_the_images_of_a_smaller_one() -> None:
-    labels = torch.arange(200) % 10
-    small, large = (set(stratified_split(labels, size, 0)[1].tolist()) for size in (20, 50))
-    assert small < large
-
-
-def test_both_parts_come_in_random_order() -> None:
-    for part in stratified_split(torch.arange(200) % 10, 100, 0):
-        assert part.tolist() != part.sort().values.tolist()
-
-
-def test_training_images_do_not_come_class_by_class_in_turn() -> None:
-    labels = torch.arange(200) % 10
-    train, _ = stratified_split(labels, 100, 0)
-    assert labels[train[:50]].bincount(minlength=10).unique().numel() > 1
-
-
-@pytest.mark.parametrize(("val_size", "held_out"), [(0, 0), (0.0, 0), (0.25, 50), (1, 1), (1.0, 1), (199, 199)])
-def test_val_size_is_a_count_or_below_one_a_share(val_size: float, held_out: int) -> None:
-    train, val = stratified_split(torch.arange(200) % 10, val_size, 0)
-    assert (len(train), len(val)) == (200 - held_out, held_out)
-
-
-@pytest.mark.parametrize("val_size", [200, 5000, 0.999])
-def test_a_val_size_that_leaves_nothing_is_an_error_that_repeats_it(val_size: float) -> None:
-    with pytest.raises(UsageError, match=rf"data\.val_size={val_size}"):
-        stratified_split(torch.arange(200) % 10, val_size, 0)
 
 
 @pytest.mark.parametrize("val_size", [1.5, 50.5, float("inf")])
