@@ -119,7 +119,8 @@ def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str])
     """Every number of a set of predictions by its flat name.
 
     `accuracy` comes with the ends of its 95 % interval, `accuracy_low` and `accuracy_high`; `balanced_accuracy` is the
-    mean recall of the classes that have images, `worst_class_accuracy` the lowest; `precision`, `recall` and `f1` are means over the classes that occur as a label or a prediction, and follow for each class by its name.
+    mean recall of the classes that have images, `worst_class_accuracy` the lowest; `precision`, `recall` and `f1` are
+    means over the classes that occur as a label or a prediction, and follow for each class by its name.
 
     Args:
         probabilities: (N, C), rows sum to 1, C >= 2.

@@ -168,6 +168,49 @@ def test_statistics_of_mnist_are_the_published_ones() -> None:
     assert data.std == pytest.approx((0.3081,), abs=5e-5)
 
 
+# ---- folds, training sets of a size, balance
+
+
+def test_the_folds_of_a_data_set_hold_each_training_image_once(root: Path) -> None:
+    parts = [DigitDataModule(root=str(root), folds=3, fold=fold) for fold in range(3)]
+    whole, fold_of = parts[0].out_of_fold()
+    for fold, data in enumerate(parts):
+        data.setup("fit")
+        assert torch.equal(data.splits["val"].images.sum(0), whole.images[fold_of == fold].sum(0))
+    assert sum(len(data.splits["val"].labels) for data in parts) == len(whole.labels) == 60
+
+
+def test_a_larger_training_set_contains_a_smaller_one_and_validation_stays(root: Path) -> None:
+    small, large = (DigitDataModule(root=str(root), val_size=10, train_limit=size) for size in (20, 30))
+    for data in (small, large):
+        data.setup("fit")
+    seen, more = ({image.numpy().tobytes() for image in data.splits["train"].images} for data in (small, large))
+    assert seen < more
+    assert torch.equal(small.splits["val"].images, large.splits["val"].images)
+    assert small.mean == large.mean
+    with pytest.raises(UsageError, match=r"data\.train_limit=9 leaves no training image of class \d; take more"):
+        DigitDataModule(root=str(root), val_size=10, train_limit=9).setup("fit")
+
+
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+def test_balance_gives_classes_their_weight(balance: float, tmp_path: Path) -> None:
+    root = pictures(tmp_path, {"train/a": 16, "train/b": 4, "test/a": 1, "test/b": 1})
+    data = DigitDataModule("folder", str(root), val_size=0, balance=balance)
+    data.setup("fit")
+    weights = data.class_weights
+    assert weights is not None
+    assert (weights[1] / weights[0]).item() == pytest.approx(4**balance)
+    assert (16 * weights[0] + 4 * weights[1]).item() == pytest.approx(20)
+
+
+def test_balance_without_images_of_a_class_is_one_line(tmp_path: Path) -> None:
+    root = pictures(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
+    data = DigitDataModule("folder", str(root), val_size=0, balance=1, classes=["a", "b", "c"])
+    data.setup("fit")
+    with pytest.raises(UsageError, match=r"data\.balance=1: there is no training image of class c"):
+        _ = data.class_weights
+
+
 # ---- setup
 
 
