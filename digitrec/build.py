@@ -24,6 +24,7 @@ from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.models.checkpoint import load_classifier
+from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
@@ -86,11 +87,14 @@ def build_model(
         checkpoint: of this very training, which will bring its own weights; None: it starts, from the weights that
             `init_from` names if it names some.
     """
+    torch.manual_seed(settings["seed"])
     source = None
     if (path := settings.get("init_from")) is not None:
         source = _source(checkpoint or path)
-        absent = datamodule.go_on_from(source.class_names, rejects=source.threshold is not None)
-        if absent:
+        state = read_checkpoint(Path(checkpoint)).get(type(datamodule).__qualname__) if checkpoint else None
+        if state is not None:
+            datamodule.load_state_dict(state)
+        elif absent := datamodule.go_on_from(source.class_names, rejects=source.threshold is not None):
             _warn_of_absent(absent, datamodule, path)
     images = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
     on_cpu = find_device("trainer.accelerator", str(settings["trainer"].get("accelerator"))).type == "cpu"

@@ -127,7 +127,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
         if settings["init_from"] is not None and not resume:
             check_path("init_from", settings["init_from"])
         _set_up_libraries(settings["seed"])
-        checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if resume else (None, 0)
+        checkpoint, step = newest_checkpoint(run_dir, warnings.warn, repair=is_first_process()) if resume else (None, 0)
         built = _build(settings, step, checkpoint, resume=resume)
         _describe(built, settings, run_dir, record, checkpoint, step)
         metrics = _fit(built, test=settings["test"], resume=checkpoint)
@@ -245,7 +245,8 @@ def _check_images(parts: _Parts, settings: Settings, run_dir: Path, record: Mapp
     if settings["report"] and _reported(settings) == "val" and not len(parts.datamodule.splits["val"].labels):
         size = settings["data"]["val_size"]
         raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")
-    if (checksum := record.get("data_checksum", parts.datamodule.checksum)) != parts.datamodule.checksum:
+    checksum = record.get("data_checksum")
+    if checksum not in (None, parts.datamodule.checksum):
         raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from digitrec import evaluate, train
 from digitrec.runs import __main__ as runs
@@ -29,6 +30,8 @@ def pytest_configure() -> None:
     for name in filter(FOREIGN.fullmatch, list(os.environ)):
         if name != "DIGITREC_DATA_DIR" or not MNIST.is_file():
             del os.environ[name]
+    settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+    settings.load_profile("untimed")
     # Each test worker has a core; two threads each would wait for one another. Tests that need two ask for them.
     os.environ[THREADS] = "1"
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in its background

@@ -1,6 +1,7 @@
 """The LightningDataModule: one data set, split, on the device, augmented in one place."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import torch
@@ -18,6 +19,7 @@ from digitrec.data.splitting import fold_split, stratified_split, stratified_sub
 from digitrec.errors import DataError, UsageError
 
 REHEARSAL = 3000  # images
+SETTLED = ("classes", "written", "non_digits", "rehearses")
 OWN = 0.25  # at least so many images of the data set's own for each image of rehearsal
 Name = Literal[
     "mnist",
@@ -108,7 +110,7 @@ class DigitDataModule(LightningDataModule):
         self.written = written
         self.non_digits = non_digits
         self.rehearsal = (REHEARSAL if dataset == "folder" else 0) if rehearsal is None else rehearsal
-        self._rehearses = False
+        self.rehearses = False
         self.mixings = [augmentation for augmentation in augmentations if isinstance(augmentation, Mixing)]
         single = [augmentation for augmentation in augmentations if not isinstance(augmentation, Mixing)]
         self.augment = Compose(single) if single else None
@@ -145,13 +147,22 @@ class DigitDataModule(LightningDataModule):
         """
         if self.classes is None and set(self._own_classes) <= set(class_names):
             self.classes = tuple(class_names)
-        self._rehearses = self.rehearsal > 0 and self.class_names == DIGITS == tuple(class_names)
-        if self._rehearses:
+        self.rehearses = self.rehearsal > 0 and self.class_names == DIGITS == tuple(class_names)
+        if self.rehearses:
             no_digits = self.rehearsal // 10 if rejects else 0
             self.written, self.non_digits = self.written + self.rehearsal - no_digits, self.non_digits + no_digits
         return [name for name in self.class_names if name not in self._own_classes]
 
-    @property
+    def state_dict(self) -> dict[str, Any]:
+        """What `go_on_from` has settled; a training that is resumed takes it from its checkpoint."""
+        return {name: getattr(self, name) for name in SETTLED}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what was settled."""
+        for name in SETTLED:
+            setattr(self, name, state_dict[name])
+
+    @cached_property
     def checksum(self) -> str:
         """Digest of the data set's training files."""
         return datasets.checksum(self.dataset, self.root)
@@ -301,7 +312,7 @@ class DigitDataModule(LightningDataModule):
         made = self.written + self.non_digits
         if not made:
             return split
-        if self._rehearses:  # few pictures would be lost among the others
+        if self.rehearses:  # few pictures would be lost among the others
             split = Split(*(part.repeat_interleave(max(1, round(OWN * made / len(split.labels))), 0) for part in split))
         from digitrec.data.synthetic.non_digits import non_digits
         from digitrec.data.synthetic.written import written_digits

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from digitrec.data.datasets import Split
+from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import UsageError
 from digitrec.evaluation.comparison import paired_test
 from digitrec.evaluation.evaluation import Evaluation, Robustness
@@ -37,7 +38,7 @@ def evaluate(
 
     Args:
         classifiers: with the same classes.
-        splits: of one data set, by name; all are counted, `stage` is evaluated.
+        splits: of one data set, by name; all are counted, `stage` is evaluated. Images of no digit are left out.
         stage: name of a split.
         readers: (N,) int64, index of the one classifier that reads each image, as in cross-validation; None: all do.
         tta: test-time augmentation.
@@ -52,6 +53,7 @@ def evaluate(
         UsageError: the classifiers differ in their classes, or the split is empty.
     """
     _check_classes([*classifiers, *([other[1]] if other else [])])
+    splits = {name: _digits(part) for name, part in splits.items()}
     split = splits[stage]
     if not len(split.labels):
         raise UsageError(f"there are no {stage} images: the data hold none out (data.val_size=0)")
@@ -80,6 +82,11 @@ def evaluate(
         insight=insight,
         comparison=comparison,
     )
+
+
+def _digits(split: Split) -> Split:
+    kept = split.labels != NO_DIGIT
+    return split if kept.all() else Split(split.images[kept], split.labels[kept])
 
 
 def _check_classes(classifiers: Sequence[DigitClassifier]) -> None:

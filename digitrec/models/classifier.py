@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
 from digitrec.models.epoch_metrics import StageMetrics
-from digitrec.models.loss import training_loss
+from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.running_epoch import RunningEpoch
 
@@ -144,14 +144,13 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         images, labels, *mixed = batch
         logits = self(images).float()
-        loss = training_loss(
-            logits,
-            labels,
-            (mixed[0], mixed[1]) if mixed else None,
-            label_smoothing=self.recipe.label_smoothing,
-            outliers=self.recipe.outliers,
-            class_weights=self.class_weights,
-        )
+        smoothing, weights = self.recipe.label_smoothing, self.class_weights
+        # Known beforehand: looking at the labels would wait for the device, and the other loss takes longer.
+        if mixed or self.recipe.outliers or weights is not None:
+            pair = (mixed[0], mixed[1]) if mixed else None
+            loss = weighted_cross_entropy(logits, labels, pair, label_smoothing=smoothing, class_weights=weights)
+        else:
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
         self._epoch.add(loss.detach(), logits.detach().argmax(dim=1), labels)
         interval = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time

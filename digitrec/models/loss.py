@@ -1,19 +1,17 @@
-"""The loss of training: cross-entropy, for images that show no digit, mixed images and weighted classes as well."""
+"""Cross-entropy for images that show no digit, for mixed images and for weighted classes."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from digitrec.data.labels import NO_DIGIT
 
 
-def training_loss(
+def weighted_cross_entropy(
     logits: Tensor,
     labels: Tensor,
     mixed: tuple[Tensor, Tensor] | None = None,
     *,
     label_smoothing: float = 0.0,
-    outliers: bool = False,
     class_weights: Tensor | None = None,
 ) -> Tensor:
     """Mean cross-entropy (), each image weighted as its class is.
@@ -26,11 +24,8 @@ def training_loss(
         labels: (B,) int64.
         mixed: labels (B,) of the images that were mixed in, and the share (B,) in [0, 1] that each image kept.
         label_smoothing: share of the target spread evenly over all classes.
-        outliers: whether some labels may be `NO_DIGIT`; looking would wait for the device.
         class_weights: (C,); an image of no digit has weight 1.
     """
-    if mixed is None and not outliers and class_weights is None:
-        return F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     logs = logits.log_softmax(dim=1)
     losses, weights = _losses(logs, labels, label_smoothing), _weights(labels, class_weights)
     if mixed is not None:

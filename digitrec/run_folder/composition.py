@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -61,8 +62,15 @@ def _free(value: Any, folder: str) -> Any:
         case list():
             return [_free(inner, folder) for inner in value]
         case str() if value == folder or value.startswith(f"{folder}/"):
-            return f"${{run_dir}}{value.removeprefix(folder)}"
+            return f"${{run_dir}}{_literal(value.removeprefix(folder))}"
+        case str():
+            return _literal(value)
     return value
+
+
+def _literal(text: str) -> str:
+    """The text as OmegaConf reads it back without resolving anything in it."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def _kept(run_dir: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from digitrec.data.labels import NO_DIGIT
 from digitrec.data.loader import BatchLoader
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.epoch_metrics import StageMetrics
-from digitrec.models.loss import training_loss
+from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
@@ -41,7 +41,7 @@ def epoch(request: pytest.FixtureRequest, mlp: Make, fit: Fit) -> tuple[MLP, dic
     return model, {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
-def test_training_loss_is_smoothed_cross_entropy(epoch: tuple[MLP, dict[str, float]], data: Data) -> None:
+def test_weighted_cross_entropy_is_smoothed_cross_entropy(epoch: tuple[MLP, dict[str, float]], data: Data) -> None:
     model, metrics = epoch
     assert model.recipe is not None
     images, labels = data
@@ -98,25 +98,25 @@ def test_an_image_of_no_digit_is_to_be_torn_between_all_classes(smoothing: float
     labels = torch.full((4,), NO_DIGIT)
     even, sure = torch.zeros(4, 10), 5 * torch.eye(10)[:4]
     even.requires_grad_()
-    loss = training_loss(even, labels, label_smoothing=smoothing, outliers=True)
+    loss = weighted_cross_entropy(even, labels, label_smoothing=smoothing)
     loss.backward()
     assert even.grad is not None
     assert even.grad.abs().max() < 1e-7
-    assert loss < training_loss(sure, labels, label_smoothing=smoothing, outliers=True)
+    assert loss < weighted_cross_entropy(sure, labels, label_smoothing=smoothing)
 
 
 def test_the_loss_is_a_mean_over_images_with_and_without_a_digit() -> None:
     logits, labels = torch.randn(6, 10, generator=torch.Generator().manual_seed(0)), torch.tensor([1, 2, 3, -1, -1, -1])
     digits = F.cross_entropy(logits[:3], labels[:3], label_smoothing=0.1)
     others = F.cross_entropy(logits[3:], torch.full((3, 10), 0.1))
-    torch.testing.assert_close(training_loss(logits, labels, label_smoothing=0.1, outliers=True), (digits + others) / 2)
+    torch.testing.assert_close(weighted_cross_entropy(logits, labels, label_smoothing=0.1), (digits + others) / 2)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_digits_alone_have_the_loss_that_torch_gives_them(smoothing: float, data: Data) -> None:
     images, labels = data
     logits = images.flatten(1)[:, :3].float()
-    ours = training_loss(logits, labels, label_smoothing=smoothing, outliers=True)
+    ours = weighted_cross_entropy(logits, labels, label_smoothing=smoothing)
     torch.testing.assert_close(ours, F.cross_entropy(logits, labels, label_smoothing=smoothing))
 
 
@@ -124,7 +124,7 @@ def test_metrics_of_training_are_those_of_digits_alone(mlp: Make, fit: Fit, data
     images, labels = data
     strange = labels.clone()
     strange[::4] = NO_DIGIT
-    model = mlp(lr=0.0, outliers=True)
+    model = mlp(lr=0.0)
     trainer = fit(model, strange)
     right = logits_of(model, images).argmax(1) == labels
     expected = right[strange != NO_DIGIT].double().mean().item()

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from digitrec.data.labels import NO_DIGIT
-from digitrec.models.loss import training_loss
+from digitrec.models.loss import weighted_cross_entropy
 
 WEIGHTS = torch.arange(1, 11) / 5
 
@@ -29,13 +29,13 @@ def soft(labels: Tensor) -> Tensor:
 def test_mixed_images_have_the_loss_of_their_mixed_targets(smoothing: float, labels: Tensor, logits: Tensor) -> None:
     share = torch.linspace(0.5, 1, 8)
     targets = torch.lerp(soft(OTHERS), soft(labels), share[:, None])
-    mixed = training_loss(logits, labels, (OTHERS, share), label_smoothing=smoothing, outliers=True)
+    mixed = weighted_cross_entropy(logits, labels, (OTHERS, share), label_smoothing=smoothing)
     expected = F.cross_entropy(logits, targets, label_smoothing=smoothing)
     torch.testing.assert_close(mixed, expected)
 
 
 def test_weights_of_classes_are_those_of_torch(logits: Tensor) -> None:
-    ours = training_loss(logits, LABELS, class_weights=WEIGHTS)
+    ours = weighted_cross_entropy(logits, LABELS, class_weights=WEIGHTS)
     torch.testing.assert_close(ours, F.cross_entropy(logits, LABELS, weight=WEIGHTS))
 
 
@@ -43,12 +43,12 @@ def test_an_image_of_no_digit_has_weight_one(logits: Tensor) -> None:
     labels = torch.where(LABELS == 9, NO_DIGIT, LABELS)
     each = F.cross_entropy(logits, soft(labels), reduction="none")
     weights = torch.where(labels == NO_DIGIT, 1.0, WEIGHTS[labels.clamp(min=0)])
-    ours = training_loss(logits, labels, outliers=True, class_weights=WEIGHTS)
+    ours = weighted_cross_entropy(logits, labels, class_weights=WEIGHTS)
     torch.testing.assert_close(ours, (each * weights).sum() / weights.sum())
 
 
 def test_unmixed_images_have_the_loss_of_their_labels(logits: Tensor) -> None:
     for weights in (None, WEIGHTS):
-        alone = training_loss(logits, LABELS, class_weights=weights)
-        mixed = training_loss(logits, LABELS, (OTHERS, torch.ones(8)), class_weights=weights)
+        alone = weighted_cross_entropy(logits, LABELS, class_weights=weights)
+        mixed = weighted_cross_entropy(logits, LABELS, (OTHERS, torch.ones(8)), class_weights=weights)
         torch.testing.assert_close(mixed, alone)
