@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 
 from digitrec.config.check import check, check_path
+from digitrec.config.overrides import as_path
 from digitrec.config.schema import EvaluateConfig
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch import launch
@@ -158,14 +159,22 @@ def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitCla
                 f"split={split}: {path} started from another run's weights, which may have been trained on these "
                 "images; use split=test"
             )
-        trained = data_settings(classifier)
-        for name in SPLITTING:
-            held_out, had = getattr(datamodule, name), trained.get(name, None if "fold" in name else "unknown")
-            if had != held_out and not (split == "out_of_fold" and name == "fold"):
+        had = _division(data_settings(classifier))
+        for name, held_out in _division({name: getattr(datamodule, name) for name in (*SPLITTING, "root")}).items():
+            if had.get(name) != held_out and not (split == "out_of_fold" and name == "fold"):
                 raise UsageError(
-                    f"split={split}: {path} was trained with data.{name}={had}, not {held_out}, "
+                    f"split={split}: {path} was trained with data.{name}={had.get(name)}, not {held_out}, "
                     "and may have been trained on these images; use split=test"
                 )
+
+
+def _division(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides which images are held out, of settings of data that may lack some."""
+    from digitrec.build import SPLITTING
+
+    found = dict.fromkeys(SPLITTING, "unknown") | {"folds": None, "fold": None}
+    found |= {name: value for name, value in data.items() if name in SPLITTING}
+    return found | ({"root": str(as_path(str(data.get("root"))).resolve())} if found["dataset"] == "folder" else {})
 
 
 def _by_fold(classifiers: dict[str, DigitClassifier], datamodule: DigitDataModule) -> list[DigitClassifier]:

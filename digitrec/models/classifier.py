@@ -20,10 +20,11 @@ from digitrec.models.epoch_metrics import StageMetrics
 from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.running_epoch import RunningEpoch
+from digitrec.weights import MOST_LAYERS
 
 Batch = tuple[Tensor, Tensor]
 TrainingBatch = tuple[Tensor, ...]  # with labels and share of the images mixed in, if there are any
-MOST_CLASSES, MOST_LAYERS = 100_000, 1_000  # of a network; a file of a few bytes can ask for more
+MOST_CLASSES = 100_000  # of a network; a file of a few bytes can ask for more
 MOST_FEATURES = 2**22  # values of one image after any layer; a batch of 250 takes 4 GiB of them
 
 

@@ -11,6 +11,7 @@ SUFFIX, ONNX = ".safetensors", ".onnx"
 HANDWRITING = Path(__file__).parent / f"handwriting{SUFFIX}"
 BY_NAME = {"handwriting": HANDWRITING}
 BATCH = 250  # images that a network takes at once; the features of many more leave a processor's cache
+MOST_LAYERS = 1_000  # of a network; a small file can list many more
 
 
 def file_of(path: str | Path) -> Path:
