@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitrec.evaluation.intervals import wilson_interval as wilson_interval
+
 
 class ClassScores(NamedTuple):
     """Scores of each class, 0 where they are undefined.
@@ -44,18 +46,6 @@ class Reliability:
     confidence: Tensor
     accuracy: Tensor
     count: Tensor
-
-
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a share (Wilson, 1927), within [0, 1].
-
-    Raises:
-        ValueError: not 0 <= successes <= trials, no trials, or a confidence outside (0, 1).
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return float(found.low) if successes else 0.0, float(found.high) if successes < trials else 1.0
 
 
 def class_scores(labels: Tensor, predictions: Tensor, num_classes: int) -> ClassScores:
