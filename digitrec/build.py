@@ -36,7 +36,14 @@ from digitrec.training.interruption import Interruption
 
 Settings = Mapping[str, Any]
 COPIES = 4  # of the weights in training: themselves, gradients, and two averages of Adam's
-SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
+SPLITTING = (
+    "dataset",
+    "val_size",
+    "split_seed",
+    "folds",
+    "fold",
+    "limit",
+)  # settings that decide which images are held out
 
 
 def build_datamodule(settings: Settings) -> DigitDataModule:

@@ -96,7 +96,7 @@ def _fit(parts: _Parts, *, test: bool, resume: Path | None) -> dict[str, float]:
 def _read_images(model: DigitClassifier, datamodule: DigitDataModule) -> None:
     datamodule.prepare_data()
     datamodule.setup("fit")
-    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std, datamodule.class_weights)
 
 
 def _prepare(arguments: list[str]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from digitrec import evaluate, train
+from digitrec.runs import __main__ as runs
 from tests.command import THREADS, Command, Outcome, run_command, run_in
 
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", ""), "MNIST", "raw", "t10k-images-idx3-ubyte")
@@ -72,6 +73,12 @@ def run_train(run_main: Callable[..., Outcome]) -> Command:
 def run_evaluate(run_main: Callable[..., Outcome]) -> Command:
     """`python -m digitrec.evaluate ...`."""
     return partial(run_main, evaluate.main)
+
+
+@pytest.fixture
+def run_runs(run_main: Callable[..., Outcome]) -> Command:
+    """`python -m digitrec.runs ...`."""
+    return partial(run_main, runs.main)
 
 
 @pytest.fixture

@@ -61,6 +61,32 @@ def test_it_repeats_the_figures_of_training_and_shows_all(run_evaluate: Command,
     assert "features" in (folder / "projector_config.pbtxt").read_text(encoding="utf-8")
 
 
+def test_folds_are_evaluated_together_on_images_they_have_not_seen(
+    run_train: Command, run_evaluate: Command, run_runs: Command, tmp_path: Path
+) -> None:
+    folds = ("data.folds=2", "-m", "data.fold=0,1", "seed=1", "hydra.sweep.dir=cv")
+    run_train(*QUICK, "model=mlp", *folds, code=0)
+    runs = [tmp_path / "cv" / f"data.fold-{fold}" for fold in (0, 1)]
+    run_evaluate(f"checkpoint=[{runs[1]},{runs[0]}]", "split=out_of_fold", "robustness=20", "hydra.run.dir=all", code=0)
+    found, each = read_json(tmp_path / "all" / "metrics.json"), [read_json(run / "metrics.json") for run in runs]
+    assert not any(name.startswith("test/") for metrics in each for name in metrics)
+    mean = sum(metrics["val/accuracy"] for metrics in each) / 2  # 719 images each
+    assert found["out_of_fold/accuracy"] == pytest.approx(mean, abs=1e-6)
+    assert len((tmp_path / "all" / "predictions.csv").read_text().splitlines()) == 1438 + 1
+    assert "0,1" in run_runs("list", "cv", "--group", code=0).out
+    for checkpoint, message in (
+        (runs[0], "no checkpoint of fold 1"),
+        (f"[{runs[0]},{runs[0] / 'checkpoints' / 'last.ckpt'}]", "are both of fold 0"),
+    ):
+        run_evaluate(f"checkpoint={checkpoint}", "split=out_of_fold").assert_refused(message)
+
+
+def test_out_of_fold_needs_folds(run_evaluate: Command, runs: Path) -> None:
+    run_evaluate(f"checkpoint={runs / 'mlp'}", "split=out_of_fold").assert_refused(
+        "a cross-validation, as with data.folds=5"
+    )
+
+
 @pytest.mark.slow
 def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     one = runs / "mlp" / "checkpoints" / "best.ckpt"

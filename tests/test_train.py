@@ -136,6 +136,11 @@ def test_unusual_settings_work(argument: str, run_train: Command) -> None:
         ("trainer.precision=banana", "trainer: Precision 'banana' is invalid"),
         ("data.val_size=5000", "hold out fewer"),
         ("data.val_size=1.5", "expected a whole number of images, or a share below 1"),
+        ("data.fold=1", "Give data.folds too"),
+        ("data.folds=5", "Give data.fold=0 to 4"),
+        ("data={folds:5,fold:5}", "expected 0 to 4"),
+        ("data={folds:200,fold:0}", "use at most 139 folds"),
+        ("data.train_limit=5", "leaves no training image of class"),
         ("trainer.accelerator=banana", "trainer: You selected an invalid accelerator name"),
     ],
 )
@@ -225,7 +230,7 @@ def test_a_quick_look_overrides_a_recipe(run_train: Command) -> None:
     assert "max_epochs: 2\n" in run_train("--cfg", "job", "experiment=mlp_best", "debug=limit").out
 
 
-@pytest.mark.parametrize("debug", ["fast_dev_run", "limit", "profiler"])
+@pytest.mark.parametrize("debug", ["fast_dev_run", "limit", "profiler", "lr_range"])
 def test_debug_options_run(debug: str, run_train: Command) -> None:
     run_train("data=digits", "trainer.accelerator=cpu", f"debug={debug}", code=0)
 

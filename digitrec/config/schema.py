@@ -23,7 +23,7 @@ LIGHTNING = tuple(
 )
 CALLBACKS = tuple(
     f"digitrec.training.{name}"
-    for name in ("checkpoints", "freezing", "history", "pictures", "progress", "throughput", "trial")
+    for name in ("checkpoints", "freezing", "history", "lr_range", "pictures", "progress", "throughput", "trial")
 )
 STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
 
@@ -76,7 +76,7 @@ class TrainConfig:
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     compile: bool
     objective: str
-    test: bool
+    test: bool | None
     report: bool
     run_dir: str
 
@@ -111,7 +111,7 @@ class EvaluateConfig:
     checkpoint: str | Annotated[list[str], Len(1)]
     against: str | None
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"), optional=True)]
-    split: Literal["train", "val", "test"]
+    split: Literal["train", "val", "test", "out_of_fold"]
     tta: Annotated[Any, Node(("digitrec.evaluation.views",), optional=True)]
     robustness: Annotated[int, Ge(0)]
     accelerator: Literal["auto", "cpu", "gpu", "mps"]

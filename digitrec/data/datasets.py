@@ -72,6 +72,12 @@ class Torchvision:
             labels = labels[:, 0]
         return images.mT if self.transposed else images, labels - self.first_label
 
+    def writers(self, root: Path) -> Tensor | None:
+        """Number (N,) of the writer of each training image; None where the data set does not name them."""
+        if self.dataset != "QMNIST":
+            return None
+        return torch.as_tensor(self._open(root, "train").targets)[:, 2].long()
+
     def training_files(self, root: Path) -> list[Path]:
         """Image and label file of the training split."""
         return [self._folder(root) / name for name in self.names["train"]]
@@ -389,6 +395,12 @@ def load(
     else:
         return Split(_framed(images), labels.long())
     raise DataError(f"{name} ({split}) in {where} has {found}, expected {expected}.\nNext: fetch it again.")
+
+
+def writers(name: str, root: str | Path | None = None) -> Tensor | None:
+    """Number (N,) of the writer of each training image; None where the data set does not name them."""
+    reader = _sheet(name).reader
+    return reader.writers(_where(name, root)) if isinstance(reader, Torchvision) else None
 
 
 def checksum(name: str, root: str | Path | None = None) -> str:

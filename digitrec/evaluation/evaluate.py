@@ -24,6 +24,7 @@ def evaluate(
     splits: Mapping[str, Split],
     *,
     stage: str = "test",
+    readers: Tensor | None = None,
     tta: TestTimeAugmentation | None = None,
     robustness_images: int = 2000,
     precision: str = "32-true",
@@ -38,6 +39,7 @@ def evaluate(
         classifiers: with the same classes.
         splits: of one data set, by name; all are counted, `stage` is evaluated.
         stage: name of a split.
+        readers: (N,) int64, index of the one classifier that reads each image, as in cross-validation; None: all do.
         tta: test-time augmentation.
         robustness_images: how many images are changed in every way and strength; 0 leaves that out.
         precision: of the predictions, 32-true or bf16-mixed.
@@ -53,9 +55,9 @@ def evaluate(
     split = splits[stage]
     if not len(split.labels):
         raise UsageError(f"there are no {stage} images: the data hold none out (data.val_size=0)")
-    predictions = predict(classifiers, split, tta, precision=precision)
+    predictions = predict(classifiers, split, tta, readers=readers, precision=precision)
     num_classes = len(predictions.class_names)
-    robustness = measure_robustness(classifiers, split, robustness_images, tta, precision)
+    robustness = measure_robustness(classifiers, split, robustness_images, tta, precision, readers)
     comparison = None
     if other:
         other_predictions = predict([other[1]], split, tta, precision=precision, task="Comparing")
@@ -92,15 +94,18 @@ def measure_robustness(
     count: int,
     tta: TestTimeAugmentation | None = None,
     precision: str = "32-true",
+    readers: Tensor | None = None,
 ) -> list[Robustness]:
     """Accuracy on `count` images, spread evenly over the split, under every change at every strength."""
     if not count:
         return []
     chosen = evenly(len(split.images), count)
     images, labels = split.images[chosen].float() / 255, split.labels[chosen]
+    chosen_readers = None if readers is None else readers[chosen]
 
     def accuracy(changed: Tensor) -> float:
-        predictions = predict(classifiers, Split(changed, labels), tta, precision=precision, task="")
+        part = Split(changed, labels)
+        predictions = predict(classifiers, part, tta, readers=chosen_readers, precision=precision, task="")
         return predictions.correct.float().mean().item()
 
     unchanged, results = accuracy(images), []

@@ -108,8 +108,9 @@ def calibration_error(found: Reliability) -> float:
 def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
     """Every number of a set of predictions by its flat name.
 
-    `accuracy` comes with the ends of its 95 % interval, `accuracy_low` and `accuracy_high`; `precision`, `recall` and
-    `f1` are means over the classes that occur as a label or a prediction, and follow for each class by its name.
+    `accuracy` comes with the ends of its 95 % interval, `accuracy_low` and `accuracy_high`; `balanced_accuracy` is the
+    mean recall of the classes that have images, `worst_class_accuracy` the lowest; `precision`, `recall` and `f1` are
+    means over the classes that occur as a label or a prediction, and follow for each class by its name.
 
     Args:
         probabilities: (N, C), rows sum to 1, C >= 2.
@@ -132,6 +133,8 @@ def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str])
         "accuracy": correct / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
+        "balanced_accuracy": float(by_class["recall"][support > 0].mean()),
+        "worst_class_accuracy": float(by_class["recall"][support > 0].min()),
         "loss": log_loss(probabilities, labels),
         "top2_accuracy": top_k_accuracy(probabilities, labels, 2),
         **{name: float(values[occurs].mean()) for name, values in by_class.items()},

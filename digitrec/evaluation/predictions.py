@@ -66,6 +66,7 @@ def predict(
     split: Split,
     views: Callable[[Tensor], Sequence[Tensor]] | None = None,
     *,
+    readers: Tensor | None = None,
     precision: str = "32-true",
     task: str = "Predicting",
 ) -> Predictions:
@@ -73,6 +74,7 @@ def predict(
 
     Args:
         classifiers: with the same classes, on one device; left in evaluation mode.
+        readers: (N,) int64, index of the one classifier that reads each image; None: all of them do.
         split: images (N, C, H, W), uint8 or float in [0, 1], and labels (N,).
         views: images -> versions of them to average over; None takes the images alone.
         precision: Lightning's name of it, 32-true or bf16-mixed.
@@ -81,6 +83,13 @@ def predict(
     Raises:
         DigitrecError: a probability is not finite.
     """
+    if readers is not None:
+        found = torch.empty(len(readers), len(classifiers[0].class_names))
+        for index, classifier in enumerate(classifiers):
+            mine = (readers == index).nonzero()[:, 0]
+            part = Split(split.images[mine], split.labels[mine])
+            found[mine] = predict([classifier], part, views, precision=precision, task=task).probabilities
+        return Predictions(split.labels.cpu(), found, classifiers[0].class_names)
     device = classifiers[0].device
     probabilities = []
     mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")

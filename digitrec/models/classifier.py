@@ -17,10 +17,12 @@ from torch.optim.lr_scheduler import LRScheduler
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
 from digitrec.models.epoch_metrics import StageMetrics
+from digitrec.models.loss import training_loss
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.running_epoch import RunningEpoch
 
 Batch = tuple[Tensor, Tensor]
+TrainingBatch = tuple[Tensor, ...]  # with labels and share of the images mixed in, if there are any
 MOST_CLASSES, MOST_LAYERS = 100_000, 1_000  # of a network; a file of a few bytes can ask for more
 MOST_FEATURES = 2**22  # values of one image after any layer; a batch of 250 takes 4 GiB of them
 
@@ -65,6 +67,7 @@ class DigitClassifier(LightningModule):
 
     mean: Tensor
     std: Tensor
+    class_weights: Tensor | None
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> None:
         super().__init__()
@@ -83,6 +86,7 @@ class DigitClassifier(LightningModule):
         check_features(in_channels * image_size**2)
         self.register_buffer("mean", torch.zeros(in_channels, 1, 1))
         self.register_buffer("std", torch.ones(in_channels, 1, 1))
+        self.register_buffer("class_weights", None, persistent=False)
         self.class_names = tuple(str(label) for label in range(num_classes))
         self.recipe: Recipe | None = None
         self.settings: dict[str, Any] = {}
@@ -108,8 +112,14 @@ class DigitClassifier(LightningModule):
         """Names under which metrics are logged, those of single classes left out."""
         return [*self.train_metrics.names, *self.val_metrics.names, *self.test_metrics.names]
 
-    def describe_data(self, class_names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> None:
-        """Keep class names, and mean and standard deviation per channel in [0, 1], with the model.
+    def describe_data(
+        self,
+        class_names: Sequence[str],
+        mean: Sequence[float],
+        std: Sequence[float],
+        class_weights: Tensor | None = None,
+    ) -> None:
+        """Keep class names, and mean and standard deviation per channel in [0, 1]; for training, weights of classes.
 
         Raises:
             ValueError: there is not one name of its own per class, or not one positive deviation per channel.
@@ -122,20 +132,26 @@ class DigitClassifier(LightningModule):
         self.class_names = names
         self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
         self.std.copy_(torch.tensor(std).view(-1, 1, 1))
+        self.class_weights = class_weights
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), uint8 in 0..255 or float in [0, 1] -> float with mean 0 and deviation 1."""
         scale = 255 if images.dtype == torch.uint8 else 1
         return (images.float() - self.mean * scale) / (self.std * scale)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Loss of one batch; predictions are kept on the device and counted when the epoch ends."""
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
-        images, labels = batch
+        images, labels, *mixed = batch
         logits = self(images).float()
-        # Known beforehand: looking at the labels would wait for the device, and the other loss takes longer.
-        loss_of = cross_entropy_with_outliers if self.recipe.outliers else F.cross_entropy
-        loss = loss_of(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        loss = training_loss(
+            logits,
+            labels,
+            (mixed[0], mixed[1]) if mixed else None,
+            label_smoothing=self.recipe.label_smoothing,
+            outliers=self.recipe.outliers,
+            class_weights=self.class_weights,
+        )
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
         self._epoch.add(loss.detach(), logits.detach().argmax(dim=1), labels)
         interval = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time
@@ -283,17 +299,6 @@ def check_features(count: int) -> None:
     """ValueError if a layer gives more than `MOST_FEATURES` values for one image."""
     if count > MOST_FEATURES:
         raise ValueError(f"a layer gives {count:,} values for one image, expected {MOST_FEATURES:,} at most")
-
-
-def cross_entropy_with_outliers(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
-    """Mean cross-entropy of logits (B, C) with smoothed labels (B,), with an even target where the label is `NO_DIGIT`.
-
-    That teaches low confidence for what was never seen (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
-    """
-    logs = logits.log_softmax(dim=1)
-    of_labels = logs.gather(1, labels.clamp(min=0)[:, None])[:, 0]
-    smoothing = torch.where(labels == NO_DIGIT, 1.0, label_smoothing)
-    return -torch.lerp(of_labels, logs.mean(dim=1), smoothing).mean()
 
 
 def last_dense(model: nn.Module) -> tuple[str, nn.Linear | None]:

@@ -87,6 +87,8 @@ def print_summary(evaluation: Evaluation, folder: Path) -> None:
     wrong = int((~evaluation.predictions.correct).sum())
     table.add_row("accuracy", f"[bold]{metrics['accuracy']:.2%}[/]")
     table.add_row("95 % interval", f"{metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}")
+    table.add_row("balanced accuracy", f"{metrics['balanced_accuracy']:.2%}")
+    table.add_row(f"worst class, {evaluation.worst_class}", f"{metrics['worst_class_accuracy']:.2%}")
     table.add_row("wrong", f"{wrong:,} of {len(evaluation.images):,}")
     table.add_row("top-2 accuracy", f"{metrics['top2_accuracy']:.2%}")
     for name in ("f1", "r2", "loss", "calibration_error"):

@@ -12,6 +12,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from digitrec.config.folds import reads_test
 from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
@@ -148,7 +149,9 @@ def same_settings(one: DictConfig, other: DictConfig) -> bool:
 def _settings(cfg: DictConfig) -> dict[str, Any]:
     node = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(node, dict)
-    return dict(flatten({str(name): value for name, value in node.items() if name not in NO_SETTINGS}))
+    settings = {str(name): value for name, value in node.items()}
+    settings["test"] = reads_test(settings)
+    return dict(flatten({name: value for name, value in settings.items() if name not in NO_SETTINGS}))
 
 
 def update_annotations(earlier: DictConfig, cfg: DictConfig, record: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Runs that differ in their seeds only, taken together."""
+"""Runs that differ in their seeds and folds only, taken together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from digitrec.run_folder.run import Run
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over seeds: mean, sample standard deviation (None of a single seed), number of seeds."""
+    """A metric over seeds and folds: mean, sample standard deviation (None of a single run), number of runs."""
 
     mean: float
     std: float | None
@@ -24,7 +24,7 @@ class Group:
 
     Attributes:
         runs: all of them, the oldest first, those that failed too.
-        metrics: by name, of one run per seed, the newest finished one.
+        metrics: by name, of one run per seed and fold, the newest finished one.
     """
 
     runs: tuple[Run, ...]
@@ -37,7 +37,7 @@ class Group:
 
 
 def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
-    """Runs by all their settings but the seed, the group with the best mean of a metric first.
+    """Runs by all their settings but seed and fold, the group with the best mean of a metric first.
 
     A run without settings is a group of its own.
     """
@@ -50,9 +50,9 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
 
 
 def one_per_seed(runs: Sequence[Run]) -> list[Run]:
-    """The newest finished run of each seed, else the newest; every run of an unknown seed."""
+    """The newest finished run of each seed and fold, else the newest; every run of an unknown seed."""
     last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
-    return list({run.folder if run.seed is None else run.seed: run for run in last}.values())
+    return list({run.folder if run.seed is None else (run.seed, run.fold): run for run in last}.values())
 
 
 def _spreads(runs: Sequence[Run]) -> dict[str, Spread]:

@@ -13,9 +13,10 @@ from digitrec.errors import UsageError
 from digitrec.run_folder.reading import parse_yaml, read_yaml, unreadable
 from digitrec.system.files import read_text
 
-# What leaves the result as it is: where files go, what is shown, how fast it runs.
+# What leaves the result as it is: where files go, what is shown, how fast it runs. Seed and fold count as chance.
 CIRCUMSTANCES = re.compile(
-    r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
+    r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger"
+    r"|data\.(root|mirrors|eval_batch_size|fold)"
     r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary|trial))([./].*)?"
 )
 OFF = (None, False, 0)  # what a setting that an earlier version lacked counts as
@@ -59,7 +60,7 @@ def read_overrides(folder: Path) -> list[str]:
 
 @lru_cache(maxsize=10_000)
 def decides(name: str) -> bool:
-    """Whether a setting, by its dotted name, can change the result; the seed counts as chance."""
+    """Whether a setting, by its dotted name, can change the result."""
     return CIRCUMSTANCES.fullmatch(name) is None
 
 

@@ -66,6 +66,7 @@ def print_runs(runs: Sequence[Run], metrics: Sequence[str], title: str, progress
         Column("status", [_status(run, progress) for run in runs]),
         *_settings(runs),
         Column("seed", ["" if run.seed is None else str(run.seed) for run in runs], right=True, drop=3),
+        Column("fold", ["" if run.fold is None else str(run.fold) for run in runs], right=True, drop=3),
         *(_metric(name, [format_metric(name, run.metrics.get(name)) for run in runs]) for name in metrics),
         Column("time", [format_duration(run.seconds) for run in runs], right=True, drop=98),
         Column("started", [format_time(run.start) for run in runs], drop=99),
@@ -84,7 +85,8 @@ def print_groups(groups: Sequence[Group], metrics: Sequence[str], title: str) ->
     """One row per group: the settings that differ, seeds, metrics as mean ± std (n)."""
     columns = [
         *_settings([group.runs[0] for group in groups]),
-        Column("seeds", [_seeds(group) for group in groups]),
+        Column("seeds", [_span([run.seed for run in group.runs]) for group in groups]),
+        Column("folds", [_span([run.fold for run in group.runs]) for group in groups], drop=4),
         Column("status", [_statuses(group) for group in groups], drop=1),
         *(_metric(name, [format_spread(name, group.metrics.get(name)) for group in groups]) for name in metrics),
     ]
@@ -158,11 +160,12 @@ def _shortened(note: str) -> str:
     return line if len(line) <= NOTE_LENGTH else f"{line[: NOTE_LENGTH - 1].rstrip()}…"
 
 
-def _seeds(group: Group) -> str:
-    seeds = sorted({run.seed for run in group.runs if run.seed is not None})
-    if len(seeds) > 2 and seeds[-1] - seeds[0] == len(seeds) - 1:
-        return f"{seeds[0]}-{seeds[-1]}"
-    return ",".join(map(str, seeds))
+def _span(numbers: Sequence[int | None]) -> str:
+    """Seeds or folds, each once."""
+    found = sorted({number for number in numbers if number is not None})
+    if len(found) > 2 and found[-1] - found[0] == len(found) - 1:
+        return f"{found[0]}-{found[-1]}"
+    return ",".join(map(str, found))
 
 
 def _statuses(group: Group) -> str:

@@ -117,8 +117,9 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
     tested = f"{Path(checkpoint).stem} checkpoint" if checkpoint else "weights at the end"
-    console.print(f"[bold]Results of the {tested}[/]")
-    console.print(table)
+    if metrics.keys() & {"val/loss", "test/loss"}:
+        console.print(f"[bold]Results of the {tested}[/]")
+        console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")
     folder = shown(run_dir)

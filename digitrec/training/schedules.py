@@ -76,6 +76,20 @@ def exponential(optimizer: Optimizer, total_steps: int, final: Annotated[float, 
     return _by_progress(optimizer, total_steps, lambda progress: final**progress)
 
 
+def lr_range(
+    optimizer: Optimizer,
+    total_steps: int,
+    low: Annotated[float, Gt(0)] = 1e-6,
+    high: Annotated[float, Gt(0)] = 10.0,
+) -> LRScheduler:
+    """From `low` to `high` by the same factor each step; other groups of parameters keep their ratio to the first.
+
+    For a range test, which shows at what rates the loss falls. Source: Smith, 2017, arXiv:1506.01186, section 3.3.
+    """
+    base = optimizer.param_groups[0]["lr"]
+    return _by_progress(optimizer, total_steps, lambda progress: low / base * (high / low) ** progress)
+
+
 def _by_progress(optimizer: Optimizer, total_steps: int, factor: Callable[[float], float]) -> LRScheduler:
     """Schedule from a function of progress, 0 at the first step and approaching 1 at the last."""
     return LambdaLR(optimizer, lambda done: factor(min(1.0, done / total_steps)))
