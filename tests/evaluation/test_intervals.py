@@ -32,7 +32,7 @@ def test_images_that_are_alike_count_once() -> None:
 
 
 def test_it_holds_the_truth_as_often_as_it_says() -> None:
-    """Of writers whose shares differ, 1,000 samples of 60: 94 % measured over five seeds, Wilson's of images 59 %."""
+    """Of writers whose shares differ, 1,000 samples of 60: 92.7 to 95 % over five seeds, of images alone 62 to 67 %."""
     rng, writers = np.random.default_rng(0), np.arange(60).repeat(40)
     held = {"grouped": 0, "images": 0}
     for _ in range(1000):
@@ -42,5 +42,5 @@ def test_it_holds_the_truth_as_often_as_it_says() -> None:
             ("images", wilson_interval(int(right.sum()), 2400)),
         ):
             held[name] += low <= 0.9 <= high
-    assert 920 <= held["grouped"] <= 970
+    assert 910 <= held["grouped"] <= 970
     assert held["images"] < 750
