@@ -57,7 +57,7 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
 def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
     """The data set that a classifier's checkpoint names, none of it read yet; UsageError if it is none of ours."""
     # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
-    named = {name: value for name, value in data_settings(classifier).items() if name in SPLITTING}
+    named = {name: value for name, value in data_settings(classifier).items() if name in (*SPLITTING, "part")}
     if "dataset" not in named:
         raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
     if named["dataset"] == "folder":

@@ -82,6 +82,7 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
         "parameters": sum(parameter.numel() for model in classifiers for parameter in model.parameters()),
         "data": datamodule.dataset,
         "split": settings["split"],
+        "part": datamodule.part if settings["split"] == "test" else None,
         "tta": HydraConfig.get().runtime.choices["tta"],
         "views": {key: value for key, value in settings["tta"].items() if key != "_target_"},
         "device": str(device),
@@ -102,6 +103,7 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
         record,
         run_dir,
         readers=readers,
+        writers=_writers(datamodule, settings["split"]),
         tta=build.build_optional("tta", settings["tta"]),
         robustness_images=settings["robustness"],
         other=other,
@@ -145,6 +147,15 @@ def _read(datamodule: DigitDataModule, split: str) -> tuple[Mapping[str, Split],
         return {split: images}, folds
     datamodule.setup()
     return datamodule.splits, None
+
+
+def _writers(datamodule: DigitDataModule, split: str) -> Tensor | None:
+    """Number (N,) of the writer of each image that is evaluated, where it is known."""
+    from digitrec.data.datasets import writers
+
+    if split == "out_of_fold":
+        return writers(datamodule.dataset, datamodule.root)
+    return datamodule.test_writers if split == "test" else None
 
 
 def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier], split: str) -> None:

@@ -286,6 +286,7 @@ def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str)
     evaluated = {
         **record,
         "checkpoints": [checkpoint or "none, the weights at the end"],
+        "part": datamodule.part if stage == "test" else None,
         "precision": "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true",
     }
     datamodule.setup()
@@ -296,6 +297,7 @@ def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str)
         evaluated,
         run_dir,
         history=history(trainer),
+        writers=datamodule.test_writers if stage == "test" else None,
     )
 
 

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from digitrec import train
 from digitrec.models.mlp import MLP
 from tests.command import QUICK, Command, Outcome, read_json, run_in
+from tests.idx import write_qmnist
 from tests.networks import saved
 from tests.pictures import draw_pictures
 
@@ -28,6 +30,24 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def only_evaluation(folder: Path) -> Path:
     (run,) = (folder / "outputs" / "evaluate").iterdir()
     return run
+
+
+@pytest.mark.slow
+def test_of_qmnist_the_report_is_by_writer_too(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (10_060, 28, 28), dtype=np.uint8)
+    writers = np.arange(10_060) // 20
+    write_qmnist(tmp_path, images, np.arange(10_060) % 10, writers)
+    data = ("data=qmnist", f"data.root={tmp_path}", "data.part=test50k", "data.val_size=10", "robustness=0")
+    outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *data, code=0)
+    folder = only_evaluation(tmp_path)
+    found = read_json(folder / "metrics.json")
+    assert found["test/writers"] == 3
+    assert found["test/accuracy_by_writer_low"] < found["test/accuracy"] < found["test/accuracy_by_writer_high"]
+    assert "test50k images" in outcome.out
+    assert "by 3 writers" in outcome.out
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        assert [int(row["writer"]) for row in csv.DictReader(stream)] == writers[10_000:].tolist()
+    assert (folder / "figures" / "worst_writers.png").is_file()
 
 
 def test_it_repeats_the_figures_of_training_and_shows_all(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:

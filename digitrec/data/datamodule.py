@@ -12,7 +12,7 @@ from torch import Tensor
 from digitrec.config.folds import check_folds
 from digitrec.data import datasets
 from digitrec.data.augmentation import Augmentation, Compose, Mixing
-from digitrec.data.datasets import Split
+from digitrec.data.datasets import Part, Split, SplitName
 from digitrec.data.labels import DIGITS, NO_DIGIT
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.data.splitting import fold_split, stratified_split, stratified_subset
@@ -50,6 +50,7 @@ class DigitDataModule(LightningDataModule):
         folds: cross-validation: the training images are parted into so many folds, stratified, and by writer where the
             data set names them; takes the place of `val_size`.
         fold: the one that is held out, 0 to folds - 1.
+        part: of QMNIST's test images; None takes all.
         limit: at most this many images of each split.
         train_limit: at most this many training images, stratified; a larger set contains every smaller one.
         balance: how far classes weigh the same in the training loss: 0 not at all (each image does), 1 fully.
@@ -78,6 +79,7 @@ class DigitDataModule(LightningDataModule):
         split_seed: Annotated[int, Ge(0), Lt(2**32)] = 0,
         folds: Annotated[int, Ge(2)] | None = None,
         fold: Annotated[int, Ge(0)] | None = None,
+        part: Part | None = None,
         limit: Annotated[int, Gt(1)] | None = None,
         train_limit: Annotated[int, Gt(1)] | None = None,
         balance: Annotated[float, Ge(0), Le(1)] = 0.0,
@@ -93,6 +95,8 @@ class DigitDataModule(LightningDataModule):
         if val_size >= 1 and not float(val_size).is_integer():
             raise UsageError(f"data.val_size={val_size}: expected a whole number of images, or a share below 1")
         check_folds(folds, fold)
+        if part is not None and dataset != "qmnist":
+            raise UsageError(f"data.part={part}: only the test images of data=qmnist have parts")
         self.dataset = dataset
         self.root = root
         self.mirrors = mirrors
@@ -102,6 +106,7 @@ class DigitDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.folds = folds
         self.fold = fold
+        self.part: Part | None = part
         self.limit = limit
         self.train_limit = train_limit
         self.balance = balance
@@ -119,6 +124,7 @@ class DigitDataModule(LightningDataModule):
         self.mean: tuple[float, ...] = ()
         self.std: tuple[float, ...] = ()
         self.splits: dict[str, Split] = {}
+        self.test_writers: Tensor | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -207,7 +213,11 @@ class DigitDataModule(LightningDataModule):
             self.splits["train"] = self._with_made(chosen)
             self.splits["val"] = self._limited(val, self.limit)
         if stage in ("test", "predict", None) and "test" not in self.splits:
-            self.splits["test"] = self._limited(self._read("test"), self.limit)
+            name: SplitName = self.part or "test"
+            whole, writers = self._read(name), datasets.writers(self.dataset, self.root, name)
+            self.splits["test"] = self._limited(whole, self.limit)
+            if writers is not None:
+                self.test_writers = self._limited(Split(writers, whole.labels), self.limit).images
 
     def out_of_fold(self) -> tuple[Split, Tensor]:
         """All training images, and the fold (N,) int64 of each: the network of that fold has not been trained on it."""
@@ -275,7 +285,7 @@ class DigitDataModule(LightningDataModule):
             world_size=trainer.world_size,
         )
 
-    def _read(self, split: Literal["train", "val", "test"]) -> Split:
+    def _read(self, split: SplitName) -> Split:
         images, labels = datasets.load(self.dataset, split, self.root, self.skip_damaged)
         if self.classes is not None:
             labels = torch.tensor([self.class_names.index(name) for name in self._own_classes])[labels]

@@ -1,6 +1,7 @@
 """Evaluate classifiers on a data set: metrics, robustness, comparison, a look inside."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,9 +13,10 @@ from digitrec.errors import UsageError
 from digitrec.evaluation.comparison import paired_test
 from digitrec.evaluation.evaluation import Evaluation, Robustness
 from digitrec.evaluation.insight import look_inside
+from digitrec.evaluation.intervals import grouped_interval
 from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.perturbations import PERTURBATIONS
-from digitrec.evaluation.predictions import evenly, predict
+from digitrec.evaluation.predictions import Predictions, evenly, predict
 from digitrec.evaluation.progress import busy, steps
 from digitrec.evaluation.views import TestTimeAugmentation
 from digitrec.models.classifier import DigitClassifier
@@ -26,6 +28,7 @@ def evaluate(
     *,
     stage: str = "test",
     readers: Tensor | None = None,
+    writers: Tensor | None = None,
     tta: TestTimeAugmentation | None = None,
     robustness_images: int = 2000,
     precision: str = "32-true",
@@ -41,6 +44,7 @@ def evaluate(
         splits: of one data set, by name; all are counted, `stage` is evaluated. Images of no digit are left out.
         stage: name of a split.
         readers: (N,) int64, index of the one classifier that reads each image, as in cross-validation; None: all do.
+        writers: (N,) int64, number of the writer of each image; None: they are not known.
         tta: test-time augmentation.
         robustness_images: how many images are changed in every way and strength; 0 leaves that out.
         precision: of the predictions, 32-true or bf16-mixed.
@@ -57,7 +61,7 @@ def evaluate(
     split = splits[stage]
     if not len(split.labels):
         raise UsageError(f"there are no {stage} images: the data hold none out (data.val_size=0)")
-    predictions = predict(classifiers, split, tta, readers=readers, precision=precision)
+    predictions = replace(predict(classifiers, split, tta, readers=readers, precision=precision), writers=writers)
     num_classes = len(predictions.class_names)
     robustness = measure_robustness(classifiers, split, robustness_images, tta, precision, readers)
     comparison = None
@@ -71,7 +75,10 @@ def evaluate(
         facts=facts,
         images=split.images.cpu(),
         predictions=predictions,
-        metrics=summarise(predictions.probabilities, predictions.labels, predictions.class_names),
+        metrics={
+            **summarise(predictions.probabilities, predictions.labels, predictions.class_names),
+            **by_writer(predictions),
+        },
         class_counts={
             name: torch.bincount(part.labels.cpu(), minlength=num_classes)
             for name, part in splits.items()
@@ -87,6 +94,18 @@ def evaluate(
 def _digits(split: Split) -> Split:
     kept = split.labels != NO_DIGIT
     return split if kept.all() else Split(split.images[kept], split.labels[kept])
+
+
+def by_writer(predictions: Predictions) -> dict[str, float]:
+    """Number of writers, and the 95 % interval of accuracy where an image is not independent of its writer's others."""
+    if predictions.writers is None:
+        return {}
+    low, high = grouped_interval(predictions.correct.numpy(), predictions.writers.numpy())
+    return {
+        "writers": len(predictions.writers.unique()),
+        "accuracy_by_writer_low": low,
+        "accuracy_by_writer_high": high,
+    }
 
 
 def _check_classes(classifiers: Sequence[DigitClassifier]) -> None:
@@ -125,11 +144,12 @@ def measure_robustness(
 
 def describe(record: Mapping[str, Any]) -> dict[str, str]:
     """Where the figures of a report come from, out of the content of run.json."""
+    images = f"{record.get('part') or record['split']} images"
     tta = ", ".join(f"{name} {value:g}" for name, value in record.get("views", {}).items())
     facts = {
         "Checkpoint": "\n".join(record["checkpoints"]),
         "Network": f"{record['model']}, {record['parameters']:,} parameters",
-        "Data": f"{record['data']}, {record['split']} images; checksum of the training files {record['data_checksum']}",
+        "Data": f"{record['data']}, {images}; checksum of the training files {record['data_checksum']}",
         "Test-time augmentation": tta or "none",
         "Device": f"{record['device']}, {record['precision']}",
         "Command": record["command"],

@@ -4,16 +4,26 @@ import csv
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.errors import DigitrecError
+from digitrec.evaluation.intervals import wilson_interval
 from digitrec.evaluation.metrics import ClassScores, class_scores
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
 from digitrec.weights import BATCH
+
+
+class WriterScore(NamedTuple):
+    """How many images of a writer there are, and how many of them were read right."""
+
+    writer: int
+    images: int
+    right: int
 
 
 @dataclass(frozen=True)
@@ -24,11 +34,13 @@ class Predictions:
         labels: (N,) int64.
         probabilities: (N, C) float32, rows sum to 1.
         class_names: one per class.
+        writers: (N,) int64, number of the writer of each image; None where they are not known.
     """
 
     labels: Tensor
     probabilities: Tensor
     class_names: tuple[str, ...]
+    writers: Tensor | None = None
 
     @property
     def predicted(self) -> Tensor:
@@ -46,6 +58,17 @@ class Predictions:
         given = self.probabilities.gather(1, self.labels[:, None])[:, 0]
         wrong = (~self.correct).nonzero()[:, 0]
         return wrong[given[wrong].argsort(stable=True)]
+
+    @property
+    def by_writer(self) -> list[WriterScore]:
+        """Images of each writer, the worst first: by the upper end of the interval of the share read right."""
+        if self.writers is None:
+            return []
+        numbers, place = self.writers.unique(return_inverse=True)
+        images = place.bincount().tolist()
+        right = place[self.correct].bincount(minlength=len(numbers)).tolist()
+        found = [WriterScore(*one) for one in zip(numbers.tolist(), images, right, strict=True)]
+        return sorted(found, key=lambda one: (wilson_interval(one.right, one.images)[1], one.writer))
 
     @property
     def confusion(self) -> Tensor:
@@ -113,16 +136,17 @@ def evenly(size: int, count: int) -> Tensor:
 
 
 def write_csv(predictions: Predictions, file: Path) -> None:
-    """One line per image: index, label, prediction by class name, and every class's probability."""
-    names = predictions.class_names
+    """One line per image: index, label, prediction by class name, every class's probability, and a known writer."""
+    names, by_image = predictions.class_names, predictions.writers
+    known = [] if by_image is None else [by_image.tolist()]
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["index", "label", "prediction", *(f"p_{name}" for name in names)])
-        rows = zip(
-            predictions.labels.tolist(), predictions.predicted.tolist(), predictions.probabilities.tolist(), strict=True
-        )
-        for index, (label, prediction, row) in enumerate(rows):
-            writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row)])
+        probability_columns = (f"p_{name}" for name in names)
+        writer.writerow(["index", "label", "prediction", *probability_columns, *["writer"] * len(known)])
+        columns = predictions.labels, predictions.predicted, predictions.probabilities
+        rows = zip(*(column.tolist() for column in columns), *known, strict=True)
+        for index, (label, prediction, row, *of) in enumerate(rows):
+            writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row), *of])
 
 
 def read_csv(file: Path) -> tuple[list[str], Tensor]:

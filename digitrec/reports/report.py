@@ -55,6 +55,11 @@ def headline(evaluation: Evaluation) -> list[Card]:
         Card("Loss", f"{metrics['loss']:.4f}", "cross-entropy, in nats"),
         Card("Calibration error", f"{metrics['calibration_error']:.2%}", "confidence against accuracy"),
     ]
+    if "writers" in metrics:
+        low, high = metrics["accuracy_by_writer_low"], metrics["accuracy_by_writer_high"]
+        cards.append(
+            Card("Writers", f"{metrics['writers']:,}", f"interval of accuracy by writer {low:.2%} to {high:.2%}")
+        )
     if len(names) > 2:
         cards.append(Card("Top-2 accuracy", f"{metrics['top2_accuracy']:.2%}", "label among the two best"))
     if all(name.isdecimal() for name in names):

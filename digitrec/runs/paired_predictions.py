@@ -55,7 +55,7 @@ def _is_of(evaluation: Run, run: Run) -> bool:
         and evaluation.status == run.status == "finished"
         and checkpoint.is_file()
         and evaluation.start > _written(checkpoint)
-        and evaluation.settings.get("data.limit") == run.settings.get("data.limit")
+        and all(evaluation.settings.get(name) == run.settings.get(name) for name in ("data.limit", "data.part"))
     )
 
 

@@ -85,7 +85,7 @@ def test_what_has_no_ground_is_left_out(make_evaluation: Make) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figures = draw_all(make_evaluation(bare=True, skill=50.0))
-    assert set(FIGURES) - set(figures) == WITHOUT_GROUND | {"worst_errors"}
+    assert set(FIGURES) - set(figures) == WITHOUT_GROUND | {"worst_errors", "worst_writers"}
 
 
 def test_confusion_cells_show_the_counts_that_are_not_zero(make_evaluation: Make) -> None:
