@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
@@ -31,7 +31,8 @@ class Recipe:
 
     Attributes:
         optimizer: model -> optimizer.
-        scheduler: optimizer, total number of steps -> schedule, stepped once per optimizer step.
+        scheduler: optimizer, total number of steps -> schedule.
+        per_epoch: the schedule is stepped once per epoch, otherwise once per optimizer step.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1); training loss only.
         outliers: some training images show no digit and are labelled `NO_DIGIT`.
     """
@@ -40,6 +41,7 @@ class Recipe:
     scheduler: Callable[[Optimizer, int], LRScheduler]
     label_smoothing: float = 0.0
     outliers: bool = False
+    per_epoch: bool = False
 
 
 class DigitClassifier(LightningModule):
@@ -102,6 +104,11 @@ class DigitClassifier(LightningModule):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def network_name(self) -> str:
+        """What people call the network."""
+        return type(self).__name__
 
     @property
     def metric_names(self) -> list[str]:
@@ -186,10 +193,12 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         optimizer = self.recipe.optimizer(self)
         scheduler = self.recipe.scheduler(optimizer, self._total_steps())
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"},
-        }
+        interval = "epoch" if self.recipe.per_epoch else "step"
+        config: dict[str, Any] = {"scheduler": scheduler, "interval": interval, "name": "lr"}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            config["monitor"] = "val/loss" if scheduler.mode == "min" else "val/accuracy"
+            config["frequency"] = self.trainer.check_val_every_n_epoch or 1
+        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
 
     def configure_gradient_clipping(
         self,
