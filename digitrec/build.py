@@ -16,6 +16,8 @@ from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from digitrec.config.check import check_data
 from digitrec.config.overrides import parts_of
@@ -120,10 +122,16 @@ def _try(recipe: Recipe, model: DigitClassifier) -> None:
     part = "optimizer"
     try:
         optimizer = recipe.optimizer(model)
+        _check_kind(optimizer, Optimizer)
         part = "scheduler"
-        recipe.scheduler(optimizer, 1000)
+        _check_kind(recipe.scheduler(optimizer, 1000), LRScheduler)
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(f"{part}: {first_line(error)}") from error
+
+
+def _check_kind(made: object, kind: type) -> None:
+    if not isinstance(made, kind):
+        raise TypeError(f"_target_ gives a {type(made).__name__}, expected a {kind.__module__}.{kind.__name__}")
 
 
 def _compile(model: DigitClassifier) -> None:
@@ -241,8 +249,8 @@ def find_device(key: str, accelerator: str) -> torch.device:
     return torch.device("cpu")
 
 
-def check_monitored(trainer: Trainer, datamodule: DigitDataModule) -> None:
-    """UsageError if, now that the images are read, a callback waits for what no validation will bring."""
+def check_monitored(model: DigitClassifier, trainer: Trainer, datamodule: DigitDataModule) -> None:
+    """UsageError if, now that the images are read, schedule or callbacks wait for what no validation will bring."""
     most, every = trainer.max_epochs, trainer.check_val_every_n_epoch or 1
     if not len(datamodule.splits["val"].labels):
         reason = "there are no validation images, as with data.val_size=0"
@@ -252,6 +260,9 @@ def check_monitored(trainer: Trainer, datamodule: DigitDataModule) -> None:
         reason = f"trainer.check_val_every_n_epoch={every} is more than trainer.max_epochs={most}"
     else:
         return
+    assert model.recipe is not None
+    if isinstance(model.recipe.scheduler(model.recipe.optimizer(model), 1), ReduceLROnPlateau):
+        raise UsageError(f"scheduler: ReduceLROnPlateau follows validation, but {reason}")
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     for callback in callbacks:  # without validation, a checkpoint is that of the last epoch
         monitor, strict = getattr(callback, "monitor", None), getattr(callback, "strict", True)

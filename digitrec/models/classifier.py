@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from lightning import LightningModule
 from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
@@ -171,8 +172,15 @@ class DigitClassifier(LightningModule):
         return self._count(batch, self.val_metrics)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
-        self._log_epoch(self.val_metrics)
+        """Log the validation metrics, and step a schedule that follows loss (mode=min) or accuracy (mode=max).
+
+        Lightning would do that after the checkpoint has been saved, and a resumed training would miss it.
+        """
+        values = self._log_epoch(self.val_metrics)
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            for config in self.trainer.lr_scheduler_configs:
+                if isinstance(scheduler := config.scheduler, ReduceLROnPlateau):
+                    scheduler.step(values["val/loss" if scheduler.mode == "min" else "val/accuracy"].item())
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the test split."""
@@ -194,11 +202,13 @@ class DigitClassifier(LightningModule):
         optimizer = self.recipe.optimizer(self)
         scheduler = self.recipe.scheduler(optimizer, self._total_steps())
         interval = "epoch" if self.recipe.per_epoch else "step"
-        config: dict[str, Any] = {"scheduler": scheduler, "interval": interval, "name": "lr"}
-        if isinstance(scheduler, ReduceLROnPlateau):
-            config["monitor"] = "val/loss" if scheduler.mode == "min" else "val/accuracy"
-            config["frequency"] = self.trainer.check_val_every_n_epoch or 1
-        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[return-value]
+        config = {"scheduler": scheduler, "interval": interval, "name": "lr", "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[typeddict-item]
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Step a schedule, unless it follows validation (`on_validation_epoch_end`)."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
 
     def configure_gradient_clipping(
         self,
@@ -265,7 +275,7 @@ class DigitClassifier(LightningModule):
         metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
         return logits
 
-    def _log_epoch(self, metrics: StageMetrics) -> None:
+    def _log_epoch(self, metrics: StageMetrics) -> dict[str, Tensor]:
         values = metrics.compute(self.class_names)
         self.log_dict(values)
         name = f"{metrics.stage}/loss"
@@ -273,6 +283,7 @@ class DigitClassifier(LightningModule):
             raise DivergedError(
                 f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged."
             )
+        return values
 
     def _total_steps(self) -> int:
         steps = self.trainer.estimated_stepping_batches

@@ -1,4 +1,4 @@
-"""Learning-rate schedules: optimizer, total_steps, settings -> torch scheduler, stepped once per optimizer step; and torch's."""
+"""Learning-rate schedules: optimizer, total_steps, settings -> torch scheduler, stepped once per optimizer step."""
 
 import math
 from collections.abc import Callable, Sequence
