@@ -241,7 +241,7 @@ def _check_images(parts: _Parts, settings: Settings, run_dir: Path, record: Mapp
     """UsageError if the images differ from those that the run began with, or are too few for what is asked for."""
     from digitrec import build
 
-    build.check_monitored(parts.trainer, parts.datamodule)
+    build.check_monitored(parts.model, parts.trainer, parts.datamodule)
     if settings["report"] and _reported(settings) == "val" and not len(parts.datamodule.splits["val"].labels):
         size = settings["data"]["val_size"]
         raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")

@@ -175,7 +175,7 @@ def _check_node(
     for key, value in arguments.items():
         nested = list(_nodes_in(f"{path}.{key}", value))
         for inner_path, inner in nested:
-            _check_node(inner_path, inner, LIGHTNING)
+            _check_node(inner_path, inner, modules if path == "model" else LIGHTNING)
         if not nested:
             _check_value(f"{path}.{key}", value, known.get(key, Any))
 

@@ -59,8 +59,10 @@ class TrainConfig:
     """The top-level keys of conf/train.yaml."""
 
     model: Annotated[Any, Node(("digitrec.models",), given=("num_classes", "in_channels", "image_size"))]
-    optimizer: Annotated[Any, Node(("digitrec.training.optimizers",), given=("model",))]
-    scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
+    optimizer: Annotated[Any, Node(("digitrec.training.optimizers", "torch.optim"), given=("model", "params"))]
+    scheduler: Annotated[
+        Any, Node(("digitrec.training.schedules", "torch.optim.lr_scheduler"), given=("optimizer", "total_steps"))
+    ]
     augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
     trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]

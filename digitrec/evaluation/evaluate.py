@@ -71,7 +71,7 @@ def evaluate(
     with busy("Looking inside the network"):
         insight = look_inside(classifiers[0], split.images.cpu(), predictions)
     return Evaluation(
-        title=title or f"{type(classifiers[0]).__name__}, {stage} images",
+        title=title or f"{classifiers[0].network_name}, {stage} images",
         facts=facts,
         images=split.images.cpu(),
         predictions=predictions,

@@ -8,11 +8,12 @@ import torch
 import torch.nn.functional as F
 from lightning import LightningModule
 from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
@@ -34,7 +35,8 @@ class Recipe:
 
     Attributes:
         optimizer: model -> optimizer.
-        scheduler: optimizer, total number of steps -> schedule, stepped once per optimizer step.
+        scheduler: optimizer, total number of steps -> schedule.
+        per_epoch: the schedule is stepped once per epoch, otherwise once per optimizer step.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1); training loss only.
         outliers: some training images show no digit and are labelled `NO_DIGIT`.
     """
@@ -43,6 +45,7 @@ class Recipe:
     scheduler: Callable[[Optimizer, int], LRScheduler]
     label_smoothing: float = 0.0
     outliers: bool = False
+    per_epoch: bool = False
 
 
 class DigitClassifier(LightningModule):
@@ -107,6 +110,11 @@ class DigitClassifier(LightningModule):
             object.__setattr__(self, name, value)
         else:
             super().__setattr__(name, value)
+
+    @property
+    def network_name(self) -> str:
+        """What people call the network."""
+        return type(self).__name__
 
     @property
     def metric_names(self) -> list[str]:
@@ -180,8 +188,15 @@ class DigitClassifier(LightningModule):
         return self._count(batch, self.val_metrics)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
-        self._log_epoch(self.val_metrics)
+        """Log the validation metrics, and step a schedule that follows loss (mode=min) or accuracy (mode=max).
+
+        Lightning would do that after the checkpoint has been saved, and a resumed training would miss it.
+        """
+        values = self._log_epoch(self.val_metrics)
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            for config in self.trainer.lr_scheduler_configs:
+                if isinstance(scheduler := config.scheduler, ReduceLROnPlateau):
+                    scheduler.step(values["val/loss" if scheduler.mode == "min" else "val/accuracy"].item())
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the test split."""
@@ -202,10 +217,14 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         optimizer = self.recipe.optimizer(self)
         scheduler = self.recipe.scheduler(optimizer, self._total_steps())
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"},
-        }
+        interval = "epoch" if self.recipe.per_epoch else "step"
+        config = {"scheduler": scheduler, "interval": interval, "name": "lr", "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[typeddict-item]
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Step a schedule, unless it follows validation (`on_validation_epoch_end`)."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
 
     def configure_gradient_clipping(
         self,
@@ -272,7 +291,7 @@ class DigitClassifier(LightningModule):
         metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
         return logits
 
-    def _log_epoch(self, metrics: StageMetrics) -> None:
+    def _log_epoch(self, metrics: StageMetrics) -> dict[str, Tensor]:
         values = metrics.compute(self.class_names)
         self.log_dict(values)
         name = f"{metrics.stage}/loss"
@@ -280,6 +299,7 @@ class DigitClassifier(LightningModule):
             raise DivergedError(
                 f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged."
             )
+        return values
 
     def _total_steps(self) -> int:
         steps = self.trainer.estimated_stepping_batches

@@ -27,7 +27,7 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
     device = trainer.strategy.root_device
     return {
         "seed": settings["seed"],
-        "model": type(model).__name__,
+        "model": model.network_name,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "data": settings["data"]["dataset"],
         "device": str(device),
