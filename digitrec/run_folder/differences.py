@@ -33,11 +33,11 @@ def lacked(runs: Sequence[Run]) -> set[str]:
     return {name for name in names if all(run.settings.get(name) in OFF for run in runs)}
 
 
-def unlike(a: Run, b: Run) -> dict[str, tuple[Any, Any]]:
-    """Every setting in which two runs differ, the seed too; None where one lacks it."""
-    other = [name for name in sorted(_names([a, b])) if _key(a, name) != _key(b, name)]
-    shown = [name for name in other if (decides(name) or name == "seed") and name not in lacked([a, b])]
-    return {name: (a.settings.get(name), b.settings.get(name)) for name in shown}
+def unlike(*runs: Run) -> dict[str, tuple[Any, ...]]:
+    """Every setting in which some runs differ, the seed too, with the value of each; None where one lacks it."""
+    other = [name for name in sorted(_names(runs)) if len({_key(run, name) for run in runs}) > 1]
+    shown = [name for name in other if (decides(name) or name == "seed") and name not in lacked(runs)]
+    return {name: tuple(run.settings.get(name) for run in runs) for name in shown}
 
 
 def _names(runs: Sequence[Run]) -> list[str]:
