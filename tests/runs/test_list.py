@@ -155,7 +155,8 @@ def test_nothing_heavy_is_imported(command: tuple[str, ...], tmp_path: Path) -> 
 def test_data_sets_are_ranked_apart_and_the_best_row_of_each_is_marked(run_runs: Command, tmp_path: Path) -> None:
     for number, data in enumerate(["mnist", "digits", "digits", "mnist", "mnist"]):
         record = {"data": data, "start": f"2026-11-2{number}T10:00:00+00:00"}
-        make_run(tmp_path / "outputs" / f"{data}{number}", metrics={"val/accuracy": 0.9 - number / 10}, record=record)
+        folder, accuracy = tmp_path / "outputs" / f"{data}{number}", 0.9 - number / 10
+        make_run(folder, metrics={"val/accuracy": accuracy}, record=record, choices={"data": data})
     outcome = run_runs("list", "--metrics", "val/accuracy")
     assert "5 runs of 2 data sets, the best by val/accuracy first" in outcome.out
     marked = [(cells[0], "best" in cells) for cells in rows(outcome.out)]
@@ -204,7 +205,7 @@ def test_long_columns_are_shortened_before_any_is_dropped(
     run_runs: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("COLUMNS", "100")
     long = "a-name-of-a-run-which-takes-almost-all-of-the-room-there-is"
     for number in (1, 2):
         make_run(tmp_path / "outputs" / f"{long}-{number}", metrics={"val/accuracy": 0.5}, optimizer__lr=number / 10)
