@@ -74,9 +74,10 @@ def _parser() -> argparse.ArgumentParser:
     chooser.add_argument("--checkpoint", action="store_true", help="print only the path of its best.ckpt")
     chooser.set_defaults(run=commands.best_command)
 
-    comparer = verbs.add_parser("compare", parents=[inside, output], help="two runs: is the difference real?")
+    comparer = verbs.add_parser("compare", parents=[inside, output], help="runs: is the difference real?")
     comparer.add_argument("a", metavar="A", help="a folder, a name from the list, or a part of one")
     comparer.add_argument("b", metavar="B", help="another")
+    comparer.add_argument("others", nargs="*", metavar="C", help="more of them; A is compared with each")
     comparer.set_defaults(run=commands.compare_command)
 
     pruner = verbs.add_parser("prune", parents=[folders, where, output], help="list runs to delete, or delete them")

@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.epochs import progress, read_epochs
@@ -106,24 +107,33 @@ def best_command(arguments: Namespace) -> int:
 
 
 def compare_command(arguments: Namespace) -> int:
-    """Two runs side by side, and a page about them."""
+    """Runs side by side, the first against each other one, and a page about each of these pairs."""
     runs = find_runs(arguments.folders, _ignore)
-    a, b = (pick_run(text, runs, note) for text in (arguments.a, arguments.b))
-    if a.folder.resolve() == b.folder.resolve():
-        raise UsageError(f"{arguments.a} and {arguments.b} are the same run, {a.folder}; name two")
-    from digitrec.runs.compare import compare, pair_entry, pair_rows, place, print_pair
+    named: dict[Path, str] = {}
+    chosen_runs = []
+    for text in (arguments.a, arguments.b, *arguments.others):
+        run = pick_run(text, runs, note)
+        if other := named.get(run.folder.resolve()):
+            raise UsageError(f"{other} and {text} are the same run, {run.folder}; name each once")
+        named[run.folder.resolve()] = text
+        chosen_runs.append(run)
+    from digitrec.runs.compare import compare, pair_entry, pair_rows, place, print_pairs
     from digitrec.runs.page import write_comparison
 
-    pair = compare(a, b, find_runs(arguments.folders, _ignore, kind=EVALUATION))
-    entry = pair_entry(pair)
-    page = write_comparison(pair, entry, place(a, b))
+    evaluations = find_runs(arguments.folders, _ignore, kind=EVALUATION)
+    pairs = [compare(chosen_runs[0], other, evaluations) for other in chosen_runs[1:]]
+    entries = [pair_entry(pair) for pair in pairs]
+    pages = [write_comparison(pair, entry, place(pair.a, pair.b)) for pair, entry in zip(pairs, entries, strict=True)]
     if arguments.json:
-        print_json(entry | {"page": str(page)})
+        found = [entry | {"page": str(page)} for entry, page in zip(entries, pages, strict=True)]
+        print_json(found if len(found) > 1 else found[0])
     elif arguments.csv:
-        print_csv(pair_rows(pair))
+        of_run = [{"other": pair.b.name} if len(pairs) > 1 else {} for pair in pairs]
+        print_csv([name | row for name, pair in zip(of_run, pairs, strict=True) for row in pair_rows(pair)])
     else:
-        print_pair(pair)
-        print(f"page: {page}")  # noqa: T201
+        print_pairs(pairs)
+        for page in pages:
+            print(f"page: {page}")  # noqa: T201
     return DONE
 
 
