@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from digitrec.run_folder import named_network
 from digitrec.system.terminal import Parser, end_with
 from digitrec.system.wording import printable
 
@@ -56,10 +57,7 @@ def main() -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    if arguments.checkpoint is not None:
-        from digitrec.run_folder.find import run_path
-
-        arguments.checkpoint = run_path(arguments.checkpoint)
+    arguments.checkpoint = named_network(arguments.checkpoint)
     from digitrec.preprocessing.finding import find_pictures
 
     names = [] if arguments.labelled else list(find_pictures(arguments.pictures))

@@ -70,13 +70,16 @@ def pick_run(text: str, runs: Sequence[Run], note: Note) -> Run:
 def run_path(text: str) -> str:
     """The folder below outputs/ of the run that a name, or a part of one, is of; the text itself where it is of none.
 
+    A path that exists is one; another text with a slash has to be a whole name, as of a sweep's job.
+
     Raises:
         UsageError: several runs have it in their names.
     """
-    if "/" in text or text in BY_NAME or Path(text).exists():
+    path = Path(text)
+    if text in BY_NAME or path.is_absolute() or path.exists():
         return text
     runs = find_runs([DEFAULT], lambda _: None)
-    if not any(text in run.name for run in runs):
+    if not any(text == run.name or ("/" not in text and text in run.name) for run in runs):
         return text
     return str(pick_run(text, runs, lambda _: None).folder)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from digitrec.run_folder.differences import lacked, recipe
-from digitrec.run_folder.ranking import order
+from digitrec.run_folder.ranking import data_of, order
 from digitrec.run_folder.run import Run
 
 
@@ -37,7 +37,7 @@ class Group:
 
 
 def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
-    """Runs by all their settings but seed and fold, the group with the best mean of a metric first.
+    """Runs by all their settings but seed and fold, of each data set the group with the best mean of a metric first.
 
     A run without settings is a group of its own.
     """
@@ -46,7 +46,8 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     for run in runs:
         same.setdefault(recipe(run, without) or run.folder, []).append(run)
     groups = [Group(tuple(members), _spreads(one_per_seed(members))) for members in same.values()]
-    return sorted(groups, key=lambda group: order(group.means, metric))
+    data = list(dict.fromkeys(map(data_of, sorted(runs, key=lambda run: run.start, reverse=True))))
+    return sorted(groups, key=lambda group: (data.index(data_of(group.runs[0])), *order(group.means, metric)))
 
 
 def one_per_seed(runs: Sequence[Run]) -> list[Run]:

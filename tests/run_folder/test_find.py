@@ -138,6 +138,9 @@ def test_no_run_or_several_is_said_in_one_line(word: str, answer: str, outputs: 
         ("resume=auto", "resume=auto"),
         ("rerun=outputs/3f2a", "rerun=outputs/3f2a"),
         ("checkpoint=unknown", "checkpoint=unknown"),
+        ("checkpoint=2026-11-21_11-00-00/0", "checkpoint=outputs/multirun/2026-11-21_11-00-00/0"),
+        ("checkpoint=11-00-00/0", "checkpoint=11-00-00/0"),
+        ("checkpoint=other/0", "checkpoint=other/0"),
         ("note=3f2a", "note=3f2a"),
         ("-m", "-m"),
     ],
@@ -147,6 +150,9 @@ def test_a_run_is_named_by_a_part_of_its_name_wherever_one_is_asked_for(
 ) -> None:
     for name in ("cnn-3f2a", "mlp-77", "cnn-of-handwriting"):
         make_run(tmp_path / "outputs" / "train" / name)
+    for name in ("2026-11-21_11-00-00", "other"):
+        make_run(tmp_path / "outputs" / "multirun" / name / "0")
+    (tmp_path / "other" / "0").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert with_run_paths(given) == wanted
     with pytest.raises(UsageError, match="cnn: 2 runs have this in their name"):
