@@ -24,6 +24,8 @@ ANY_ASPECT = 0.80, 0.22
 NARROW = 1.4  # times its height wide is a mark of two digits, as a rule
 COMPANY = 3  # marks on a page: with fewer such a narrow one, or a closed shape, is rather a letter or a drawing
 MOST = 7  # pieces of a digit
+HIGH_ENOUGH = 0.5  # of the usual height: lower marks say nothing about a page
+LETTERS = 0.4  # of a page's marks, at most: narrow ones that are no digit
 REST = 0.3  # usual heights that a part of a mark of digits may measure that is none itself
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
@@ -43,13 +45,14 @@ REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 class Span:
     """Pieces of a line that may be a digit: from the first, up to the last and without it.
 
-    ``doubt``: how little the mark that they are only a part of looks like several digits; 0 for a whole mark.
+    ``is_whole``: they are all pieces of one mark. ``doubt``: how little the mark that they are only a part of looks like several digits; 0 for a whole mark.
     """
 
     first: int
     last: int
     box: Box
     image: Bytes
+    is_whole: bool
     doubt: float = 0.0
 
 
@@ -58,20 +61,29 @@ def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
 
     ``read`` reads images (28, 28), and is called once.
     """
-    is_alone = _company(page_ink.lines) < COMPANY
-    spans = [_spans(line, page_ink.height, is_alone) for line in page_ink.lines]
-    readings = iter(read([span.image for of_line in spans for span in of_line]))
+    spans = [_spans(line, page_ink.height) for line in page_ink.lines]
+    flat = [span for of_line in spans for span in of_line]
+    readings = read([span.image for span in flat])
+    part = 0.0 if _has_company(page_ink, flat, readings) else PART
+    costs = iter(_with_cost(*one, page_ink.height, part) for one in zip(flat, readings, strict=True))
     found = []
     for line, of_line in zip(page_ink.lines, spans, strict=True):
-        candidates = [(span, *_with_cost(span, next(readings), page_ink.height)) for span in of_line]
+        candidates = [(span, *next(costs)) for span in of_line]
         found.append(_whole_marks(line, _cheapest(line, candidates, page_ink.height), page_ink.height))
     return [[(span.box, reading) for span, reading in row] for row in found]
 
 
-def _company(lines: Sequence[Sequence[Piece]]) -> int:
-    """Marks of a page that do not lie within another."""
-    boxes = [around([piece.box for piece in line[slice(*mark)]]) for line in lines for mark in _marks(line)]
-    return sum(not any(other.holds(box) for other in boxes if other != box) for box in boxes)
+def _has_company(page_ink: PageInk, spans: Sequence[Span], readings: Sequence[Reading]) -> bool:
+    """Are there several marks on a page, and few narrow ones that are no digit?"""
+    boxes = [around([piece.box for piece in line[slice(*mark)]]) for line in page_ink.lines for mark in _marks(line)]
+    apart = sum(not any(other.holds(box) for other in boxes if other != box) for box in boxes)
+    high = [
+        (span.box, reading.label)
+        for span, reading in zip(spans, readings, strict=True)
+        if span.is_whole and max(span.box.width, span.box.height) >= HIGH_ENOUGH * page_ink.height
+    ]
+    letters = sum(label is None and box.width < NARROW * box.height for box, label in high)
+    return apart >= COMPANY and letters <= LETTERS * len(high)
 
 
 def _marks(line: Sequence[Piece]) -> list[tuple[int, int]]:
@@ -79,24 +91,25 @@ def _marks(line: Sequence[Piece]) -> list[tuple[int, int]]:
     return list(pairwise([*(n for n, piece in enumerate(line) if piece.cut is None), len(line)]))
 
 
-def _spans(line: Sequence[Piece], height: float, is_alone: bool) -> list[Span]:
+def _spans(line: Sequence[Piece], height: float) -> list[Span]:
     """Every run of pieces that is not too wide for a digit."""
     spans = []
     for (begin, end), first in ((mark, first) for mark in _marks(line) for first in range(*mark)):
         mark = around([piece.box for piece in line[begin:end]])
-        narrowness = max(0.0, NARROW - mark.width / mark.height) if is_alone else 0.0
+        narrowness = max(0.0, NARROW - mark.width / mark.height)
         for last in range(first + 1, min(first + MOST, len(line)) + 1):
             ink, box = joined(line[first:last])
             if last > first + 1 and box.width > WIDEST_JOINED * height:
                 break
             is_part = first > begin or last < end
             ends = [line[n].cut for n in (first, last) if begin < n < end]
-            crossed = sum(cut.strokes - 1 for cut in ends if cut is not None and cut.strokes) if is_alone else 0
-            spans.append(Span(first, last, box, as_mnist(ink), narrowness + crossed if is_part else 0.0))
+            crossed = sum(max(0, cut.strokes - 1) for cut in ends if cut is not None)
+            is_whole = (first, last) == (begin, end)
+            spans.append(Span(first, last, box, as_mnist(ink), is_whole, narrowness + crossed if is_part else 0.0))
     return spans
 
 
-def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, float]:
+def _with_cost(span: Span, reading: Reading, height: float, part: float) -> tuple[Reading, float]:
     """The reading and its cost; rejected where this costs less."""
     rejected = REJECTED * max(span.box.width, span.box.height) / height
     if reading.label is None:
@@ -107,7 +120,7 @@ def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, fl
         "too low for its line": LOW * max(0.0, 0.75 - span.box.height / height),
         "too high for its line": HIGH * max(0.0, span.box.height / height - 2),
         "too wide for its height": WIDE * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
-        "part of a mark that is no number": PART * span.doubt,
+        "part of a mark that is no number": part * span.doubt,
         unsure: -log(max(reading.confidence, 1e-9)),
     }
     cost = sum(reasons.values())
