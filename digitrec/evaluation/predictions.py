@@ -1,6 +1,7 @@
 """Predictions of classifiers on a split, image by image."""
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from digitrec.evaluation.intervals import wilson_interval
 from digitrec.evaluation.metrics import ClassScores, class_scores
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
+from digitrec.system.files import read_text
 from digitrec.weights import BATCH
 
 
@@ -156,8 +158,8 @@ def read_csv(file: Path) -> tuple[list[str], Tensor]:
         DigitrecError: the file is no predictions.csv.
     """
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = [(row["label"], row["prediction"]) for row in csv.DictReader(stream)]
+        table = csv.DictReader(io.StringIO(read_text(file), newline=""))
+        rows = [(row["label"], row["prediction"]) for row in table]
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise DigitrecError(f"{file}: cannot be read as predictions: {error!r}") from error
     return [label for label, _ in rows], torch.tensor([label == read for label, read in rows], dtype=torch.bool)

@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from digitrec.config.allowed import find_allowed
 from digitrec.errors import CheckpointError, UsageError
@@ -32,8 +33,9 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
     network = _network(str(about.get("network")), file)
     try:
-        check_size(lambda: network(**about["arguments"]), SPARE + GROWTH * file.stat().st_size)
-        model = network(**about["arguments"])
+        arguments = _without_download(about["arguments"])
+        check_size(lambda: network(**arguments), SPARE + GROWTH * file.stat().st_size)
+        model = network(**arguments)
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
         model.threshold = confidence_threshold(about)
@@ -68,6 +70,12 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
         case {"callbacks": {"History": {"epochs": [*rows]}}}:
             return rows
     return []
+
+
+def _without_download(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a network whose weights the file holds: nothing is fetched, whatever it asks for."""
+    kept = {name: _without_download(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+    return kept | ({"pretrained": False} if "pretrained" in kept else {})
 
 
 def _in_one_line(error: BaseException) -> str:

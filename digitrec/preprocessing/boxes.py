@@ -29,9 +29,7 @@ class Box(NamedTuple):
 
     def holds(self, other: "Box") -> bool:
         """Whether another one lies within it."""
-        return (
-            self.x <= other.x and self.y <= other.y and other.right <= self.right and other.bottom <= self.bottom
-        )
+        return self.x <= other.x and self.y <= other.y and other.right <= self.right and other.bottom <= self.bottom
 
 
 def around(boxes: Sequence[Box]) -> Box:

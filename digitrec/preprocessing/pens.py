@@ -18,7 +18,9 @@ def usual_pen(ink: Plane) -> Plane:
     side = max(ink.shape)
     scale = INK_SIDE / side
     width = stroke_width(ink) * scale
-    if THINNEST <= width <= THICKEST or width >= DOT or not width:  # without a width there is nothing to change: all ink is faint
+    if (
+        THINNEST <= width <= THICKEST or width >= DOT or not width
+    ):  # without a width there is nothing to change: all ink is faint
         return ink
     wanted = THIN if width < THINNEST else THICK
     factor = max(1, -(-FINE // side))

@@ -129,7 +129,9 @@ def _with_cost(span: Span, reading: Reading, height: float, part: float) -> tupl
     return replace(reading, label=None, problem=f"not a digit: {max(reasons, key=reasons.__getitem__)}"), rejected
 
 
-def _cheapest(line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float) -> list[tuple[Span, Reading]]:
+def _cheapest(
+    line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float
+) -> list[tuple[Span, Reading]]:
     """The split of a line that costs least, by dynamic programming over where digits end."""
     ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None), *[(inf, None, None)] * len(line)]
     for span, reading, cost in sorted(candidates, key=lambda one: one[0].last):

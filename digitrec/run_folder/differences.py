@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from digitrec.run_folder.ranking import data_of
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import OFF, comparable, decides
 
@@ -24,7 +25,8 @@ def differing(runs: Sequence[Run]) -> list[str]:
 
 def recipe(run: Run, without: Collection[str] = ()) -> tuple[tuple[str, str], ...]:
     """All settings that decide a run's result but some; the same for runs that differ in their seeds."""
-    return tuple(sorted((name, _key(run, name)) for name in run.settings if decides(name) and name not in without))
+    settings = sorted((name, _key(run, name)) for name in run.settings if decides(name) and name not in without)
+    return (*settings, ("pictures", data_of(run))) if settings else ()
 
 
 def lacked(runs: Sequence[Run]) -> set[str]:
@@ -36,7 +38,8 @@ def lacked(runs: Sequence[Run]) -> set[str]:
 def unlike(*runs: Run) -> dict[str, tuple[Any, ...]]:
     """Every setting in which some runs differ, the seed too, with the value of each; None where one lacks it."""
     other = [name for name in sorted(_names(runs)) if _varies(runs, name)]
-    shown = [name for name in other if (decides(name) or name == "seed") and name not in lacked(runs)]
+    chance = ["seed", "data.fold"] + ["data.root"] * (len({data_of(run) for run in runs}) > 1)
+    shown = [name for name in other if (decides(name) or name in chance) and name not in lacked(runs)]
     return {name: tuple(run.settings.get(name) for run in runs) for name in shown}
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from digitrec.config.overrides import parts_of
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.ranking import order, usual_metric
 from digitrec.run_folder.reading import Note, is_finite, unreadable
@@ -63,7 +62,8 @@ def progress(run: Run) -> Progress:
     if run.status == "finished" or (run.status != "running" and not (run.folder / HISTORY).is_file()):
         return Progress()  # TensorBoard's reader takes a second to import
     rows, planned = read_epochs(run.folder), run.settings.get("trainer.max_epochs")
-    more = sum(parts_of(run.settings.get("extend")))
+    extended = run.settings.get("extend")
+    more = sum(part for part in (extended if isinstance(extended, list) else [extended]) if isinstance(part, int))
     of_how_many = f"/{planned + more}" if isinstance(planned, int) and planned > 0 else ""
     best = min(rows, key=lambda row: order(row, usual_metric([run])), default={})
     return Progress(f"{len(rows)}{of_how_many}" if rows or of_how_many else "", best)

@@ -159,7 +159,9 @@ def _choices(file: Path) -> dict[str, str]:
         return {}
     lines = takewhile(lambda line: line.startswith("      "), text.partition("\n    choices:\n")[2].splitlines())
     text = "\n".join(lines)
-    choices = (_part(text) if len(text) <= PART_LENGTH else parse_yaml(text, file)) or {}
+    choices = _part(text) if len(text) <= PART_LENGTH else parse_yaml(text, file)
+    if not isinstance(choices, dict):
+        return {}
     return {
         str(group): str(option) for group, option in choices.items() if option is not None and "/" not in str(group)
     }

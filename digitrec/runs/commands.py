@@ -30,7 +30,7 @@ def list_command(arguments: Namespace) -> int:
             check_metric(name, everything)
     metrics = list(dict.fromkeys([*arguments.metrics, metric]))
     if arguments.group:
-        return _list_groups(runs, metric, metrics, arguments)
+        return _list_groups(runs, everything, metric, metrics, arguments)
     rows = ranked(runs, metric) if setting is None else by_setting(runs, setting)
     rows = first_of_each(rows, map(data_of, rows), arguments.limit)
     how_far = {run.name: progress(run) for run in rows}
@@ -46,7 +46,9 @@ def list_command(arguments: Namespace) -> int:
     return DONE
 
 
-def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments: Namespace) -> int:
+def _list_groups(
+    runs: Sequence[Run], everything: Sequence[Run], metric: str, metrics: list[str], arguments: Namespace
+) -> int:
     groups = grouped(runs, metric)
     groups = first_of_each(groups, (data_of(group.runs[0]) for group in groups), arguments.limit)
     if arguments.json or arguments.csv:
@@ -57,7 +59,7 @@ def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments
         title = f"{_counted(len(groups), 'recipe')}{_apart(runs)}, the best mean of {metric} first"
         print_groups(groups, metrics, title, metric)
     else:
-        note(_nothing(runs, arguments))
+        note(_nothing(everything, arguments))
     return DONE
 
 

@@ -34,7 +34,8 @@ def paired_predictions(a: Run, b: Run, evaluations: Sequence[Run]) -> PairedPred
     if a.record.get("data") != b.record.get("data"):
         raise DigitrecError(f"they were trained on {a.record.get('data')} and {b.record.get('data')}")
     file, other = written(a, evaluations), written(b, evaluations)
-    return (_read(file, other) if file and other else None) or _predict_both(a, b)
+    same = a.record.get("data_checksum") == b.record.get("data_checksum")  # two folders may have the same labels
+    return (_read(file, other) if file and other and same else None) or _predict_both(a, b)
 
 
 def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
@@ -47,7 +48,8 @@ def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
 def _is_of(evaluation: Run, run: Run) -> bool:
     """Whether an evaluation is of this run alone, of its present best checkpoint, on its own test images."""
     record, checkpoint = evaluation.record, run.folder / "checkpoints" / "best.ckpt"
-    places = [Path(path).resolve() for path in record.get("checkpoints", [])]
+    paths = record.get("checkpoints")
+    places = [Path(str(path)).resolve() for path in paths] if isinstance(paths, list) else []
     return (
         places in ([run.folder.resolve()], [checkpoint.resolve()])
         and (record.get("split"), record.get("tta")) == ("test", "none")
