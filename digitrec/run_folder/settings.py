@@ -70,7 +70,8 @@ def _composed(file: Path) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=2_000)
 def _part(text: str) -> Mapping[str, Any]:
-    return _with_options(parse_yaml(text, Path()))
+    found = parse_yaml(text, Path())
+    return _with_options(found) if isinstance(found, dict) else {}
 
 
 def _with_options(composed: Mapping[Any, Any]) -> dict[str, Any]:

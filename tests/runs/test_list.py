@@ -234,3 +234,12 @@ def test_a_narrow_terminal_gets_fewer_columns(
     assert left_out.startswith("no room for ")
     assert "started" in left_out
     assert max(len(line.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[32m", "")) for line in table) <= 60
+
+
+def test_folders_of_pictures_are_data_of_their_own(run_runs: Command, tmp_path: Path) -> None:
+    for root in ("mine", "yours"):
+        make_run(tmp_path / root, metrics={"val/accuracy": 0.9}, record={"data": "folder"}, data__root=root)
+    groups = json.loads(run_runs("list", "--group", "--json", str(tmp_path), code=0).out)
+    assert len(groups) == 2
+    nothing = run_runs("list", str(tmp_path), "--group", "--where", "seed=99", code=0)
+    assert "none of 2 runs fits" in nothing.err
