@@ -218,8 +218,8 @@ class DigitClassifier(LightningModule):
         optimizer = self.recipe.optimizer(self)
         scheduler = self.recipe.scheduler(optimizer, self._total_steps())
         interval = "epoch" if self.recipe.per_epoch else "step"
-        config = {"scheduler": scheduler, "interval": interval, "name": "lr", "reduce_on_plateau": False}
-        return {"optimizer": optimizer, "lr_scheduler": config}  # type: ignore[typeddict-item]
+        config: Any = {"scheduler": scheduler, "interval": interval, "name": "lr", "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}
 
     def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
         """Step a schedule, unless it follows validation (`on_validation_epoch_end`)."""

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
+from digitrec.config.overrides import TARGET
 from digitrec.run_folder.ranking import data_of
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import OFF, comparable, decides
@@ -20,6 +21,7 @@ def differing(runs: Sequence[Run]) -> list[str]:
     names = [name for name in _names(runs) if decides(name)]
     unknown = lacked(runs)
     varying = [name for name in names if name not in unknown and _varies(runs, name)]
+    varying = [name for name in varying if not (name.endswith(TARGET) and name.removesuffix(TARGET) in varying)]
     return [name for name in varying if any(name in run.overridden for run in runs) or not _follows(name, runs)]
 
 

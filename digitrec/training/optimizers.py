@@ -29,7 +29,7 @@ def parameter_groups(model: nn.Module, weight_decay: float, *, decay_all: bool) 
     return [group for group in groups if group["params"]]
 
 
-def of_model(made_by: "partial[Optimizer]") -> Callable[[nn.Module], Optimizer]:
+def of_model(made_by: "partial[Any]") -> Callable[[nn.Module], Optimizer]:
     """Model -> optimizer, from a function of ours or a class of torch's kind, which takes parameters."""
     if isinstance(made_by.func, type) and issubclass(made_by.func, Optimizer):
         return lambda model: made_by([parameter for parameter in model.parameters() if parameter.requires_grad])

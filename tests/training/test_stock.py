@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import torch
@@ -61,7 +61,7 @@ def test_one_that_takes_the_number_of_steps_is_stepped_as_often(fit: Callable[..
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 def test_one_that_follows_validation_falls_when_that_stays(
-    fit: Callable[..., tuple[MLP, Rates]], mode: str, digits: Callable[[], DigitDataModule]
+    fit: Callable[..., tuple[MLP, Rates]], mode: Literal["min", "max"]
 ) -> None:
     """With a threshold that no improvement passes, every validation but the first is one without."""
     _, rates = fit(partial(ReduceLROnPlateau, mode=mode, patience=0, factor=0.5, threshold=1e9, threshold_mode="abs"))
