@@ -55,15 +55,11 @@ def cursive(count: int, generator: torch.Generator) -> Tensor:
 def outlines(count: int, generator: torch.Generator) -> Tensor:
     """Simple drawings: a large outline, wavy or with corners, and in or on it two to five small ones or strokes."""
     angle = 2 * math.pi * torch.linspace(0, 1, RESOLUTION)
-    number = torch.randint(3, 7, (count,), generator=generator)
     corners = torch.randint(3, 5, (count, 6, 1), generator=generator)
     turn, depth, waves = torch.rand(3, count, 6, 1, generator=generator)
     within = torch.remainder(angle + 2 * math.pi * turn, 2 * math.pi / corners) - math.pi / corners
     angular = (math.pi / corners).cos() / within.cos()
-    full = (torch.arange(6) == 0) & (number[:, None] > 4)  # a disc alone were a zero
-    wavy = 1 + (0.12 + 0.25 * depth) * ~(full[..., None] & (depth < 0.5)) * torch.sin(
-        (3 + 4 * waves).round() * angle + 2 * math.pi * turn
-    )
+    wavy = 1 + (0.12 + 0.25 * depth) * torch.sin((3 + 4 * waves).round() * angle + 2 * math.pi * turn)
     radius = torch.where(torch.rand(count, 6, 1, generator=generator) < 0.4, angular, wavy)
     round_ = radius[..., None] * torch.stack([angle.cos(), angle.sin()], -1)
     reach = 0.12 + 0.25 * torch.rand(count, 6, 1, 2, generator=generator)
@@ -72,6 +68,7 @@ def outlines(count: int, generator: torch.Generator) -> Tensor:
     ends = torch.randn(count, 6, 1, 2, generator=generator) * torch.linspace(-1, 1, RESOLUTION)[:, None]
     open_ = torch.rand(count, 6, 1, 1, generator=generator) < 0.4
     open_[:, 0] = False
+    number = torch.randint(3, 7, (count,), generator=generator)
     return _inked(_strokes(place + reach * torch.where(open_, ends, round_), generator, number), generator)
 
 

@@ -129,7 +129,6 @@ _DRAWINGS = {
     "4-closed_small": "46,46 4,43! 38,0! 44,100",
     "4-closed_head": "40,2 2,44! 46,42! 42,2! 40,100",
     "4-closed_level": "52,40 0,37! 36,0! 36,100",
-    "4-phi": "42,12 20,24 4,46 16,58 44,54 58,36 52,12 40,14; 54,0 32,100",
     "4-looped_barred": "46,1 24,12 16,36 24,50 44,44 50,20 46,0! 34,100; -9,62 84,44",
     "4-low_bar": "38,0 0,74! 90,77; 46,14 40,100",
     "4-steep": "2,6 14,46 44,44 50,6! 66,101",
@@ -206,16 +205,12 @@ _DRAWINGS = {
     "9-square": "55,50 5,50! 5,0! 55,0! 55,100! 4,100",
 }
 
-# Forms that few people use, and those that are hard to tell from another digit; the others are drawn equally often.
+# Forms that few people use; the others of a digit are drawn equally often.
 _SHARES = {
     **dict.fromkeys([name for name in _DRAWINGS if name.endswith("-square")], 0.4),
     "0-slashed_back": 0.4,
     **dict.fromkeys(
-        ["0-angular", "0-slashed_back_beyond", "0-slashed_level", "0-dented", "4-phi", "4-looped_barred", "8-beside"],
-        0.5,
-    ),
-    **dict.fromkeys(
-        ["1-wide_flag", "1-wide_flag_slanted", "1-flag_by_the_stem", "1-wide_feet", "1-curved_flag_footed"], 2.0
+        ["0-angular", "0-slashed_back_beyond", "0-slashed_level", "0-dented", "4-looped_barred", "8-beside"], 0.5
     ),
     "8-angular": 0.5,
     "5-pointed": 0.5,
