@@ -18,6 +18,7 @@ from digitrec.weights import BY_NAME
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
 DEFAULT = Path("outputs")
+DEPTH = 50  # folders in each other that are searched
 NAMING = ("checkpoint", "against", "resume", "rerun", "init_from")  # settings that may name a run
 
 
@@ -25,7 +26,7 @@ def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[R
     """Every run of one kind below some folders, the oldest first, with names.
 
     Args:
-        roots: searched to any depth; links to folders and hidden folders are not followed.
+        roots: searched DEPTH folders deep; links to folders and hidden folders are not followed.
         note: gets a line for each folder that cannot be read, and for each one between runs that is no run.
         kind: training, evaluation or other.
 
@@ -105,8 +106,11 @@ def check_run_folder(option: str, folder: str) -> None:
         raise UsageError(f"{option}={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
 
 
-def _search(folder: Path, note: Note) -> list[Path]:
+def _search(folder: Path, note: Note, depth: int = DEPTH) -> list[Path]:
     """Run folders at or below a folder; nothing is looked for below a run."""
+    if not depth:
+        note(f"{folder}: folders in each other more than {DEPTH} deep; not searched")
+        return []
     try:
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
@@ -116,7 +120,7 @@ def _search(folder: Path, note: Note) -> list[Path]:
     if any(entry.name == RECORD for entry in entries):
         return [folder]
     inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
-    below = {path: _search(path, note) for path in (folder / entry.name for entry in inner)}
+    below = {path: _search(path, note, depth - 1) for path in (folder / entry.name for entry in inner)}
     if any(found == [path] for path, found in below.items()):  # a folder of runs
         for path in (path for path, found in below.items() if not found and _holds_files(path)):
             note(f"{path}: no {RECORD} in it, so this is no run")

@@ -1,4 +1,4 @@
-"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|prune]."""
+"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|mistakes|prune]."""
 
 import argparse
 import sys
@@ -79,6 +79,13 @@ def _parser() -> argparse.ArgumentParser:
     comparer.add_argument("b", metavar="B", help="another")
     comparer.add_argument("others", nargs="*", metavar="C", help="more of them; A is compared with each")
     comparer.set_defaults(run=commands.compare_command)
+
+    wrong = verbs.add_parser("mistakes", parents=[inside, output], help="test images read wrong, as 9s read as 4")
+    wrong.add_argument("which", metavar="RUN", help="a folder, a name from the list, or a part of one")
+    wrong.add_argument("--label", metavar="CLASS", help="only images of this class")
+    wrong.add_argument("--predicted", metavar="CLASS", help="only those read as this class")
+    wrong.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw the worst of them into this PNG")
+    wrong.set_defaults(run=commands.mistakes_command)
 
     pruner = verbs.add_parser("prune", parents=[folders, where, output], help="list runs to delete, or delete them")
     pruner.add_argument("--keep-best", type=_count, metavar="N", help="keep the best N of each data set")

@@ -139,6 +139,30 @@ def compare_command(arguments: Namespace) -> int:
     return DONE
 
 
+def mistakes_command(arguments: Namespace) -> int:
+    """The test images that a run reads wrong, and a picture of the worst."""
+    run = pick_run(arguments.which, find_runs(arguments.folders, _ignore), note)
+    from digitrec.runs.mistakes import draw_mistakes, read_mistakes
+
+    evaluations = find_runs(arguments.folders, _ignore, kind=EVALUATION)
+    found = read_mistakes(run, evaluations, arguments.label, arguments.predicted)
+    if arguments.json:
+        print_json(found)
+    elif arguments.csv:
+        print_csv(found, ("index", "label", "prediction", "p_label", "p_prediction"))
+    else:
+        for entry in found:
+            print(  # noqa: T201
+                f"#{entry['index']:<6} {entry['label']} read as {entry['prediction']}"
+                f" ({entry['p_prediction']:.1%}; {entry['label']}: {entry['p_label']:.1%})"
+            )
+    if not found:
+        note(f"{run.name}: no such mistake")
+    elif arguments.output:
+        note(f"{arguments.output}: the worst {draw_mistakes(run, found, arguments.output)} of {len(found):,} mistakes")
+    return DONE
+
+
 def prune_command(arguments: Namespace) -> int:
     """List the runs to delete; with --delete, delete them, and fail if one cannot be deleted."""
     from digitrec.run_folder.formatting import format_size

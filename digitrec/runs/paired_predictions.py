@@ -102,6 +102,15 @@ def _as_tested(run: Run, native: str) -> str:
     return native if run.record.get("precision") == "bf16-mixed" else "32-true"
 
 
+def own_test_images(run: Run) -> Split:
+    """The test images of a run, from the data set that its best checkpoint names."""
+    from digitrec.models.checkpoint import load_classifier
+    from digitrec.system.patches import quiet_libraries
+
+    quiet_libraries()
+    return _test_images(load_classifier(run.folder), run)
+
+
 def _test_images(classifier: DigitClassifier, run: Run) -> Split:
     from digitrec.build import trained_on
 

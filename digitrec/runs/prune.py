@@ -101,13 +101,13 @@ def folder_size(folder: Path) -> int:
     if folder.is_symlink():
         raise DigitrecError(f"{folder}: a link, not a folder; not deleted")
     total = 0
-    for place, _, names in os.walk(folder):
-        if RECORD in names and Path(place) != folder:
-            raise DigitrecError(f"{folder}: it holds another run, {place}; not deleted")
-        try:
+    try:
+        for place, _, names in os.walk(folder):
+            if RECORD in names and Path(place) != folder:
+                raise DigitrecError(f"{folder}: it holds another run, {place}; not deleted")
             total += sum((Path(place) / name).lstat().st_size for name in names)
-        except OSError as error:
-            raise DigitrecError(f"{folder}: cannot be read: {error}; not deleted") from error
+    except (OSError, RecursionError) as error:  # the second: in folders a thousand deep
+        raise DigitrecError(f"{folder}: cannot be read: {error}; not deleted") from error
     return total
 
 

@@ -132,7 +132,7 @@ def test_worst_errors_gave_the_label_the_least(make_evaluation: Make) -> None:
     worst = given[~predictions.correct].sort().values[: len(axes.images)]
     chosen = [int((given == value).nonzero()[0]) for value in worst]
     assert [text.get_text() for text in axes.texts if text.get_text().startswith("is ")] == [
-        f"is {predictions.labels[index]}" for index in chosen
+        f"is {predictions.labels[index]}, #{index}" for index in chosen
     ]
     first = predictions.probabilities[chosen[0]].topk(2)
     expected = [

@@ -62,7 +62,7 @@ def examples(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
 def worst_errors(images: Tensor, predictions: Predictions, theme: Theme) -> Figure | None:
     """The mistakes that gave the label the least probability, with the two most probable classes; None without any.
 
-    `images` are (N, 1, H, W) uint8, `predictions` theirs.
+    `images` are (N, 1, H, W) uint8, `predictions` theirs; # is an image's index, as in predictions.csv.
     """
     chosen = predictions.mistakes[:WORST_SHOWN]
     if not len(chosen):
@@ -73,7 +73,7 @@ def worst_errors(images: Tensor, predictions: Predictions, theme: Theme) -> Figu
     for place, pixels in enumerate(grey(images[chosen])):
         label = names[int(predictions.labels[chosen[place]])]
         sheet.image(place, pixels)
-        sheet.lines(place, [f"is {drawable(label, 12)}"], [theme.ink])
+        sheet.lines(place, [f"is {drawable(label, 9)}, #{int(chosen[place])}"], [theme.ink])
         for rank, (share, index) in enumerate(
             zip(best.values[place].tolist(), best.indices[place].tolist(), strict=True)
         ):

@@ -39,7 +39,7 @@ FIGURES = {
         "Predictions",
         "Worst mistakes",
         "The mistakes that gave the label the least probability, each with the two most probable classes. "
-        "Some of these labels are unclear to people, too.",
+        "Some of these labels are unclear to people, too. # is the image's index in predictions.csv.",
         lambda e, theme: digits.worst_errors(e.images, e.predictions, theme),
     ),
     "worst_writers": FigureSpec(
