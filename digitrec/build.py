@@ -16,10 +16,12 @@ from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from torchmetrics import Metric
 
 from digitrec.config.check import check_data
 from digitrec.config.overrides import parts_of
 from digitrec.config.schema import CONF_DIR
+from digitrec.config.signatures import read_signature
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import DigitrecError, UsageError
@@ -104,9 +106,24 @@ def build_model(
         label_smoothing=settings["label_smoothing"],
         outliers=datamodule.non_digits > 0,
     )
+    model.count_metrics(build_metrics(settings["metrics"], len(datamodule.class_names)))
     if settings.get("compile"):
         _compile(model)
     return model
+
+
+def build_metrics(nodes: Settings, num_classes: int) -> dict[str, Metric]:
+    """Metrics by name; `num_classes` is given to those that take it."""
+    metrics = {}
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        signature = read_signature(node["_target_"])
+        extra = {"num_classes": num_classes} if signature and "num_classes" in signature.arguments else {}
+        metrics[name] = _build(f"metrics.{name}", node, **extra)
+        if not isinstance(metrics[name], Metric):
+            raise UsageError(f"metrics.{name}._target_: {node['_target_']} is no torchmetrics.Metric")
+    return metrics
 
 
 def _compile(model: DigitClassifier) -> None:

@@ -8,7 +8,7 @@ from digitrec.run_folder.run import Run
 from digitrec.system.wording import near
 
 USUAL = "val/accuracy"
-LOWER = ("loss", "error", "duration", "time")  # in the last part of a name: less is better
+LOWER = ("loss", "error", "distance", "duration", "time")  # in the last part of a name: less is better
 
 
 def lower_is_better(metric: str) -> bool:

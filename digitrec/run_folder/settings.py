@@ -15,7 +15,7 @@ from digitrec.system.files import read_text
 
 # What leaves the result as it is: where files go, what is shown, how fast it runs.
 CIRCUMSTANCES = re.compile(
-    r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
+    r"(seed|test|objective|metrics|resume|rerun|tags|note|run_dir|report|compile|hydra|logger|data\.(root|mirrors|eval_batch_size)"
     r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary|trial))([./].*)?"
 )
 OFF = (None, False, 0)  # what a setting that an earlier version lacked counts as
