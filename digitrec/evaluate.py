@@ -38,6 +38,9 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
             check_path("checkpoint", path)
         if settings["against"] is not None:
             check_path("against", settings["against"])
+        from digitrec.data.folder import check_pictures  # numpy and Pillow, not torch
+
+        check_pictures(settings["data"])
         metrics = _run(settings, paths, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]
 
