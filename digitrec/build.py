@@ -18,10 +18,12 @@ from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelChec
 from lightning.pytorch.loggers import Logger
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torchmetrics import Metric
 
 from digitrec.config.check import check_data
 from digitrec.config.overrides import parts_of
 from digitrec.config.schema import CONF_DIR
+from digitrec.config.signatures import read_signature
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import DigitrecError, UsageError
@@ -123,6 +125,7 @@ def build_model(
         per_epoch=per_epoch,
     )
     _try(model.recipe, model)
+    model.count_metrics(build_metrics(settings["metrics"], len(datamodule.class_names)))
     if settings.get("compile"):
         _compile(model)
     return model
@@ -143,6 +146,20 @@ def _try(recipe: Recipe, model: DigitClassifier) -> None:
 def _check_kind(made: object, kind: type) -> None:
     if not isinstance(made, kind):
         raise TypeError(f"_target_ gives a {type(made).__name__}, expected a {kind.__module__}.{kind.__name__}")
+
+
+def build_metrics(nodes: Settings, num_classes: int) -> dict[str, Metric]:
+    """Metrics by name; `num_classes` is given to those that take it."""
+    metrics = {}
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        signature = read_signature(node["_target_"])
+        extra = {"num_classes": num_classes} if signature and "num_classes" in signature.arguments else {}
+        metrics[name] = _build(f"metrics.{name}", node, **extra)
+        if not isinstance(metrics[name], Metric):
+            raise UsageError(f"metrics.{name}._target_: {node['_target_']} is no torchmetrics.Metric")
+    return metrics
 
 
 def _compile(model: DigitClassifier) -> None:

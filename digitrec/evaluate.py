@@ -47,6 +47,9 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
                     "against: not with split=out_of_fold, where each image is read by its own fold's network"
                 )
             check_path("against", settings["against"])
+        from digitrec.data.folder import check_pictures  # numpy and Pillow, not torch
+
+        check_pictures(settings["data"])
         metrics = _run(settings, paths, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]
 

@@ -126,6 +126,9 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
             record.get("settings", {})["extend"] = record["extended"]
         if settings["init_from"] is not None and not resume:
             check_path("init_from", settings["init_from"])
+        from digitrec.data.folder import check_pictures  # numpy and Pillow, not torch
+
+        check_pictures(settings["data"])
         _set_up_libraries(settings["seed"])
         checkpoint, step = newest_checkpoint(run_dir, warnings.warn, repair=is_first_process()) if resume else (None, 0)
         built = _build(settings, step, checkpoint, resume=resume)

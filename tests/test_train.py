@@ -281,6 +281,19 @@ def test_every_metric_can_be_the_objective(run_train: Command) -> None:
     run_train(*QUICK, "model=mlp", "objective=test/f1", code=0)
 
 
+def test_a_metric_from_yaml_is_counted_shown_watched_and_what_ends_a_run(run_train: Command, tmp_path: Path) -> None:
+    chosen = ["metrics=[default,cohen_kappa,calibration_error]", "callbacks=[default,early_stopping]"]
+    watched = ["callbacks.best_checkpoint.monitor=val/cohen_kappa", "callbacks.early_stopping.monitor=val/cohen_kappa"]
+    outcome = run_train(*QUICK, "model=mlp", *chosen, *watched, "objective=val/cohen_kappa", code=0)
+    metrics = read_json(only_run(tmp_path) / "metrics.json")
+    assert "cohen_kappa" in outcome.out
+    for stage in STAGES:
+        assert -1 <= metrics[f"{stage}/cohen_kappa"] <= metrics[f"{stage}/accuracy"]
+        assert 0 <= metrics[f"{stage}/calibration_error"] <= 1
+    refused = run_train(*QUICK, "+metrics.roc._target_=torchmetrics.classification.MulticlassROC")
+    refused.assert_refused("metrics.roc: it gives tuple, expected 1")
+
+
 def test_processes_of_one_job_are_refused_in_a_sweep(run_train: Command) -> None:
     outcome = run_train("-m", *QUICK, "trainer=ddp", "seed=1,2", code=1)
     assert outcome.out.count("use trainer.devices=1") == 2

@@ -25,7 +25,7 @@ CALLBACKS = tuple(
     f"digitrec.training.{name}"
     for name in ("checkpoints", "freezing", "history", "lr_range", "pictures", "progress", "throughput", "trial")
 )
-STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
+STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy")  # the metrics that are always counted
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class TrainConfig:
     trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
     callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
+    metrics: Annotated[Any, Nodes(("torchmetrics.classification", "torchmetrics.regression"))]
     init_from: str | None
     resume: str | None
     extend: Annotated[int, Ge(1)] | list[Annotated[int, Ge(1)]] | None

@@ -17,7 +17,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
-from digitrec.models.epoch_metrics import StageMetrics
+from digitrec.models.epoch_metrics import Metrics, StageMetrics, by_input
 from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.running_epoch import RunningEpoch
@@ -95,9 +95,7 @@ class DigitClassifier(LightningModule):
         self.recipe: Recipe | None = None
         self.settings: dict[str, Any] = {}
         self.threshold: float | None = None
-        self.train_metrics = StageMetrics("train", num_classes)
-        self.val_metrics = StageMetrics("val", num_classes)
-        self.test_metrics = StageMetrics("test", num_classes)
+        self.count_metrics({})
         self._epoch = RunningEpoch()
         self._watch = LossWatch()
 
@@ -120,6 +118,18 @@ class DigitClassifier(LightningModule):
     def metric_names(self) -> list[str]:
         """Names under which metrics are logged, those of single classes left out."""
         return [*self.train_metrics.names, *self.val_metrics.names, *self.test_metrics.names]
+
+    def count_metrics(self, metrics: Metrics) -> None:
+        """Count these, by name, beside loss and accuracy: in training, validation and test.
+
+        Raises:
+            UsageError: one of them takes neither predicted labels nor probabilities, or gives no single number.
+        """
+        num_classes = len(self.class_names)
+        parts = by_input(metrics, num_classes)
+        self.train_metrics = StageMetrics("train", num_classes, *parts)
+        self.val_metrics = StageMetrics("val", num_classes, *parts)
+        self.test_metrics = StageMetrics("test", num_classes, *parts)
 
     def describe_data(
         self,
@@ -161,7 +171,7 @@ class DigitClassifier(LightningModule):
         else:
             loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
-        self._epoch.add(loss.detach(), logits.detach().argmax(dim=1), labels)
+        self._epoch.add(loss.detach(), self.train_metrics.needed_of(logits.detach()), labels)
         interval = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time
         if (self.global_step + 1) % interval == 0:
             self.log("train/loss_step", self._epoch.recent_loss(interval))
@@ -172,15 +182,15 @@ class DigitClassifier(LightningModule):
         self._epoch.to(self.device)
 
     def on_train_epoch_end(self) -> None:
-        """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time.
+        """Count the epoch's outputs at once: a metric update per step would cost a fiftieth of the time.
 
         Images that show no digit have a loss, and nothing that could be predicted right.
         """
-        sizes, losses, predictions, labels = self._epoch.gathered()
+        sizes, losses, outputs, labels = self._epoch.gathered()
         self._epoch.clear()
         digits = labels != NO_DIGIT
         weight = torch.tensor(sizes, device=self.device)
-        self.train_metrics.update(losses, predictions[digits], labels[digits], weight=weight)
+        self.train_metrics.update(losses, outputs[digits], labels[digits], weight=weight)
         self._log_epoch(self.train_metrics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -288,7 +298,7 @@ class DigitClassifier(LightningModule):
     def _count(self, batch: Batch, metrics: StageMetrics) -> Tensor:
         images, labels = batch
         logits: Tensor = self(images).float()
-        metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
+        metrics.update(F.cross_entropy(logits, labels), metrics.needed_of(logits), labels, weight=len(labels))
         return logits
 
     def _log_epoch(self, metrics: StageMetrics) -> dict[str, Tensor]:

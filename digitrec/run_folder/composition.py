@@ -25,7 +25,7 @@ CONFIG = Path(".hydra/config.yaml")
 HYDRA = Path(".hydra/hydra.yaml")
 OVERRIDES = Path(".hydra/overrides.yaml")
 FILES = (CONFIG, HYDRA, OVERRIDES)
-NO_SETTINGS = ("resume", "rerun", "hydra", *ANNOTATIONS)  # how to run it, and what a person notes about it
+NO_SETTINGS = ("resume", "rerun", "hydra", "metrics", *ANNOTATIONS)  # how to run, measure and describe it
 
 
 def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
@@ -168,6 +168,7 @@ def update_annotations(earlier: DictConfig, cfg: DictConfig, record: Mapping[str
     Epochs that were added to the run stand in its record alone: the composition stays the one that it began with.
     """
     earlier.extend = record.get("extended", earlier.get("extend"))
+    earlier.metrics = earlier.get("metrics", cfg.get("metrics"))
     for name in (*ANNOTATIONS, "rerun"):
         if cfg.get(name) or name not in earlier:
             earlier[name] = cfg.get(name)

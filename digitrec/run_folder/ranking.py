@@ -11,7 +11,7 @@ from digitrec.system.wording import near
 
 USUAL = "val/accuracy"
 Row = TypeVar("Row")
-LOWER = ("loss", "error", "duration", "time")  # in the last part of a name: less is better
+LOWER = ("loss", "error", "distance", "duration", "time")  # in the last part of a name: less is better
 
 
 def lower_is_better(metric: str) -> bool:

@@ -17,7 +17,7 @@ from digitrec.system.files import read_text
 
 # What leaves the result as it is: where files go, what is shown, how fast it runs. Seed and fold count as chance.
 CIRCUMSTANCES = re.compile(
-    r"(seed|test|objective|resume|rerun|tags|note|run_dir|report|compile|hydra|logger"
+    r"(seed|test|objective|metrics|resume|rerun|tags|note|run_dir|report|compile|hydra|logger"
     r"|data\.(root|mirrors|eval_batch_size|fold)"
     r"|trainer\.(default_root_dir|enable_model_summary|log_every_n_steps)|callbacks\.(progress|summary|trial))([./].*)?"
 )

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.epochs import Row
-from digitrec.run_folder.formatting import format_duration, format_metric, format_size, format_time
+from digitrec.run_folder.formatting import counted_names, format_duration, format_metric, format_size, format_time
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
 from digitrec.run_folder.tables import COLOURS, console
@@ -113,7 +113,7 @@ def _metrics(metrics: Mapping[str, float]) -> Table:
     stages = [stage for stage in ("train", "val", "test") if any(name.startswith(f"{stage}/") for name in metrics)]
     table = Table.grid(padding=(0, 2))
     known = {name.partition("/")[2] for name in metrics}
-    names = [name for name in METRICS if name in known]
+    names = [name for name in dict.fromkeys((*METRICS, *counted_names(metrics))) if name in known]
     if names:
         table.add_row("", *stages)
     for name in names:

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
+from digitrec.run_folder.formatting import counted_names
 from digitrec.run_folder.settings import decides, flatten, option_of, spelled
 from digitrec.system.wording import shown
 from digitrec.training.history import History, epochs_done
@@ -112,8 +113,8 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
     table.add_column("")
     for stage in ("val", "test"):
         table.add_column(stage, justify="right")
-    formats = {"accuracy": ".2%"} | dict.fromkeys(("loss", "precision", "recall", "f1", "r2"), ".4f")
-    for name, style in formats.items():
+    for name in counted_names(metrics):
+        style = ".2%" if name == "accuracy" else ".4f"
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
     tested = f"{Path(checkpoint).stem} checkpoint" if checkpoint else "weights at the end"

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from digitrec.evaluation import metrics
 from digitrec.evaluation.comparison import difference_interval, paired_test
-from digitrec.models.epoch_metrics import StageMetrics
+from tests.networks import stage_metrics
 
 NAMES = ("zero", "one", "two", "three", "four")
 N, C = 300, len(NAMES)
@@ -152,7 +152,7 @@ def test_difference_interval_covers_the_true_difference_in_95_of_100(share_a: fl
 
 
 def test_summary_is_what_training_counts(probabilities: Tensor, predictions: Tensor, labels: Tensor) -> None:
-    stage = StageMetrics("test", C)
+    stage = stage_metrics("test", C)
     loss = torch.nn.functional.nll_loss(probabilities.log(), labels)
     stage.update(loss, predictions, labels, weight=N)
     counted = {name.removeprefix("test/"): value.item() for name, value in stage.compute(NAMES).items()}

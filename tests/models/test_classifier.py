@@ -13,11 +13,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from digitrec.data.labels import NO_DIGIT
 from digitrec.data.loader import BatchLoader
 from digitrec.models.classifier import DigitClassifier, Recipe
-from digitrec.models.epoch_metrics import StageMetrics
 from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
+from tests.networks import default_metrics, stage_metrics
 
 Data = tuple[Tensor, Tensor]
 Make = Callable[..., MLP]
@@ -37,6 +37,7 @@ def logits_of(model: MLP, images: Tensor) -> Tensor:
 def epoch(request: pytest.FixtureRequest, mlp: Make, fit: Fit) -> tuple[MLP, dict[str, float]]:
     """An untrained network and the metrics of two epochs, in which a learning rate of zero left it as it was."""
     model = mlp(lr=0.0, label_smoothing=request.param)
+    model.count_metrics(default_metrics(3))
     trainer = fit(model, max_epochs=2)
     return model, {name: value.item() for name, value in trainer.callback_metrics.items()}
 
@@ -61,7 +62,7 @@ def test_metrics_of_an_epoch_are_those_of_all_its_images(
 ) -> None:
     model, metrics = epoch
     images, labels = data
-    counted = StageMetrics(stage, 3)
+    counted = stage_metrics(stage, 3)
     counted.update(torch.tensor(metrics[f"{stage}/loss"]), logits_of(model, images).argmax(1), labels, weight=50)
     expected = {name: value.item() for name, value in counted.compute(model.class_names).items()}
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-5)
@@ -69,6 +70,7 @@ def test_metrics_of_an_epoch_are_those_of_all_its_images(
 
 def test_every_metric_name_is_logged(mlp: Make, fit: Fit, data: Data) -> None:
     model = mlp()
+    model.count_metrics(default_metrics(3))
     trainer = fit(model)
     logged = set(trainer.callback_metrics)
     tested = trainer.test(model, BatchLoader(*data, 16), verbose=False)[0]
