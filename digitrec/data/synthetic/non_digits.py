@@ -37,7 +37,8 @@ def non_digits(count: int, seed: int) -> Split:
     generator = torch.Generator().manual_seed(seed)
     shares = torch.tensor([share for _, share in KINDS.values()])
     ends = (shares.cumsum(0) / shares.sum() * count).round().long().diff(prepend=torch.tensor([0]))
-    images = [make(int(number), generator) for (make, _), number in zip(KINDS.values(), ends, strict=True)]
+    numbers = zip(KINDS.values(), ends.tolist(), strict=True)
+    images = [make(number, generator) for (make, _), number in numbers if number]
     return Split(torch.cat(images), torch.full((count,), NO_DIGIT))
 
 
