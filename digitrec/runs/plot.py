@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from digitrec.errors import UsageError
+from digitrec.run_folder.differences import differing
 from digitrec.run_folder.filters import setting_named, value_of
 from digitrec.run_folder.formatting import is_share
 from digitrec.run_folder.groups import Spread, one_per_seed, spreads
@@ -25,8 +26,6 @@ class Point:
 def points(runs: Sequence[Run], x: str, y: str, by: str | None) -> list[Point]:
     """Points of each line, in the order of x.
 
-    Other settings that vary are averaged over as well; filter runs where they should not be.
-
     Args:
         runs: those without the metric are left out, and of each seed the newest is taken.
         x: a setting that holds numbers, or its last part.
@@ -34,7 +33,7 @@ def points(runs: Sequence[Run], x: str, y: str, by: str | None) -> list[Point]:
         by: a setting with a line for each value; None for one line.
 
     Raises:
-        UsageError: no runs, an unknown name, or a setting that does not vary or holds no numbers.
+        UsageError: no runs, an unknown name, a setting that does not vary or holds no numbers, or another that varies.
     """
     check_metric(y, runs)
     having = [run for run in runs if y in run.metrics]
@@ -51,6 +50,10 @@ def points(runs: Sequence[Run], x: str, y: str, by: str | None) -> list[Point]:
         cells.setdefault((spelled(value_of(run, line)) if line else "", float(value)), []).append(run)
     if len({value for _, value in cells}) < 2:
         raise UsageError(f"{name}: it does not vary among {len(having)} runs with {y}")
+    if others := list(dict.fromkeys(other for members in cells.values() for other in differing(members))):
+        raise UsageError(
+            f"{', '.join(others)}: varies as well; choose runs with --where, or draw lines --by {others[0]}"
+        )
     return [Point(*cell, spreads(one_per_seed(members))[y]) for cell, members in sorted(cells.items())]
 
 

@@ -39,6 +39,7 @@ def test_a_metric_is_drawn_over_a_setting_with_mean_and_deviation(run_runs: Comm
         ("--x lr --y test/acuracy", "did you mean test/accuracy"),
         ("--x nothing", "nothing: no run has this setting"),
         ("--x optimizer", "expected numbers"),
+        ("--x lr", "model: varies as well; choose runs with --where, or draw lines --by model"),
         ("--x lr --where seed=9", "none of 8 runs fits seed=9"),
     ],
 )
