@@ -1,4 +1,4 @@
-"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|mistakes|prune]."""
+"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|mistakes|plot|prune]."""
 
 import argparse
 import sys
@@ -86,6 +86,15 @@ def _parser() -> argparse.ArgumentParser:
     wrong.add_argument("--predicted", metavar="CLASS", help="only those read as this class")
     wrong.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw the worst of them into this PNG")
     wrong.set_defaults(run=commands.mistakes_command)
+
+    plotter = verbs.add_parser("plot", parents=[folders, where], help="a metric over a setting that varies")
+    plotter.add_argument("--x", required=True, metavar="SETTING", help="that varies, as in optimizer.lr")
+    plotter.add_argument("--y", default="val/accuracy", metavar="METRIC", help="final metric (default: %(default)s)")
+    plotter.add_argument("--by", metavar="SETTING", help="a line for each of its values, as in model")
+    plotter.add_argument("--log-x", action="store_true", help="logarithmic axis")
+    plotter.add_argument("-o", "--output", type=Path, default=Path("outputs/plot.png"), metavar="FILE",
+                         help="PNG, with a csv beside it (default: %(default)s)")  # fmt: skip
+    plotter.set_defaults(run=commands.plot_command)
 
     pruner = verbs.add_parser("prune", parents=[folders, where, output], help="list runs to delete, or delete them")
     pruner.add_argument("--keep-best", type=_count, metavar="N", help="keep the best N of each data set")

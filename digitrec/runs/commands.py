@@ -1,8 +1,10 @@
 """The commands: arguments -> output on the terminal and an exit code."""
 
+import csv
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from digitrec.errors import DigitrecError, UsageError
@@ -160,6 +162,29 @@ def mistakes_command(arguments: Namespace) -> int:
         note(f"{run.name}: no such mistake")
     elif arguments.output:
         note(f"{arguments.output}: the worst {draw_mistakes(run, found, arguments.output)} of {len(found):,} mistakes")
+    return DONE
+
+
+def plot_command(arguments: Namespace) -> int:
+    """A metric over a setting, as a PNG and a csv of the same name."""
+    everything = find_runs(arguments.folders, note)
+    runs = chosen(everything, arguments.where)
+    if not runs:
+        raise UsageError(_nothing(everything, arguments))
+    from digitrec.runs.plot import draw, points
+
+    found = points(runs, arguments.x, arguments.y, arguments.by)
+    if arguments.log_x and any(point.x <= 0 for point in found):
+        raise UsageError(f"--log-x: {arguments.x} is not above 0 everywhere; leave it out, or choose with --where")
+    png = arguments.output.with_suffix(".png")
+    draw(found, png, arguments.x, arguments.y, log_x=arguments.log_x)
+    rows = [{"line": point.line, "x": point.x, **asdict(point.y)} for point in found]
+    table = arguments.output.with_suffix(".csv")
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{safe(png)} and {safe(table)}: {_counted(len(found), 'point')} of {_counted(len(runs), 'run')}")  # noqa: T201
     return DONE
 
 
