@@ -11,7 +11,7 @@ STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, bytes
 
 
 def typed(command: str) -> str:
-    """A command in the form in which this one was started: scripts/train, digitrec-train or python -m digitrec.train."""
+    """A command as this one was started: scripts/train, digitrec-train or python -m digitrec.train."""
     script = os.environ.get("DIGITREC_SCRIPT", "")
     if Path(script).name == command:
         return script
