@@ -21,6 +21,19 @@ from digitrec.training.schedules import constant
 Network = TypeVar("Network", bound=DigitClassifier)
 
 
+class Plain(nn.Module):
+    """A person's own module, which knows nothing of digitrec."""
+
+    def __init__(self, num_classes: int = 10, hidden: int = 16) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 1, 28, 28) -> logits (B, num_classes)."""
+        logits: Tensor = self.layers(images)
+        return logits
+
+
 def tiny_mlp(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = False, **settings: Any) -> MLP:
     """For images of 6x6 pixels in three classes, ready to be trained; its weights stay as they are with lr=0."""
     torch.manual_seed(0)

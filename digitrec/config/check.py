@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from digitrec.config.allowed import allowed, how_to_allow
+from digitrec.config.folds import check_folds, reads_test
 from digitrec.config.origin import origin
 from digitrec.config.overrides import as_path
 from digitrec.config.schema import CONF_DIR, LIGHTNING, METRICS, STAGES, Node, Nodes, Rows, metadata
@@ -42,7 +43,7 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     """Resolve `cfg` and hold every key and value against what its target takes.
 
     Returns:
-        the configuration as plain dicts, lists and values, interpolations resolved.
+        the configuration as plain dicts, lists and values, interpolations resolved; `test` is true or false.
 
     Raises:
         UsageError: for an unknown key, a value of the wrong type or out of range, a target that is not allowed
@@ -63,10 +64,14 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
         raise UsageError(f"{missing}: missing; expected all of {', '.join(known)}")
     for key, value in settings.items():
         _check_top(key, value, known[key])
+    data = settings.get("data") or {}
+    check_folds(data.get("folds"), data.get("fold"))
+    if "test" in settings:
+        settings["test"] = reads_test(settings)
     _check_metrics(settings)
     _check_tags(settings.get("tags", []))
     _check_run_dir(settings["run_dir"])
-    _check_folder(settings.get("data") or {})
+    _check_folder(data)
     return settings
 
 
@@ -127,7 +132,9 @@ def _check_metrics(settings: Mapping[str, Any]) -> None:
             hint = _metric_hint(monitor, known)
             raise UsageError(f"{path}={monitor}: no such metric in training{hint}{origin(path)}")
     if settings.get("test") is False and str(settings["objective"]).startswith("test/"):
-        raise UsageError(f"objective={settings['objective']}: there is none with test=false{origin('objective')}")
+        raise UsageError(
+            f"objective={settings['objective']}: there is none with test=false or data.folds{origin('objective')}"
+        )
 
 
 def _metric_hint(name: str, known: Sequence[str]) -> str:
@@ -184,7 +191,7 @@ def _check_node(
     for key, value in arguments.items():
         nested = list(_nodes_in(f"{path}.{key}", value))
         for inner_path, inner in nested:
-            _check_node(inner_path, inner, LIGHTNING)
+            _check_node(inner_path, inner, modules if path == "model" else LIGHTNING)
         if not nested:
             _check_value(f"{path}.{key}", value, known.get(key, Any))
 

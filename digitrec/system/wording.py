@@ -4,7 +4,7 @@ import difflib
 import os
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, bytes that are no text, ends of lines
@@ -21,6 +21,11 @@ def typed(command: str) -> str:
 def first_line(error: BaseException) -> str:
     """What an error of somebody else's says, without its details."""
     return str(error).partition("\n")[0]
+
+
+def one_of(names: Sequence[str]) -> str:
+    """At least two names as a choice: 'a, b or c'."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def near(word: str, known: Iterable[str], prefix: str = "") -> str:

@@ -52,6 +52,7 @@ WRONG = {
     "trainer.max_epochs=ten": ["trainer.max_epochs=ten", "integer"],
     "+trainer.max_epoch=3": ["trainer.max_epoch", "did you mean trainer.max_epochs?"],
     "model._target_=os.system": ["os.system", "may not be built", "DIGITREC_ALLOW=os"],
+    "model._target_=my.networks.Net": ["my.networks.Net", "may not be built", "DIGITREC_ALLOW=my.networks"],
     "model._target_=digitrec.models.cnn.torch.load": ["digitrec.models.cnn.torch.load", "no class or function"],
     "data._target_=digitrec.run_folder.record.write_json": ["write_json", "may not be built"],
     "+trainer.plugins=[{_target_:os.system,command:ls}]": ["trainer.plugins[0]._target_", "os.system"],

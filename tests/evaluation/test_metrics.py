@@ -170,6 +170,7 @@ def test_summary_leaves_a_class_out_of_the_means_that_nobody_named() -> None:
 def test_summary_names_every_number_once(probabilities: Tensor, labels: Tensor) -> None:
     found = metrics.summarise(probabilities, labels, NAMES)
     whole = {"accuracy", "accuracy_low", "accuracy_high", "loss", "top2_accuracy", "r2", "calibration_error"}
+    whole |= {"balanced_accuracy", "worst_class_accuracy"}
     scores = ("precision", "recall", "f1")
     assert set(found) == whole | set(scores) | {f"{score}_{name}" for score in scores for name in NAMES}
     assert all(type(value) is float and math.isfinite(value) for value in found.values())
