@@ -65,7 +65,7 @@ def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
     # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
     named = {name: value for name, value in data_settings(classifier).items() if name in (*SPLITTING, "part")}
     if "dataset" not in named:
-        raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
+        raise UsageError(f"checkpoint: {path} does not name the data it was trained on; add it, as in data=mnist")
     if named["dataset"] == "folder":
         named |= {name: value for name, value in data_settings(classifier).items() if name in ("root", "skip_damaged")}
     try:

@@ -288,9 +288,7 @@ class DigitClassifier(LightningModule):
             self._trainer is None
             or _has_keys(checkpoint.get("loops"), {"fit_loop": self.trainer.fit_loop.state_dict()})
         ):
-            raise CheckpointError(
-                "the checkpoint does not tell how far its training was; start a run with init_from=..."
-            )
+            raise CheckpointError("the checkpoint lacks the progress of its training; start a run with init_from=...")
         about = checkpoint.get("digitrec", {})
         self.threshold = about.get("threshold")
         self._epoch.load_state(about.get("seen", {}), self.global_rank)

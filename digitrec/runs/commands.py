@@ -16,7 +16,7 @@ from digitrec.run_folder.ranking import best_run, check_metric, data_of, first_o
 from digitrec.run_folder.run import EVALUATION, Run
 from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
 from digitrec.system.terminal import DONE, FAILED
-from digitrec.system.wording import printable
+from digitrec.system.wording import printable, typed
 
 METRICS = ("val/accuracy", "test/accuracy")
 
@@ -241,7 +241,7 @@ def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
     if everything or arguments.where:
         return f"none of {_counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
     searched = ", ".join(map(str, arguments.folders))
-    return f"no runs below {searched}; train one: python -m digitrec.train data=digits model=mlp"
+    return f"no runs below {searched}; train one: {typed('train')} data=digits model=mlp"
 
 
 def _apart(runs: Sequence[Run]) -> str:
