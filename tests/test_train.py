@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning import seed_everything
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from digitrec.run_folder.find import find_runs
 from digitrec.train import train
 from tests.command import QUICK, Command, contents, only_run, read_json
 from tests.forked import Forked
+from tests.pictures import draw_pictures
 from tests.waiting import wait_for
 
 
@@ -162,6 +164,22 @@ def test_a_folder_in_home_is_found(run_train: Command, tmp_path: Path, monkeypat
     run_train(*QUICK, "model=mlp", "hydra.run.dir=~/run", code=0)
     run_train("resume=~/run", code=0)
     assert read_json(tmp_path / "home" / "run" / "run.json")["status"] == "finished"
+
+
+@pytest.mark.parametrize("kind", ["empty", "blank"])
+def test_a_class_without_a_picture_to_test_on_is_found_before_the_training(
+    kind: str, run_train: Command, tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        draw_pictures(tmp_path / "mine" / split, "0", "1")
+    for file in (tmp_path / "mine" / "test" / "1").iterdir():
+        file.write_bytes(b"")
+        if kind == "blank":
+            Image.new("L", (28, 28), 255).save(file)
+    settings = ("data=folder", "data.root=mine", "data.skip_damaged=true", "data.val_size=0")
+    refused = run_train(*QUICK[1:], "model=mlp", *settings, code=1)
+    assert "no test picture that shows anything of class 1" in refused.err
+    assert not list(only_run(tmp_path).glob("checkpoints/*.ckpt"))
 
 
 def test_a_diverged_training_fails(run_train: Command, tmp_path: Path) -> None:
