@@ -29,7 +29,7 @@ from digitrec.launch.parallel import SideBySide
 from digitrec.launch.ranks import start_processes_without_srun
 from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
-from digitrec.run_folder.composition import discard
+from digitrec.run_folder.composition import CONFIG, discard
 from digitrec.run_folder.find import with_run_paths
 from digitrec.run_folder.record import RECORD
 from digitrec.system.patches import (
@@ -176,7 +176,8 @@ def _keep_traceback(error: Exception, run_dir: Path, *, new: bool) -> None:
     """Write a failure's traceback into the run's log, or remove the folder of a run that never began."""
     if isinstance(error, FolderTakenError):
         return
-    if isinstance(error, UsageError) and new and HydraConfig.get().mode != RunMode.MULTIRUN:
+    unrecorded = isinstance(error, DigitrecError) and not any((run_dir / name).exists() for name in (RECORD, CONFIG))
+    if new and (unrecorded or isinstance(error, UsageError)) and HydraConfig.get().mode != RunMode.MULTIRUN:
         discard(run_dir)
         return
     with suppress(OSError):  # the log may be impossible to write
