@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from digitrec.config.overrides import AUTO, as_path, key_of, spelled_path, value_of
+from digitrec.config.overrides import AUTO, NO_TEXT, as_path, key_of, spelled_path, value_of
 from digitrec.errors import UsageError
 from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import RECORD, read_record
@@ -90,13 +90,14 @@ def run_path(text: str) -> str:
 
 
 def with_run_paths(override: str) -> str:
-    """An override with the paths of runs that it names; any other as it is."""
+    """An override with the paths of runs that it names, which may look like numbers; any other as it is."""
     key, text = key_of(override), value_of(override)
     if not text or key not in NAMING or text in (AUTO, "null"):
         return override
     inner = text.removeprefix("[").removesuffix("]")
     paths = ",".join(
-        part if (path := run_path(part)) == part else spelled_path(Path(path)) for part in inner.split(",")
+        part if (path := run_path(part)) == part and not NO_TEXT.fullmatch(part) else spelled_path(Path(path))
+        for part in inner.split(",")
     )
     head = override.partition("=")[0]
     return override if paths == inner else f"{head}={text.replace(inner, paths)}"
@@ -107,7 +108,7 @@ def check_run_folder(option: str, folder: str) -> None:
     place = as_path(folder)
     if not (place / RECORD).is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
-        raise UsageError(f"{option}={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
+        raise UsageError(f"{option}={place}: no run in this folder; expected one such as outputs/train/...{hint}")
     read_record(place)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from digitrec.errors import CheckpointError
+from digitrec.errors import MissingCheckpointError
 
 SUFFIX, ONNX = ".safetensors", ".onnx"
 HANDWRITING = Path(__file__).parent / f"handwriting{SUFFIX}"
@@ -19,11 +19,15 @@ def file_of(path: str | Path) -> Path:
     return file if file.exists() else BY_NAME.get(str(path), file)
 
 
-def find_checkpoint(path: str | Path) -> Path:
+def find_checkpoint(path: str | Path, kinds: str = f".ckpt or {SUFFIX}") -> Path:
     """The file of a trained network: as given, the best or else last checkpoint of a run folder, or shipped weights.
 
+    Args:
+        path: of a file or a run folder, or the name of shipped weights.
+        kinds: of files that are expected, for the error.
+
     Raises:
-        CheckpointError: there is no such file.
+        MissingCheckpointError: there is no such file.
     """
     path = file_of(path)
     places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
@@ -31,8 +35,9 @@ def find_checkpoint(path: str | Path) -> Path:
         if place.is_file():
             return place
     missing = "no checkpoint in this folder" if path.is_dir() else "not a file" if path.exists() else "no such file"
-    expected = "a run folder such as outputs/train/..., or a .ckpt or .safetensors file"
-    raise CheckpointError(f"{path}: {missing}; expected {expected}")
+    raise MissingCheckpointError(
+        f"{path}: {missing}; expected a run folder such as outputs/train/..., or a {kinds} file"
+    )
 
 
 def confidence_threshold(about: Mapping[str, Any]) -> float | None:

@@ -215,6 +215,7 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
         (("--format=onnx", "-o", "it.pt2"), "it.pt2: expected the name of a file, it.onnx for example"),
         (("--format=torch", "-o", "folder.pt2"), "folder.pt2: expected the name of a file"),
         (("--format=web", "--input=float", "-o", "page"), "--input float: the page draws its images itself"),
+        (("--format=web", "--checkpoint=nope", "-o", "page"), "nope: no such file; expected a run folder"),
         (("--format=web", "-o", "taken"), "taken is a file, expected a folder"),
         (("--format=web", "-o", "site"), "site holds index.html, and no earlier export; next: -o with a new or an"),
         (("--format=web", "--checkpoint=it.onnx", "-o", "page"), "it.onnx: exported already; give the run folder"),

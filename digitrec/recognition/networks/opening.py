@@ -15,7 +15,7 @@ def open_network(path: str | Path | None = None) -> Network:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels, or onnxruntime is missing.
     """
-    file = find_checkpoint(HANDWRITING if path is None else path)
+    file = find_checkpoint(HANDWRITING if path is None else path, f".ckpt, {SUFFIX} or {ONNX}")
     if file.suffix == ONNX:
         from digitrec.recognition.networks.onnx import OnnxNetwork
 
