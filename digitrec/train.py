@@ -218,6 +218,7 @@ def _describe(
     parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
 ) -> None:
     """Read the images, and say in the run's record, in TensorBoard and on the terminal what will be trained."""
+    from digitrec import build
     from digitrec.training import results, tensorboard
     from digitrec.training.checkpoints import check_room
 
@@ -230,6 +231,7 @@ def _describe(
         tensorboard.log_config(trainer.loggers, settings)
     if not trainer.is_global_zero:
         return
+    build.warn_if_idle(settings["trainer"])
     if settings["rerun"] is not None:
         warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
     if "resumed" in record:

@@ -61,10 +61,11 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     assert events.Scalars("val_best/accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
-@pytest.mark.parametrize(("logger", "curves"), [("[tensorboard]", True), ("none", False)])
+@pytest.mark.parametrize(("logger", "curves"), [("[tensorboard,csv]", True), ("none", False)])
 def test_curves_are_promised_where_there_are_some(logger: str, curves: bool, run_train: Command) -> None:
     outcome = run_train(*QUICK, "data.limit=300", "test=false", f"logger={logger}")
     assert ("tensorboard --logdir" in outcome.out) is curves
+    assert not outcome.err
 
 
 def test_files_for_tensorboard_are_numbered_run_by_run(run_train: Command, tmp_path: Path) -> None:
@@ -146,7 +147,11 @@ def test_settings_that_cannot_work_are_refused_in_a_line(argument: str, message:
 
 
 @pytest.mark.parametrize(
-    "argument", ["data.val_size=0", "trainer.limit_val_batches=0", "debug=overfit", "trainer.check_val_every_n_epoch=2"]
+    "argument",
+    [
+        *("data.val_size=0", "trainer.limit_val_batches=0", "debug=overfit", "trainer.check_val_every_n_epoch=2"),
+        "trainer.max_epochs=0",  # of which no warning comes before
+    ],
 )
 def test_what_needs_a_validation_that_will_not_be_is_refused(argument: str, run_train: Command, tmp_path: Path) -> None:
     stopping = ("model=mlp", "callbacks=[default,early_stopping]")

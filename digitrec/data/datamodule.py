@@ -14,6 +14,7 @@ from digitrec.data.datasets import Split
 from digitrec.data.labels import DIGITS
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.errors import DataError, UsageError
+from digitrec.system.wording import counted
 
 REHEARSAL = 3000  # images
 OWN = 0.25  # at least so many images of the data set's own for each image of rehearsal
@@ -220,7 +221,8 @@ class DigitDataModule(LightningDataModule):
         if lost := sorted(set(whole.labels.tolist()) - set(whole.labels[train].tolist())):
             names = ", ".join(self.class_names[label] for label in lost)
             raise UsageError(
-                f"data.val_size={self.val_size} of {len(whole.labels)} training images leaves none of class {names}.\n"
+                f"data.val_size={self.val_size} of {counted(len(whole.labels), 'training image')} "
+                f"leaves none of class {names}.\n"
                 "Next: hold out fewer, none with data.val_size=0, or add images of these classes"
             )
         return Split(*(part[train] for part in whole)), Split(*(part[val] for part in whole))
@@ -289,7 +291,9 @@ def stratified_split(labels: Tensor, val_size: float, seed: int) -> tuple[Tensor
     size = len(labels)
     held_out = round(val_size * size) if val_size < 1 else int(val_size)
     if held_out >= size:
-        raise UsageError(f"data.val_size={val_size}: the data set has {size} training images; hold out fewer")
+        raise UsageError(
+            f"data.val_size={val_size}: the data set has {counted(size, 'training image')}; hold out fewer"
+        )
     generator = torch.Generator().manual_seed(seed)
     order = torch.randperm(size, generator=generator)
     # Within its class, image k of n stands at (k + 1/2) / n; the first ones over all classes are a fair share of each.

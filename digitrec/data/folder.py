@@ -21,6 +21,7 @@ from torch import Tensor
 from digitrec.data.labels import are_digits
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.picture import check_picture
+from digitrec.system.wording import counted
 
 TEST_SHARE = 0.2
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
@@ -42,7 +43,7 @@ def class_names(root: Path) -> tuple[str, ...]:
             raise UsageError(f"{root} has class {unlike[0]!r} in only one of {first} and {other}.\n{LAYOUT}")
     if len(names[first]) < 2:
         raise UsageError(
-            f"{root} has {len(names[first])} sub-folders, expected one per class and at least 2.\n{LAYOUT}"
+            f"{root} has {counted(len(names[first]), 'sub-folder')}, expected one per class and at least 2.\n{LAYOUT}"
         )
     return names[first]
 
@@ -191,7 +192,7 @@ def _files(folder: Path, at_least: int) -> list[Path]:
         what = "a folder" if strange.is_dir() else "no file"
         raise DataError(f"{strange} is {what}, expected pictures only.\n{LAYOUT}")
     if len(files) < at_least:
-        raise DataError(f"{folder} has {len(files)} pictures, expected at least {at_least}.\n{LAYOUT}")
+        raise DataError(f"{folder} has {counted(len(files), 'picture')}, expected at least {at_least}.\n{LAYOUT}")
     return files
 
 

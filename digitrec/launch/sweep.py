@@ -7,6 +7,7 @@ from pathlib import Path
 from digitrec.errors import DigitrecError
 from digitrec.run_folder.run import Run, read_run
 from digitrec.run_folder.settings import read_settings
+from digitrec.system.wording import counted
 
 METRICS = ("val/accuracy", "test/accuracy", "train/images_per_second")
 
@@ -19,7 +20,7 @@ def print_sweep(folder: Path) -> int:
     from digitrec.run_folder.tables import print_runs  # imports rich, which --help can do without
 
     jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
-    print_runs(jobs, METRICS, f"{len(jobs)} jobs in {folder}")
+    print_runs(jobs, METRICS, f"{counted(len(jobs), 'job')} in {folder}")
     return sum(job.status != "finished" for job in jobs)
 
 

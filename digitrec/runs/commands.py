@@ -13,7 +13,7 @@ from digitrec.run_folder.ranking import best_run, check_metric, ranked, usual_me
 from digitrec.run_folder.run import EVALUATION, Run
 from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
 from digitrec.system.terminal import DONE, FAILED
-from digitrec.system.wording import printable
+from digitrec.system.wording import counted, printable
 
 METRICS = ("val/accuracy", "test/accuracy")
 
@@ -37,7 +37,7 @@ def list_command(arguments: Namespace) -> int:
     elif runs:
         from digitrec.run_folder.tables import print_runs
 
-        print_runs(best_first, metrics, f"{_counted(len(runs), 'run')}, the best by {metric} first", epochs)
+        print_runs(best_first, metrics, f"{counted(len(runs), 'run')}, the best by {metric} first", epochs)
     else:
         note(_nothing(everything, arguments))
     return DONE
@@ -50,7 +50,7 @@ def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments
     elif groups:
         from digitrec.run_folder.tables import print_groups
 
-        print_groups(groups, metrics, f"{_counted(len(groups), 'recipe')}, the best mean of {metric} first")
+        print_groups(groups, metrics, f"{counted(len(groups), 'recipe')}, the best mean of {metric} first")
     else:
         note(_nothing(runs, arguments))
     return DONE
@@ -94,7 +94,7 @@ def best_command(arguments: Namespace) -> int:
         from digitrec.run_folder.tables import print_runs
 
         metrics = list(dict.fromkeys([metric, *METRICS]))
-        print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}")
+        print_runs([run], metrics, f"the best of {counted(len(runs), 'run')} by {metric}")
         print(safe(run.folder))  # noqa: T201
     return DONE
 
@@ -148,11 +148,11 @@ def prune_command(arguments: Namespace) -> int:
         print_selection(sizes)
         total = format_size(sum(count for run, count in sizes if run in deleted or not arguments.delete))
         if arguments.delete:
-            print(f"deleted {_counted(len(deleted), 'run')}, {total}")  # noqa: T201
+            print(f"deleted {counted(len(deleted), 'run')}, {total}")  # noqa: T201
         else:
-            print(f"would delete {_counted(len(sizes), 'run')}, {total}; to delete them, add --delete")  # noqa: T201
+            print(f"would delete {counted(len(sizes), 'run')}, {total}; to delete them, add --delete")  # noqa: T201
     else:
-        note(f"none of {_counted(len(runs), 'run')} would be deleted")
+        note(f"none of {counted(len(runs), 'run')} would be deleted")
     return FAILED if errors and arguments.delete else DONE
 
 
@@ -172,13 +172,9 @@ def _known_metric(runs: Sequence[Run]) -> str:
 def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
     """Why a list is empty."""
     if everything or arguments.where:
-        return f"none of {_counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
+        return f"none of {counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
     searched = ", ".join(map(str, arguments.folders))
     return f"no runs below {searched}; train one: python -m digitrec.train data=digits model=mlp"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def note(line: str) -> None:

@@ -20,7 +20,7 @@ from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
 from digitrec.runs.paired_predictions import paired_predictions
-from digitrec.system.wording import printable
+from digitrec.system.wording import counted, printable
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.comparison import Comparison
@@ -173,7 +173,8 @@ def print_pair(pair: Pair) -> None:
         metrics.add_row(name, *(format_metric(name, value) for value in values), difference_text(name, *values))
     out.print(metrics)
     if pair.comparison:
-        out.print(f"{pair.images:,} test images: {verdict(pair.comparison, 'A')}", markup=False, soft_wrap=True)
+        images = counted(pair.images, "test image")
+        out.print(f"{images}: {verdict(pair.comparison, 'A')}", markup=False, soft_wrap=True)
     else:
         out.print(f"no comparison on the same images: {pair.why_not}", markup=False, soft_wrap=True)
 
