@@ -16,14 +16,19 @@ from lightning import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torchmetrics import Metric
 
 from digitrec.config.check import check_data
 from digitrec.config.overrides import parts_of
 from digitrec.config.schema import CONF_DIR
+from digitrec.config.signatures import read_signature
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.models.checkpoint import load_classifier
+from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
@@ -33,10 +38,19 @@ from digitrec.system.wording import counted, first_line
 from digitrec.training.checkpoints import WholeFiles
 from digitrec.training.extension import Extension
 from digitrec.training.interruption import Interruption
+from digitrec.training.optimizers import of_model
+from digitrec.training.schedules import over_steps
 
 Settings = Mapping[str, Any]
 COPIES = 4  # of the weights in training: themselves, gradients, and two averages of Adam's
-SPLITTING = ("dataset", "val_size", "split_seed", "limit")  # settings that decide which images are held out
+SPLITTING = (
+    "dataset",
+    "val_size",
+    "split_seed",
+    "folds",
+    "fold",
+    "limit",
+)  # settings that decide which images are held out
 
 
 def build_datamodule(settings: Settings) -> DigitDataModule:
@@ -49,7 +63,7 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
 def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
     """The data set that a classifier's checkpoint names, none of it read yet; UsageError if it is none of ours."""
     # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
-    named = {name: value for name, value in data_settings(classifier).items() if name in SPLITTING}
+    named = {name: value for name, value in data_settings(classifier).items() if name in (*SPLITTING, "part")}
     if "dataset" not in named:
         raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
     if named["dataset"] == "folder":
@@ -79,34 +93,73 @@ def build_model(
         checkpoint: of this very training, which will bring its own weights; None: it starts, from the weights that
             `init_from` names if it names some.
     """
+    torch.manual_seed(settings["seed"])
     source = None
     if (path := settings.get("init_from")) is not None:
         source = _source(checkpoint or path)
-        absent = datamodule.go_on_from(source.class_names, rejects=source.threshold is not None)
-        if absent:
+        state = read_checkpoint(Path(checkpoint)).get(type(datamodule).__qualname__) if checkpoint else None
+        if state is not None:
+            datamodule.load_state_dict(state)
+        elif absent := datamodule.go_on_from(source.class_names, rejects=source.threshold is not None):
             _warn_of_absent(absent, datamodule, path)
-    images = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
+    given = {"num_classes": len(datamodule.class_names), "in_channels": 1, "image_size": 28}
+    given["_recursive_"] = False  # a network's arguments are plain values, which its checkpoint keeps
     on_cpu = find_device("trainer.accelerator", str(settings["trainer"].get("accelerator"))).type == "cpu"
     limit = available_memory() // (COPIES if on_cpu else 1)
     try:
-        check_size(partial(_build, "model", settings["model"], **images), limit)
+        check_size(partial(_build, "model", settings["model"], **given), limit)
     except TooLargeError as error:
         raise UsageError(f"model: {error}") from error
-    model: DigitClassifier = _build("model", settings["model"], **images)
+    model: DigitClassifier = _build("model", settings["model"], **given)
     if not isinstance(model, DigitClassifier):
         raise UsageError(f"model._target_: {settings['model']['_target_']} is no DigitClassifier")
     if source is not None and checkpoint is None:
         _start_from(source, model, datamodule)
     model.settings = dict(settings)
+    scheduler, per_epoch = over_steps(_build("scheduler", settings["scheduler"], _partial_=True))
     model.recipe = Recipe(
-        optimizer=_build("optimizer", settings["optimizer"], _partial_=True),
-        scheduler=_build("scheduler", settings["scheduler"], _partial_=True),
+        optimizer=of_model(_build("optimizer", settings["optimizer"], _partial_=True)),
+        scheduler=scheduler,
         label_smoothing=settings["label_smoothing"],
         outliers=datamodule.non_digits > 0,
+        per_epoch=per_epoch,
     )
+    _try(model.recipe, model)
+    model.count_metrics(build_metrics(settings["metrics"], len(datamodule.class_names)))
     if settings.get("compile"):
         _compile(model)
     return model
+
+
+def _try(recipe: Recipe, model: DigitClassifier) -> None:
+    """Make optimizer and schedule once: what they find wrong in their settings is better known before training."""
+    part = "optimizer"
+    try:
+        optimizer = recipe.optimizer(model)
+        _check_kind(optimizer, Optimizer)
+        part = "scheduler"
+        _check_kind(recipe.scheduler(optimizer, 1000), LRScheduler)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UsageError(f"{part}: {first_line(error)}") from error
+
+
+def _check_kind(made: object, kind: type) -> None:
+    if not isinstance(made, kind):
+        raise TypeError(f"_target_ gives a {type(made).__name__}, expected a {kind.__module__}.{kind.__name__}")
+
+
+def build_metrics(nodes: Settings, num_classes: int) -> dict[str, Metric]:
+    """Metrics by name; `num_classes` is given to those that take it."""
+    metrics = {}
+    for name, node in nodes.items():
+        if node is None:
+            continue
+        signature = read_signature(node["_target_"])
+        extra = {"num_classes": num_classes} if signature and "num_classes" in signature.arguments else {}
+        metrics[name] = _build(f"metrics.{name}", node, **extra)
+        if not isinstance(metrics[name], Metric):
+            raise UsageError(f"metrics.{name}._target_: {node['_target_']} is no torchmetrics.Metric")
+    return metrics
 
 
 def _compile(model: DigitClassifier) -> None:
@@ -128,7 +181,7 @@ def _start_from(source: DigitClassifier, model: DigitClassifier, datamodule: Dig
     try:
         take_weights(model, source, datamodule.class_names)
     except UsageError as error:
-        option = _option(type(source)) if type(source) is not type(model) else None
+        option = _option(source) if type(source) is not type(model) else None
         raise UsageError(f"init_from: {error}{f'; use model={option}' if option else ''}") from None
     if datamodule.dataset == "folder" and datamodule.class_names == source.class_names:
         # Its normalisation goes with its weights; a few pictures have none of their own to speak of.
@@ -149,11 +202,14 @@ def _warn_of_absent(absent: Sequence[str], datamodule: DigitDataModule, path: st
     )
 
 
-def _option(network: type) -> str | None:
-    """Name in conf/model of what builds a network; None for one from outside."""
-    target = f"_target_: {network.__module__}.{network.__qualname__}"
-    files = sorted(CONF_DIR.glob("model/*.yaml"))
-    return next((file.stem for file in files if target in file.read_text(encoding="utf-8").splitlines()), None)
+def _option(network: DigitClassifier) -> str | None:
+    """Name in conf/model of what builds a network, that of its own name before its library's; None if none does."""
+    target = f"{type(network).__module__}.{type(network).__qualname__}"
+    named = [str(network.hparams[key]) for key in ("name", "library") if key in network.hparams]
+    files = [*(CONF_DIR / "model" / f"{name}.yaml" for name in named), *sorted(CONF_DIR.glob("model/*.yaml"))]
+    line = f"_target_: {target}"
+    found = (file for file in files if file.is_file() and line in file.read_text(encoding="utf-8").splitlines())
+    return next((file.stem for file in found), None)
 
 
 def build_trainer(settings: Settings) -> Trainer:
@@ -223,8 +279,8 @@ def find_device(key: str, accelerator: str) -> torch.device:
     return torch.device("cpu")
 
 
-def check_monitored(trainer: Trainer, datamodule: DigitDataModule) -> None:
-    """UsageError if, now that the images are read, a callback waits for what no validation will bring."""
+def check_monitored(model: DigitClassifier, trainer: Trainer, datamodule: DigitDataModule) -> None:
+    """UsageError if, now that the images are read, schedule or callbacks wait for what no validation will bring."""
     most, every = trainer.max_epochs, trainer.check_val_every_n_epoch or 1
     if not len(datamodule.splits["val"].labels):
         reason = "there are no validation images, as with data.val_size=0"
@@ -234,6 +290,9 @@ def check_monitored(trainer: Trainer, datamodule: DigitDataModule) -> None:
         reason = f"trainer.check_val_every_n_epoch={every} is more than trainer.max_epochs={most}"
     else:
         return
+    assert model.recipe is not None
+    if isinstance(model.recipe.scheduler(model.recipe.optimizer(model), 1), ReduceLROnPlateau):
+        raise UsageError(f"scheduler: ReduceLROnPlateau follows validation, but {reason}")
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     for callback in callbacks:  # without validation, a checkpoint is that of the last epoch
         monitor, strict = getattr(callback, "monitor", None), getattr(callback, "strict", True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 
 from digitrec.config.check import check, check_path
+from digitrec.config.overrides import as_path
 from digitrec.config.schema import EvaluateConfig
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch import launch
@@ -18,9 +19,13 @@ from digitrec.run_folder.record import run_record, write_json
 from digitrec.system.wording import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from omegaconf import DictConfig
+    from torch import Tensor
 
     from digitrec.data.datamodule import DigitDataModule
+    from digitrec.data.datasets import Split
     from digitrec.models.classifier import DigitClassifier
 
 
@@ -37,7 +42,14 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
         for path in paths:
             check_path("checkpoint", path)
         if settings["against"] is not None:
+            if settings["split"] == "out_of_fold":
+                raise UsageError(
+                    "against: not with split=out_of_fold, where each image is read by its own fold's network"
+                )
             check_path("against", settings["against"])
+        from digitrec.data.folder import check_pictures  # numpy and Pillow, not torch
+
+        check_pictures(settings["data"])
         metrics = _run(settings, paths, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]
 
@@ -57,14 +69,14 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
     _check_different([*paths, *([settings["against"]] if other else [])])
     everyone = dict(zip(paths, classifiers, strict=True)) | (dict([other]) if other else {})
     datamodule = _datamodule(settings, classifiers[0], paths[0])
-    if settings["split"] == "val":
-        _check_held_out(datamodule, everyone)
-
-    datamodule.prepare_data()
-    datamodule.setup()
+    if settings["split"] in ("val", "out_of_fold"):
+        _check_held_out(datamodule, everyone, settings["split"])
+    splits, readers = _read(datamodule, settings["split"])
+    if readers is not None:
+        classifiers = _by_fold(everyone, datamodule)
     if settings["split"] == "test" and is_parted(datamodule.dataset, datamodule.root):
         warnings.warn(
-            f"tested on {len(datamodule.splits['test'].labels)} pictures, a fifth of each class in {datamodule.root}: "
+            f"tested on {len(splits['test'].labels)} pictures, a fifth of each class in {datamodule.root}: "
             "the others are what training reads; train/<class>/ and test/<class>/ in it choose otherwise",
             stacklevel=2,
         )
@@ -74,6 +86,7 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
         "parameters": sum(parameter.numel() for model in classifiers for parameter in model.parameters()),
         "data": datamodule.dataset,
         "split": settings["split"],
+        "part": datamodule.part if settings["split"] == "test" else None,
         "tta": HydraConfig.get().runtime.choices["tta"],
         "views": {key: value for key, value in settings["tta"].items() if key != "_target_"},
         "device": str(device),
@@ -89,10 +102,12 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
 
     metrics = report(
         classifiers,
-        datamodule.splits,
+        splits,
         settings["split"],
         record,
         run_dir,
+        readers=readers,
+        writers=_writers(datamodule, settings["split"]),
         tta=build.build_optional("tta", settings["tta"]),
         robustness_images=settings["robustness"],
         other=other,
@@ -136,24 +151,68 @@ def _datamodule(settings: dict[str, Any], classifier: DigitClassifier, path: str
     return datamodule
 
 
-def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier]) -> None:
-    """Refuse validation images that one of the classifiers may have been trained on."""
+def _read(datamodule: DigitDataModule, split: str) -> tuple[Mapping[str, Split], Tensor | None]:
+    """The images, and for `out_of_fold`, which reads no test image, the fold (N,) of each."""
+    datamodule.prepare_data()
+    if split == "out_of_fold":
+        images, folds = datamodule.out_of_fold()
+        return {split: images}, folds
+    datamodule.setup()
+    return datamodule.splits, None
+
+
+def _writers(datamodule: DigitDataModule, split: str) -> Tensor | None:
+    """Number (N,) of the writer of each image that is evaluated, where it is known."""
+    from digitrec.data.datasets import writers
+
+    if split == "out_of_fold":
+        return writers(datamodule.dataset, datamodule.root)
+    return datamodule.test_writers if split == "test" else None
+
+
+def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier], split: str) -> None:
+    """Refuse images that one of the classifiers may have been trained on."""
     from digitrec.build import SPLITTING, data_settings
 
+    if split == "out_of_fold" and datamodule.folds is None:
+        raise UsageError("split=out_of_fold: for the runs of a cross-validation, as with data.folds=5; use split=test")
     for path, classifier in classifiers.items():
         if classifier.settings.get("init_from"):
             raise UsageError(
-                f"split=val: {path} started from another run's weights, which may have been trained on these images; "
-                "use split=test"
+                f"split={split}: {path} started from another run's weights, which may have been trained on these "
+                "images; use split=test"
             )
-        trained = data_settings(classifier)
-        for name in SPLITTING:
-            held_out = getattr(datamodule, name)
-            if name not in trained or trained[name] != held_out:
+        had = _division(data_settings(classifier))
+        for name, held_out in _division({name: getattr(datamodule, name) for name in (*SPLITTING, "root")}).items():
+            if had.get(name) != held_out and not (split == "out_of_fold" and name == "fold"):
                 raise UsageError(
-                    f"split=val: {path} was trained with data.{name}={trained.get(name, 'unknown')}, not {held_out}, "
+                    f"split={split}: {path} was trained with data.{name}={had.get(name)}, not {held_out}, "
                     "and may have been trained on these images; use split=test"
                 )
+
+
+def _division(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides which images are held out, of settings of data that may lack some."""
+    from digitrec.build import SPLITTING
+
+    found = dict.fromkeys(SPLITTING, "unknown") | {"folds": None, "fold": None}
+    found |= {name: value for name, value in data.items() if name in SPLITTING}
+    return found | ({"root": str(as_path(str(data.get("root"))).resolve())} if found["dataset"] == "folder" else {})
+
+
+def _by_fold(classifiers: dict[str, DigitClassifier], datamodule: DigitDataModule) -> list[DigitClassifier]:
+    """One classifier per fold, in their order; UsageError if one is missing, or there are two of a fold."""
+    from digitrec.build import data_settings
+
+    paths: dict[int | None, str] = {}
+    for path, classifier in classifiers.items():
+        fold = data_settings(classifier).get("fold")
+        if fold in paths:
+            raise UsageError(f"split=out_of_fold: {paths[fold]} and {path} are both of fold {fold}; give one of each")
+        paths[fold] = path
+    if missing := sorted(set(range(datamodule.folds or 0)) - set(paths)):
+        raise UsageError(f"split=out_of_fold: no checkpoint of fold {', '.join(map(str, missing))}; give one of each")
+    return [classifiers[paths[fold]] for fold in range(datamodule.folds or 0)]
 
 
 def _listed(names: tuple[str, ...]) -> str:

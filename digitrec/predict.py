@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from digitrec.run_folder import named_network
 from digitrec.system.terminal import Parser, end_with, folder
 from digitrec.system.wording import printable
 
@@ -26,7 +27,7 @@ STANDARD_INPUT = "-"
 WORTH_A_BAR = 100  # pictures
 SHOWN = 3  # classes with their probabilities
 EPILOG = "Exit code: 1 if a picture can't be read, 2 for a wrong command; a picture without a digit is no failure."
-CELLS = ("label", "digit", "confidence", "second", "second_confidence")
+CELLS = ("digit", "confidence", "second", "second_confidence")  # columns keep their places, so the label comes last
 Result = TypeVar("Result")
 Row = dict[str, Any]
 Write = Callable[[Row], object]
@@ -46,28 +47,34 @@ def main() -> None:
     parser.add_argument(
         "--explain", type=folder, metavar="DIR", help="draw the network's inputs there, and why or where it read what"
     )
+    parser.add_argument(
+        "--labelled",
+        action="store_true",
+        help="how well folders are read: sub-folders named by digit (and none), or truth.json or .csv beside pictures",
+    )
     end_with(partial(_predict, parser.parse_args()))
 
 
 def _predict(arguments: argparse.Namespace) -> int:
-    if arguments.checkpoint is not None:
-        from digitrec.run_folder.find import run_path
-
-        arguments.checkpoint = run_path(arguments.checkpoint)
+    arguments.checkpoint = named_network(arguments.checkpoint)
     from digitrec.preprocessing.finding import find_pictures
 
-    names = list(find_pictures(arguments.pictures))
+    names = [] if arguments.labelled else list(find_pictures(arguments.pictures))
     from digitrec.recognition.explanation import Explanations
     from digitrec.recognition.recognizer import Recognizer
 
     explanations = None if arguments.explain is None else Explanations(arguments.explain)
     recognizer = Recognizer(arguments.checkpoint)
+    if not recognizer.rejects:
+        _warn("this network was not trained to reject what is none of its classes, and gives almost all ink a label")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files are bytes, not always of this encoding
+    if arguments.labelled:
+        return _score(recognizer, arguments)
     read: Any = recognizer.read_pages if arguments.many else recognizer.read_all
     row_of: Any = _page if arguments.many else _digit
     results: Iterable[Reading | Page] = read(map(_open, names))
     failed = 0
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files are bytes, not always of this encoding
     with _with_bar(results, len(names)) as shown, WRITERS[arguments.format](arguments.many) as write:
         for name, result in zip(names, shown, strict=True):
             if not result.is_readable:
@@ -77,6 +84,29 @@ def _predict(arguments: argparse.Namespace) -> int:
                 explanations.save(_drawing(recognizer, _open(name), result, title), title)
             write({"file": name, **row_of(result), "problem": result.problem, "note": result.note})
     return int(failed > 0)
+
+
+def _score(recognizer: Recognizer, arguments: argparse.Namespace) -> int:
+    from digitrec.recognition.labelled.output import print_results
+    from digitrec.recognition.labelled.scores import read_labelled
+    from digitrec.recognition.labelled.truth import find_labelled
+
+    pictures, unknown = find_labelled(arguments.pictures, recognizer.class_names, arguments.many)
+    if unknown:
+        etc = ", ..." if len(unknown) > 1 else ""
+        _warn(f"it is not known what {len(unknown):,} of the pictures show: {unknown[0]}{etc}; left out")
+    with _with_bar(read_labelled(recognizer, pictures), len(pictures)) as shown:
+        results = print_results(shown, arguments.format)
+    if arguments.explain is not None:
+        from digitrec.recognition.labelled.mistakes import write_mistakes
+
+        page = write_mistakes(arguments.explain, recognizer, results)
+        print(f"mistakes: {page}", file=sys.stderr)  # noqa: T201
+    return int(not all(result.found.is_readable for result in results))
+
+
+def _warn(message: str) -> None:
+    print(f"note: {printable(message)}", file=sys.stderr)  # noqa: T201
 
 
 def _open(name: str) -> str | bytes:
@@ -187,26 +217,27 @@ def _csv(many: bool) -> Iterator[Write]:
     """A row for each picture; of several digits a row for each, and one for a picture's problem or note."""
     writer = csv.writer(sys.stdout, lineterminator="\n")
     place, box = (("line", "word"), ("x", "y", "width", "height")) if many else ((), ())
-    writer.writerow(["file", *place, *CELLS, *box, "problem", "note"])
+    writer.writerow(["file", *place, *CELLS, *box, "problem", "note", "label"])
 
     def write(row: Row) -> None:
         problem_and_note = [row["problem"], row["note"]]
         if not many:
-            writer.writerow([row["file"], *_cells(row), *problem_and_note])
+            writer.writerow([row["file"], *_cells(row), *problem_and_note, row["label"]])
             return
         for number, line in enumerate(row["lines"], start=1):
             for word_number, word in enumerate(line["words"], start=1):
                 for digit in word:
-                    writer.writerow([row["file"], number, word_number, *_cells(digit), *digit["box"], None, None])
+                    cells = [*_cells(digit), *digit["box"], None, None, digit["label"]]
+                    writer.writerow([row["file"], number, word_number, *cells])
         if any(problem_and_note):
-            writer.writerow([row["file"], *[None] * len((*place, *CELLS, *box)), *problem_and_note])
+            writer.writerow([row["file"], *[None] * len((*place, *CELLS, *box)), *problem_and_note, None])
 
     yield write
 
 
 def _cells(digit: Row) -> list[Any]:
     second = next(iter(digit["others"].items()), ("", ""))
-    return [digit["label"], digit["digit"], digit["confidence"], *second]
+    return [digit["digit"], digit["confidence"], *second]
 
 
 WRITERS = {"table": _table, "json": _json, "csv": _csv}

@@ -29,7 +29,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> None:
     datamodule.prepare_data()
     datamodule.setup("fit")
     split = datamodule.splits["train"]
-    firsts = [int((split.labels == label).nonzero()[0]) for label in split.labels.unique()[:8]]
+    firsts = [int((split.labels == label).nonzero()[0]) for label in split.labels.unique() if label >= 0][:8]
     images = split.images[firsts].float() / 255
     rows = {}
     for name, nodes in settings["rows"].items():

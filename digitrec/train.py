@@ -98,7 +98,7 @@ def _read_images(model: DigitClassifier, datamodule: DigitDataModule, *, test: b
     datamodule.setup("fit")
     if test and datamodule.dataset == "folder":
         datamodule.setup("test")  # before the training, not after it, is known that a class has no picture to test on
-    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std)
+    model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std, datamodule.class_weights)
 
 
 def _prepare(arguments: list[str]) -> list[str]:
@@ -128,8 +128,11 @@ def _task(cfg: DictConfig, run_dir: Path) -> float | None:
             record.get("settings", {})["extend"] = record["extended"]
         if settings["init_from"] is not None and not resume:
             check_path("init_from", settings["init_from"])
+        from digitrec.data.folder import check_pictures  # numpy and Pillow, not torch
+
+        check_pictures(settings["data"])
         _set_up_libraries(settings["seed"])
-        checkpoint, step = newest_checkpoint(run_dir, warnings.warn) if resume else (None, 0)
+        checkpoint, step = newest_checkpoint(run_dir, warnings.warn, repair=is_first_process()) if resume else (None, 0)
         built = _build(settings, step, checkpoint, resume=resume)
         _describe(built, settings, run_dir, record, checkpoint, step)
         metrics = _fit(built, test=settings["test"], resume=checkpoint)
@@ -245,11 +248,12 @@ def _check_images(parts: _Parts, settings: Settings, run_dir: Path, record: Mapp
     """UsageError if the images differ from those that the run began with, or are too few for what is asked for."""
     from digitrec import build
 
-    build.check_monitored(parts.trainer, parts.datamodule)
+    build.check_monitored(parts.model, parts.trainer, parts.datamodule)
     if settings["report"] and _reported(settings) == "val" and not len(parts.datamodule.splits["val"].labels):
         size = settings["data"]["val_size"]
         raise UsageError(f"report=true: with test=false and data.val_size={size} there are no images to report on")
-    if (checksum := record.get("data_checksum", parts.datamodule.checksum)) != parts.datamodule.checksum:
+    checksum = record.get("data_checksum")
+    if checksum not in (None, parts.datamodule.checksum):
         raise UsageError(f"resume: the data files have changed since {run_dir} began, from checksum {checksum[:12]}...")
 
 
@@ -289,6 +293,7 @@ def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str)
     evaluated = {
         **record,
         "checkpoints": [checkpoint or "none, the weights at the end"],
+        "part": datamodule.part if stage == "test" else None,
         "precision": "bf16-mixed" if trainer.precision == "bf16-mixed" else "32-true",
     }
     datamodule.setup()
@@ -299,6 +304,7 @@ def _report(parts: _Parts, record: Mapping[str, Any], run_dir: Path, stage: str)
         evaluated,
         run_dir,
         history=history(trainer),
+        writers=datamodule.test_writers if stage == "test" else None,
     )
 
 

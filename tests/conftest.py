@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from digitrec import evaluate, train
+from digitrec.runs import __main__ as runs
 from tests.command import THREADS, Command, Outcome, run_command, run_in
 
 MNIST = Path(os.environ.get("DIGITREC_DATA_DIR", ""), "MNIST", "raw", "t10k-images-idx3-ubyte")
@@ -26,8 +28,10 @@ FOREIGN = re.compile(
 def pytest_configure() -> None:
     """Make this process, and those that tests start, independent of the shell; before anything imports torch."""
     for name in filter(FOREIGN.fullmatch, list(os.environ)):
-        if name != "DIGITREC_DATA_DIR" or not MNIST.is_file():
+        if name != "DIGITREC_HANDWRITING_DIR" and (name != "DIGITREC_DATA_DIR" or not MNIST.is_file()):
             del os.environ[name]
+    settings.register_profile("untimed", deadline=None)  # a busy machine is no failure
+    settings.load_profile("untimed")
     # Each test worker has a core; two threads each would wait for one another. Tests that need two ask for them.
     os.environ[THREADS] = "1"
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what runs in its background
@@ -72,6 +76,12 @@ def run_train(run_main: Callable[..., Outcome]) -> Command:
 def run_evaluate(run_main: Callable[..., Outcome]) -> Command:
     """`python -m digitrec.evaluate ...`."""
     return partial(run_main, evaluate.main)
+
+
+@pytest.fixture
+def run_runs(run_main: Callable[..., Outcome]) -> Command:
+    """`python -m digitrec.runs ...`."""
+    return partial(run_main, runs.main)
 
 
 @pytest.fixture

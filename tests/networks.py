@@ -6,14 +6,32 @@ from typing import Any, TypeVar
 
 import torch
 from lightning import Trainer
+from omegaconf import OmegaConf
 from torch import Tensor, nn
+from torchmetrics import Metric
 
+from digitrec.build import build_metrics
+from digitrec.config.schema import CONF_DIR
 from digitrec.models.classifier import DigitClassifier, Recipe
+from digitrec.models.epoch_metrics import Stage, StageMetrics, by_input
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
 
 Network = TypeVar("Network", bound=DigitClassifier)
+
+
+class Plain(nn.Module):
+    """A person's own module, which knows nothing of digitrec."""
+
+    def __init__(self, num_classes: int = 10, hidden: int = 16) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), nn.Linear(28 * 28, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images (B, 1, 28, 28) -> logits (B, num_classes)."""
+        logits: Tensor = self.layers(images)
+        return logits
 
 
 def tiny_mlp(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = False, **settings: Any) -> MLP:
@@ -22,6 +40,16 @@ def tiny_mlp(lr: float = 0.1, label_smoothing: float = 0.0, outliers: bool = Fal
     model = MLP(**{"hidden": [8], "dropout": 0.0, "num_classes": 3, "image_size": 6, **settings})
     model.recipe = Recipe(partial(sgd, lr=lr), constant, label_smoothing, outliers)
     return model
+
+
+def default_metrics(num_classes: int) -> dict[str, Metric]:
+    """Those of conf/metrics/default.yaml."""
+    return build_metrics(OmegaConf.load(CONF_DIR / "metrics" / "default.yaml"), num_classes)  # type: ignore[arg-type]
+
+
+def stage_metrics(stage: Stage, num_classes: int) -> StageMetrics:
+    """Loss, accuracy and the default metrics of one stage."""
+    return StageMetrics(stage, num_classes, *by_input(default_metrics(num_classes), num_classes))
 
 
 def quiet_trainer(**settings: Any) -> Trainer:

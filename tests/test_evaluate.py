@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -11,6 +12,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from digitrec import train
 from digitrec.models.mlp import MLP
 from tests.command import QUICK, Command, Outcome, read_json, run_in
+from tests.idx import write_qmnist
 from tests.networks import saved
 from tests.pictures import draw_pictures
 
@@ -28,6 +30,24 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def only_evaluation(folder: Path) -> Path:
     (run,) = (folder / "outputs" / "evaluate").iterdir()
     return run
+
+
+@pytest.mark.slow
+def test_of_qmnist_the_report_is_by_writer_too(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (10_060, 28, 28), dtype=np.uint8)
+    writers = np.arange(10_060) // 20
+    write_qmnist(tmp_path, images, np.arange(10_060) % 10, writers)
+    data = ("data=qmnist", f"data.root={tmp_path}", "data.part=test50k", "data.val_size=10", "robustness=0")
+    outcome = run_evaluate(f"checkpoint={runs / 'mlp'}", *data, code=0)
+    folder = only_evaluation(tmp_path)
+    found = read_json(folder / "metrics.json")
+    assert found["test/writers"] == 3
+    assert found["test/accuracy_by_writer_low"] < found["test/accuracy"] < found["test/accuracy_by_writer_high"]
+    assert "test50k images" in outcome.out
+    assert "by 3 writers" in outcome.out
+    with (folder / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        assert [int(row["writer"]) for row in csv.DictReader(stream)] == writers[10_000:].tolist()
+    assert (folder / "figures" / "worst_writers.png").is_file()
 
 
 def test_it_repeats_the_figures_of_training_and_shows_all(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
@@ -61,6 +81,32 @@ def test_it_repeats_the_figures_of_training_and_shows_all(run_evaluate: Command,
     assert "features" in (folder / "projector_config.pbtxt").read_text(encoding="utf-8")
 
 
+def test_folds_are_evaluated_together_on_images_they_have_not_seen(
+    run_train: Command, run_evaluate: Command, run_runs: Command, tmp_path: Path
+) -> None:
+    folds = ("data.folds=2", "-m", "data.fold=0,1", "seed=1", "hydra.sweep.dir=cv")
+    run_train(*QUICK, "model=mlp", *folds, code=0)
+    runs = [tmp_path / "cv" / f"data.fold-{fold}" for fold in (0, 1)]
+    run_evaluate(f"checkpoint=[{runs[1]},{runs[0]}]", "split=out_of_fold", "robustness=20", "hydra.run.dir=all", code=0)
+    found, each = read_json(tmp_path / "all" / "metrics.json"), [read_json(run / "metrics.json") for run in runs]
+    assert not any(name.startswith("test/") for metrics in each for name in metrics)
+    mean = sum(metrics["val/accuracy"] for metrics in each) / 2  # 719 images each
+    assert found["out_of_fold/accuracy"] == pytest.approx(mean, abs=1e-6)
+    assert len((tmp_path / "all" / "predictions.csv").read_text().splitlines()) == 1438 + 1
+    assert "0,1" in run_runs("list", "cv", "--group", code=0).out
+    for checkpoint, message in (
+        (runs[0], "no checkpoint of fold 1"),
+        (f"[{runs[0]},{runs[0] / 'checkpoints' / 'last.ckpt'}]", "are both of fold 0"),
+    ):
+        run_evaluate(f"checkpoint={checkpoint}", "split=out_of_fold").assert_refused(message)
+
+
+def test_out_of_fold_needs_folds(run_evaluate: Command, runs: Path) -> None:
+    run_evaluate(f"checkpoint={runs / 'mlp'}", "split=out_of_fold").assert_refused(
+        "a cross-validation, as with data.folds=5"
+    )
+
+
 @pytest.mark.slow
 def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     one = runs / "mlp" / "checkpoints" / "best.ckpt"
@@ -92,7 +138,8 @@ def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command
 
 @pytest.mark.slow
 def test_a_training_can_end_with_the_same_report(run_train: Command, run_evaluate: Command, tmp_path: Path) -> None:
-    run_train("data=digits", "model=mlp", "trainer.max_epochs=1", "report=true", "hydra.run.dir=run", code=0)
+    made = ("data.non_digits=20", "report=true", "hydra.run.dir=run")
+    run_train("data=digits", "model=mlp", "trainer.max_epochs=1", *made, code=0)
     run_evaluate("checkpoint=run", "hydra.run.dir=again", code=0)
     reported, again = (read_json(tmp_path / name / "metrics.json") for name in ("run", "again"))
     del again["test/loss"]

@@ -12,6 +12,7 @@ from digitrec.app.samples import Samples
 from digitrec.data.datasets import load
 from digitrec.data.labels import DIGITS
 from digitrec.models.checkpoint import load_classifier
+from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.cnn import CNN
 from digitrec.weights import HANDWRITING
 from tests.command import QUICK, Command, only_run
@@ -98,6 +99,18 @@ def test_classes_are_those_that_a_person_names(run_train: Command, corrections: 
     assert load_classifier(tmp_path / "run").class_names == ("7", "1")
     refused = run_train(*FEW, corrections, "data.classes=[1,2]")
     refused.assert_refused("data.classes=['1', '2']: folder has images of 7, too")
+
+
+def test_a_resumed_run_sees_the_images_that_it_began_with(run_train: Command, tmp_path: Path) -> None:
+    letters = CNN()
+    letters.class_names = tuple("abcdefghij")
+    source = saved(letters, tmp_path / "letters.ckpt")
+    quick = ("data.limit=60", "data.batch_size=20", "data.rehearsal=200", "hydra.run.dir=run")
+    run_train(*QUICK, *quick, f"init_from={source}", code=0)
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    steps = read_checkpoint(last)["global_step"]
+    run_train("resume=run", "extend=1", code=0)
+    assert (steps, read_checkpoint(last)["global_step"]) == (3, 6)
 
 
 def test_the_recipe_freezes_for_as_many_epochs_as_it_names(run_train: Command, source: Path, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tests.export.networks import made
 from tests.handwriting.digits import Digit
 from tests.handwriting.pages import Page, Source, page
 from tests.handwriting.situations import file, picture
+from tests.handwriting.strange import sketch
 from tests.networks import saved
 
 DIGITS = (3, 5, 8)
@@ -91,6 +92,40 @@ def test_json_and_csv_say_the_same(run_predict: Command, scans: Path) -> None:
     )
     assert [f"{row['confidence']}" for row in rows] == [row["confidence"] for row in table]
     assert all(1 >= row["confidence"] >= max(row["others"].values()) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("how", "columns"),
+    [
+        ([], "file,digit,confidence,second,second_confidence,problem,note,label"),
+        (
+            ["--many"],
+            "file,line,word,digit,confidence,second,second_confidence,x,y,width,height,problem,note,label",
+        ),
+    ],
+)
+def test_columns_of_csv_keep_the_places_of_earlier_versions(
+    how: list[str], columns: str, run_predict: Command, scans: Path
+) -> None:
+    head, *rows = csv.reader(io.StringIO(run_predict("scans", "nowhere.png", "--format=csv", *how).out))
+    assert head == columns.split(",")
+    assert len(rows) >= 4
+    for row in rows:
+        assert len(row) == len(head)
+        assert row[head.index("digit")] == row[head.index("label")]
+
+
+def test_a_network_that_was_not_trained_to_reject_is_named_once(run_predict: Command, scans: Path) -> None:
+    checkpoint = saved(made("cnn"), scans.parent / "it.ckpt")
+    outcome = run_predict("scans", "scans", f"--checkpoint={checkpoint}", code=0)
+    assert outcome.err.count("not trained to reject") == outcome.err.count("\n") == 1
+    assert run_predict("scans", code=0).err == ""
+
+
+def test_a_rejection_tells_confidence_and_threshold(run_predict: Command, tmp_path: Path) -> None:
+    sketch("written_letters", 1).save(tmp_path / "letter.png")
+    out = run_predict("letter.png", code=0).out
+    assert re.search(r"not a digit: it looks like none \(confidence \d+%, threshold \d+%\)", out), out
 
 
 def test_a_bad_file_is_reported_on_its_line_and_the_rest_goes_on(run_predict: Command, scans: Path) -> None:
@@ -208,6 +243,17 @@ def test_what_was_seen_and_why_is_drawn_on_demand(run_predict: Command, scans: P
     assert {Image.open(path).size for path in seen} == {(920, 378)}
 
 
+def test_a_later_command_does_not_write_over_drawings(run_predict: Command, scans: Path, tmp_path: Path) -> None:
+    run_predict("scans/a.png", "--explain", "seen", code=0)
+    first = tmp_path / "seen" / "a-explained.png"
+    content = first.read_bytes()
+    (scans / "a.png").write_bytes((scans / "b.png").read_bytes())
+    for number in (2, 3):
+        run_predict("scans/a.png", "--explain", "seen", code=0)
+        assert first.with_name(f"a-explained ({number}).png").is_file()
+    assert first.read_bytes() == content
+
+
 def test_a_folder_that_cannot_be_made_is_reported_before_the_work(run_predict: Command, scans: Path) -> None:
     for place in ("scans/a.png", "scans/a.png/seen"):
         run_predict("scans", "--explain", place).assert_refused("--explain: scans/a.png is a file, expected a folder")
@@ -228,12 +274,12 @@ with _with_bar(iter([{"number": number} for number in range(150)]), 150) as rows
         print("row", row["number"], file=out, flush=True)"""
 
 
-def on_terminal(rows_too: bool) -> tuple[str, str]:
-    """What a terminal gets while 150 rows are written, and what goes past it."""
+def on_terminal(rows_too: bool, *arguments: str) -> tuple[str, str]:
+    """What a terminal gets while 150 rows are written, or of another program, and what goes past it."""
     ours, theirs = pty.openpty()
     options: dict[str, Any] = {"stderr": theirs, "stdout": theirs if rows_too else subprocess.PIPE}
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
-    with subprocess.Popen([sys.executable, "-c", ROWS], env=environment, **options) as program:
+    with subprocess.Popen([sys.executable, *(arguments or ("-c", ROWS))], env=environment, **options) as program:
         os.close(theirs)
         shown = b""
         with suppress(OSError):  # Linux says so when the other side is closed
@@ -275,6 +321,14 @@ def test_rows_go_where_they_are_sent_while_the_terminal_has_the_bar() -> None:
     assert rows.splitlines() == [f"row {number}" for number in range(150)]
     assert "150/150" in shown
     assert left_on_screen(shown) == []
+
+
+@pytest.mark.parametrize("rows_too", [True, False])
+def test_a_terminal_gets_a_header_and_a_pipe_none(rows_too: bool, scans: Path) -> None:
+    shown, past = on_terminal(rows_too, "-m", "digitrec.predict", str(scans / "a.png"))
+    first, *others = (shown if rows_too else past).splitlines()
+    assert (first.split() == ["label", "picture", "confidence", "next", "labels"]) is rows_too
+    assert [line.split()[:2] for line in ([first, *others][rows_too:])] == [["3", str(scans / "a.png")]]
 
 
 @pytest.mark.slow
@@ -384,11 +438,15 @@ def test_ten_thousand_files_stream_in_bounded_memory(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_is_none_is_named(run_predict: Command, scans: Path) -> None:
     outcome = run_predict("scans", "--checkpoint", "nowhere")
-    outcome.assert_refused("nowhere: no such file", "a .ckpt, .safetensors or .onnx file")
+    outcome.assert_refused("nowhere: no such file", "run folder", ".ckpt", ".safetensors", ".onnx")
 
 
-@pytest.mark.parametrize("arguments", [["scans/a.png"], ["--many", "scans/a.png"], ["--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["scans/a.png"], ["--many", "scans/a.png"], ["--help"], ["--labelled", "scans", "--explain", "seen"]],
+)
 def test_it_answers_without_torch(arguments: list[str], scans: Path) -> None:
+    (scans / "truth.json").write_text('{"a.png": "7"}')
     program = (
         "import sys; from digitrec import predict\n"
         "try: predict.main()\n"

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning import seed_everything
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
@@ -23,6 +22,7 @@ from digitrec.models.classifier import DigitClassifier
 from digitrec.models.mlp import MLP
 from digitrec.run_folder.find import find_runs
 from digitrec.train import train
+from digitrec.training.history import epochs_done
 from tests.command import QUICK, Command, contents, only_run, read_json
 from tests.forked import Forked
 from tests.pictures import draw_pictures
@@ -139,6 +139,11 @@ def test_unusual_settings_work(argument: str, run_train: Command) -> None:
         ("trainer.precision=banana", "trainer: Precision 'banana' is invalid"),
         ("data.val_size=5000", "hold out fewer"),
         ("data.val_size=1.5", "expected a whole number of images, or a share below 1"),
+        ("data.fold=1", "Give data.folds too"),
+        ("data.folds=5", "Give data.fold=0 to 4"),
+        ("data={folds:5,fold:5}", "expected 0 to 4"),
+        ("data={folds:200,fold:0}", "use at most 139 folds"),
+        ("data.train_limit=5", "leaves no training image of class"),
         ("trainer.accelerator=banana", "trainer: You selected an invalid accelerator name"),
     ],
 )
@@ -219,6 +224,20 @@ def test_the_figures_are_those_of_the_checkpoint_that_is_tested(run_train: Comma
     assert torch.load(run / "checkpoints" / "best.ckpt", weights_only=True)["epoch"] == 1  # finished ones
 
 
+@pytest.mark.parametrize("files", ["every_n_epochs=2", "save_top_k=2", "save_top_k=-1"])
+def test_best_is_one_epoch_in_figures_and_file(files: str, run_train: Command, tmp_path: Path) -> None:
+    run_train(*QUICK, "model=mlp", "trainer.max_epochs=4", f"callbacks.best_checkpoint.{files}", "test=false", code=0)
+    run = only_run(tmp_path)
+    best = read_checkpoint(run / "checkpoints" / "best.ckpt")
+    assert read_json(run / "metrics.json")["epoch"] == epochs_done(best)
+    rows = [row.split(",") for row in (run / "history.csv").read_text().splitlines()]
+    accuracies = [float(row[rows[0].index("val/accuracy")]) for row in rows[1:]]
+    saved = accuracies[1::2] if files == "every_n_epochs=2" else accuracies
+    assert accuracies[epochs_done(best) - 1] == max(saved)
+    count = len(list((run / "checkpoints").glob("*.ckpt")))
+    assert count == {"every_n_epochs=2": 2, "save_top_k=2": 4, "save_top_k=-1": 6}[files]  # last, best, and those kept
+
+
 def test_a_wrong_command_deletes_nothing_of_a_persons(run_train: Command, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("words", encoding="utf-8")
@@ -248,7 +267,7 @@ def test_a_quick_look_overrides_a_recipe(run_train: Command) -> None:
     assert "max_epochs: 2\n" in run_train("--cfg", "job", "experiment=mlp_best", "debug=limit").out
 
 
-@pytest.mark.parametrize("debug", ["fast_dev_run", "limit", "profiler"])
+@pytest.mark.parametrize("debug", ["fast_dev_run", "limit", "profiler", "lr_range"])
 def test_debug_options_run(debug: str, run_train: Command) -> None:
     run_train("data=digits", "trainer.accelerator=cpu", f"debug={debug}", code=0)
 
@@ -283,6 +302,19 @@ def test_every_metric_can_be_the_objective(run_train: Command) -> None:
     model = MLP(hidden=[])
     assert set(model.metric_names) == {f"{stage}/{metric}" for stage in STAGES for metric in METRICS}
     run_train(*QUICK, "model=mlp", "objective=test/f1", code=0)
+
+
+def test_a_metric_from_yaml_is_counted_shown_watched_and_what_ends_a_run(run_train: Command, tmp_path: Path) -> None:
+    chosen = ["metrics=[default,cohen_kappa,calibration_error]", "callbacks=[default,early_stopping]"]
+    watched = ["callbacks.best_checkpoint.monitor=val/cohen_kappa", "callbacks.early_stopping.monitor=val/cohen_kappa"]
+    outcome = run_train(*QUICK, "model=mlp", *chosen, *watched, "objective=val/cohen_kappa", code=0)
+    metrics = read_json(only_run(tmp_path) / "metrics.json")
+    assert "cohen_kappa" in outcome.out
+    for stage in STAGES:
+        assert -1 <= metrics[f"{stage}/cohen_kappa"] <= metrics[f"{stage}/accuracy"]
+        assert 0 <= metrics[f"{stage}/calibration_error"] <= 1
+    refused = run_train(*QUICK, "+metrics.roc._target_=torchmetrics.classification.MulticlassROC")
+    refused.assert_refused("metrics.roc: it gives tuple, expected 1")
 
 
 def test_processes_of_one_job_are_refused_in_a_sweep(run_train: Command) -> None:
@@ -366,8 +398,7 @@ def test_each_run_from_python_has_a_folder_that_commands_understand(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for _ in range(2):
-        settings = compose("train", [*QUICK, "model=mlp", "data.limit=300"])
-        seed_everything(settings["seed"], verbose=False)
+        settings = compose("train", [*QUICK, "model=mlp", "data.limit=300", "note=costs ${x}, or $5"])
         datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
         metrics = train(build.build_model(settings, datamodule), datamodule, trainer)
     first, second = find_runs([Path("outputs")], pytest.fail)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitrec.errors import DigitrecError, UsageError, needs_extra
+from digitrec.run_folder import named_network
 from digitrec.system.terminal import Parser, end_with, folder
 
 if TYPE_CHECKING:  # imported once the port is taken: the extra may be missing, and torch takes seconds
@@ -55,10 +56,7 @@ def _port(text: str) -> int:
 def _serve(arguments: argparse.Namespace) -> None:
     if any(importlib.util.find_spec(name) is None for name in NEEDED):
         raise UsageError(needs_extra("the page", "app"))
-    if arguments.checkpoint is not None:
-        from digitrec.run_folder.find import run_path
-
-        arguments.checkpoint = run_path(arguments.checkpoint)
+    arguments.checkpoint = named_network(arguments.checkpoint)
     with _listen(arguments.host, arguments.port) as listening:
         os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one digit is no work for two threads
         import uvicorn

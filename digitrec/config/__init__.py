@@ -25,20 +25,24 @@ def compose(name: str, overrides: Sequence[str] = (), run_dir: str | Path | None
     """
     # Imported here: rooms that need other parts of the configuration do without Hydra.
     from hydra.errors import HydraException
+    from omegaconf.errors import OmegaConfBaseException
 
     from digitrec.config.check import check
     from digitrec.config.composing import compose_unchecked
     from digitrec.config.error_texts import explain
+    from digitrec.config.overrides import quote_note
     from digitrec.config.schema import SCHEMAS
     from digitrec.errors import UsageError
-    from digitrec.system.wording import near
+    from digitrec.system.wording import first_line, near
 
     if name not in SCHEMAS:
         raise UsageError(f"{name}: no such command{near(name, SCHEMAS)}; there are {', '.join(SCHEMAS)}")
     try:
-        cfg = compose_unchecked(name, overrides)
-    except HydraException as error:
+        cfg = compose_unchecked(name, [quote_note(word) for word in overrides])
+    except (HydraException, OmegaConfBaseException) as error:
         raise UsageError(explain(error, name, overrides)) from error
+    except ValueError as error:  # of Hydra's, for a group that is set to null
+        raise UsageError(first_line(error)) from error
     cfg.run_dir = str(run_dir or _new_folder(name, cfg))
     return check(cfg, SCHEMAS[name])
 

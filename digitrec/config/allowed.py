@@ -1,8 +1,10 @@
 """Which modules a configuration or a checkpoint may name: digitrec's own, and those in DIGITREC_ALLOW."""
 
+import importlib
 import os
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from digitrec.config.schema import MODULES
 from digitrec.config.signatures import read_signature
@@ -21,8 +23,29 @@ def allowed(name: str, ours: Iterable[str]) -> bool:
 
 
 def how_to_allow(name: str) -> str:
-    """The next step for a person whose own class was refused."""
-    return f"If you trust it, allow its module by name: {VARIABLE}={name.partition('.')[0]}"
+    """The next step for a person whose own class was refused: the narrowest module, beside those allowed already."""
+    module = name.rpartition(".")[0] or name
+    trusted = ",".join(filter(None, [os.environ.get(VARIABLE), module]))
+    return f"If you trust it, allow its module by name: {VARIABLE}={trusted}"
+
+
+def find_allowed(name: str, ours: Iterable[str]) -> Any:
+    """The class or function of a dotted name, where both the name and its definition may be built.
+
+    Raises:
+        UsageError: it may not, or there is none.
+    """
+    module, _, attribute = name.rpartition(".")
+    if not allowed(module, ours):
+        raise UsageError(f"{name} is not one of ours.\n{how_to_allow(name)}")
+    try:
+        found = getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError):
+        raise UsageError(f"{name} is not installed here") from None
+    origin = str(getattr(found, "__module__", ""))
+    if not (callable(found) and allowed(origin, ours)):
+        raise UsageError(f"{name} is not one of ours.\n{how_to_allow(f'{origin}.{attribute}')}")
+    return found
 
 
 def check_hydra_target(target: str, key: str) -> None:

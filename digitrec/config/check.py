@@ -14,9 +14,10 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from digitrec.config.allowed import allowed, how_to_allow
+from digitrec.config.folds import check_folds, reads_test
 from digitrec.config.origin import origin
 from digitrec.config.overrides import as_path
-from digitrec.config.schema import LIGHTNING, METRICS, STAGES, Node, Nodes, Rows, metadata
+from digitrec.config.schema import CONF_DIR, LIGHTNING, METRICS, STAGES, Node, Nodes, Rows, metadata
 from digitrec.config.signatures import Signature, read_signature
 from digitrec.config.suggestions import suggest
 from digitrec.errors import UsageError
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # imported where values are checked: --help, and a wrong key,
     from pydantic import TypeAdapter
 
 TAG = re.compile(r"\w[\w.-]{0,29}")
+NAME = re.compile(r"[A-Za-z]\w*")
 COUNTS = ("accumulate_grad_batches", "check_val_every_n_epoch", "log_every_n_steps")
 # Lightning takes other values without a word and fails, or waits for ever, in the middle of a run.
 NARROWER: dict[str, Any] = {
@@ -41,7 +43,7 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
     """Resolve `cfg` and hold every key and value against what its target takes.
 
     Returns:
-        the configuration as plain dicts, lists and values, interpolations resolved.
+        the configuration as plain dicts, lists and values, interpolations resolved; `test` is true or false.
 
     Raises:
         UsageError: for an unknown key, a value of the wrong type or out of range, a target that is not allowed
@@ -62,10 +64,14 @@ def check(cfg: DictConfig, schema: type) -> dict[str, Any]:
         raise UsageError(f"{missing}: missing; expected all of {', '.join(known)}")
     for key, value in settings.items():
         _check_top(key, value, known[key])
+    data = settings.get("data") or {}
+    check_folds(data.get("folds"), data.get("fold"))
+    if "test" in settings:
+        settings["test"] = reads_test(settings)
     _check_metrics(settings)
     _check_tags(settings.get("tags", []))
     _check_run_dir(settings["run_dir"])
-    _check_folder(settings.get("data") or {})
+    _check_folder(data)
     return settings
 
 
@@ -108,17 +114,34 @@ def check_data(values: Mapping[str, Any]) -> None:
 
 def _check_metrics(settings: Mapping[str, Any]) -> None:
     """Hold the objective, and what callbacks monitor, against the metrics that there are."""
-    known = [f"{stage}/{metric}" for stage in STAGES for metric in METRICS] + ["train/images_per_second"]
+    chosen = [name for name, node in settings.get("metrics", {}).items() if node is not None]
+    for name in chosen:
+        if not NAME.fullmatch(str(name)) or name in (*METRICS, "loss_step", "images_per_second"):
+            expected = "expected a name of letters, digits and _ that none of ours has"
+            raise UsageError(f"metrics.{name}: {expected}{origin(f'metrics.{name}')}")
+    whole = [*METRICS, *(name for name in chosen if not name.endswith("_by_class"))]
+    known = [f"{stage}/{metric}" for stage in STAGES for metric in whole] + ["train/images_per_second"]
     if (objective := settings.get("objective")) is not None and objective not in known:
-        raise UsageError(f"objective={objective}: no such metric{near(objective, known)}{origin('objective')}")
+        hint = _metric_hint(objective, known)
+        raise UsageError(f"objective={objective}: no such metric{hint}{origin('objective')}")
     known = [name for name in known if not name.startswith("test/")]
     for name, node in settings.get("callbacks", {}).items():
         path, monitor = f"callbacks.{name}.monitor", str((node or {}).get("monitor"))
         ours = monitor.partition("/")[0] in STAGES or monitor.replace("_", "/", 1) in known  # an own network has others
         if ours and monitor not in known:
-            raise UsageError(f"{path}={monitor}: no such metric in training{near(monitor, known)}{origin(path)}")
+            hint = _metric_hint(monitor, known)
+            raise UsageError(f"{path}={monitor}: no such metric in training{hint}{origin(path)}")
     if settings.get("test") is False and str(settings["objective"]).startswith("test/"):
-        raise UsageError(f"objective={settings['objective']}: there is none with test=false{origin('objective')}")
+        raise UsageError(
+            f"objective={settings['objective']}: there is none with test=false or data.folds{origin('objective')}"
+        )
+
+
+def _metric_hint(name: str, known: Sequence[str]) -> str:
+    option = name.rpartition("/")[2]
+    if option and (CONF_DIR / "metrics" / f"{option}.yaml").is_file():
+        return f"; add metrics=[default,{option}]"
+    return near(name, known)
 
 
 def _check_top(key: str, value: Any, annotation: Any) -> None:
@@ -168,7 +191,7 @@ def _check_node(
     for key, value in arguments.items():
         nested = list(_nodes_in(f"{path}.{key}", value))
         for inner_path, inner in nested:
-            _check_node(inner_path, inner, LIGHTNING)
+            _check_node(inner_path, inner, modules if path == "model" else LIGHTNING)
         if not nested:
             _check_value(f"{path}.{key}", value, known.get(key, Any))
 

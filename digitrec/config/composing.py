@@ -6,7 +6,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
-from digitrec.config.overrides import expand_home, search_path
+from digitrec.config.overrides import expand_home, search_path, start_anew
 from digitrec.config.schema import CONF_DIR
 
 
@@ -22,7 +22,7 @@ def compose_unchecked(name: str, overrides: Sequence[str], arguments: Sequence[s
         HydraException: something in them is wrong.
     """
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        return hydra.compose(name, [*map(expand_home, overrides), *search_path(overrides, arguments)])
+        return hydra.compose(name, [*start_anew([*map(expand_home, overrides)]), *search_path(overrides, arguments)])
 
 
 def options_of(group: str, arguments: Sequence[str]) -> list[str]:

@@ -22,7 +22,7 @@ def origin(path: str) -> str:
     overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     for override in reversed([str(override) for override in overrides or []]):
         if key_of(override) == path:
-            return f" (from the command line: {override})"
+            return f" (from the command line: {override.removeprefix('++')})"
     for file, group in files:
         line = _line_of(file, path) or _line_of(file, path.removeprefix(f"{group}."))
         if line:

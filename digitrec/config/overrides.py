@@ -13,6 +13,8 @@ ANNOTATIONS = ("tags", "note")  # what a person says about a run; it changes not
 PLACE = "hydra.run.dir"
 SEARCH_PATH = "hydra.searchpath"
 NO_TEXT = re.compile(r"[+-]?[\d_.]+(e[+-]?\d+)?|[+-]?(inf|nan)|true|false", re.IGNORECASE)  # as Hydra reads them bare
+TARGET = "._target_"
+SINGLE = ("model", "optimizer", "scheduler")  # groups whose option is one node, which a person may bring
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
 
 
@@ -45,6 +47,20 @@ def value(words: Sequence[str], name: str) -> str | None:
 def is_sweep(words: Sequence[str]) -> bool:
     """Whether Hydra is asked for several jobs."""
     return bool(SWEEP & set(words)) or value(words, "hydra.mode") == "MULTIRUN"
+
+
+def start_anew(words: Sequence[str]) -> list[str]:
+    """The words, so that a `_target_` brings none of the arguments of the option before it, and its own need no `+`."""
+    nodes = [key_of(word).removesuffix(TARGET) for word in words if _sets(word) and key_of(word).endswith(TARGET)]
+    chosen = {key_of(word) for word in words if is_override(word)}
+    anew = [
+        f"++{word.lstrip('+')}"
+        if _sets(word) and key_of(word).startswith(tuple(f"{node}." for node in nodes))
+        else word
+        for word in words
+    ]
+    place = next((index for index, word in enumerate(anew) if is_override(word)), 0)
+    return [*anew[:place], *(f"~{node}" for node in nodes if node in SINGLE and node not in chosen), *anew[place:]]
 
 
 def expand_home(word: str) -> str:

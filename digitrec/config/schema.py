@@ -23,9 +23,9 @@ LIGHTNING = tuple(
 )
 CALLBACKS = tuple(
     f"digitrec.training.{name}"
-    for name in ("checkpoints", "freezing", "history", "pictures", "progress", "throughput", "trial")
+    for name in ("checkpoints", "freezing", "history", "lr_range", "pictures", "progress", "throughput", "trial")
 )
-STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy", "precision", "recall", "f1", "r2")
+STAGES, METRICS = ("train", "val", "test"), ("loss", "accuracy")  # the metrics that are always counted
 
 
 @dataclass(frozen=True)
@@ -59,13 +59,16 @@ class TrainConfig:
     """The top-level keys of conf/train.yaml."""
 
     model: Annotated[Any, Node(("digitrec.models",), given=("num_classes", "in_channels", "image_size"))]
-    optimizer: Annotated[Any, Node(("digitrec.training.optimizers",), given=("model",))]
-    scheduler: Annotated[Any, Node(("digitrec.training.schedules",), given=("optimizer", "total_steps"))]
+    optimizer: Annotated[Any, Node(("digitrec.training.optimizers", "torch.optim"), given=("model", "params"))]
+    scheduler: Annotated[
+        Any, Node(("digitrec.training.schedules", "torch.optim.lr_scheduler"), given=("optimizer", "total_steps"))
+    ]
     augmentation: Annotated[Any, Nodes(("digitrec.data.augmentation",))]
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
     trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
     callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
     logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
+    metrics: Annotated[Any, Nodes(("torchmetrics.classification", "torchmetrics.regression"))]
     init_from: str | None
     resume: str | None
     extend: Annotated[int, Ge(1)] | list[Annotated[int, Ge(1)]] | None
@@ -76,7 +79,7 @@ class TrainConfig:
     label_smoothing: Annotated[float, Ge(0), Lt(1)]
     compile: bool
     objective: str
-    test: bool
+    test: bool | None
     report: bool
     run_dir: str
 
@@ -111,7 +114,7 @@ class EvaluateConfig:
     checkpoint: str | Annotated[list[str], Len(1)]
     against: str | None
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"), optional=True)]
-    split: Literal["train", "val", "test"]
+    split: Literal["train", "val", "test", "out_of_fold"]
     tta: Annotated[Any, Node(("digitrec.evaluation.views",), optional=True)]
     robustness: Annotated[int, Ge(0)]
     accelerator: Literal["auto", "cpu", "gpu", "mps"]

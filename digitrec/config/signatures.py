@@ -111,7 +111,7 @@ def _from_function(module: str, function: ast.FunctionDef, *, method: bool = Fal
 
 def _from_class(module: str, definition: ast.ClassDef) -> Signature:
     for node in definition.body:
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+        if isinstance(node, ast.FunctionDef) and node.name in ("__init__", "__new__"):
             return _from_function(module, node, method=True)
     if any("dataclass" in ast.unparse(decorator) for decorator in definition.decorator_list):
         names = _names_in(module)

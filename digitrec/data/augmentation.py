@@ -1,4 +1,4 @@
-"""Random changes to images of digits that leave their labels true.
+"""Random changes to images of digits that leave their labels true, and mixtures of two that take both labels.
 
 Every augmentation maps a batch to a batch: images (B, C, H, W), floating point in [0, 1], come back with the
 same shape, dtype and device, still in [0, 1]. Each image has draws of its own, from the default generator of
@@ -217,6 +217,53 @@ class Erasing(Augmentation):
         most = (pixels * self.aspect).sqrt()
         rows = (fewest * (most / fewest) ** shape).round().clamp(1, height)
         return rows, (pixels / rows).floor().clamp(1, width)
+
+
+class Mixing(Augmentation):
+    """Puts another image of the batch into some of the images; after all other augmentations, which see one image each.
+
+    An image is chosen with `probability`; how much of it is kept follows Beta(alpha, alpha), and is at least a half.
+    Both labels count in the loss, by their images' shares.
+    """
+
+    def __init__(self, alpha: Annotated[float, Gt(0)] = 1.0, probability: Annotated[float, Ge(0), Le(1)] = 0.5) -> None:
+        self.alpha = alpha
+        self.probability = probability
+
+    @abstractmethod
+    def keep(self, images: Tensor, share: Tensor) -> Tensor:
+        """How much (B, 1, H, W) or (B, 1, 1, 1) of each pixel stays, in [0, 1]; about `share` (B, 1) of each image."""
+
+    def mix(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Images (B, C, H, W) in [0, 1], each mixed with the one before it, and the share (B,) each has kept."""
+        alpha = torch.full((len(images), 1), self.alpha, device=images.device)
+        share = torch.distributions.Beta(alpha, alpha, validate_args=False).sample()
+        chosen = torch.rand_like(share) < self.probability
+        keep = self.keep(images, torch.where(chosen, torch.maximum(share, 1 - share), 1.0)).to(images.dtype)
+        return torch.lerp(images.roll(1, 0), images, keep), keep.mean(dim=(1, 2, 3)).float()
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """Mix the images, and leave their shares aside."""
+        return self.mix(images)[0]
+
+
+class Mixup(Mixing):
+    """Fades both images into each other (Zhang, Cisse, Dauphin and Lopez-Paz, 2018, arXiv:1710.09412)."""
+
+    def keep(self, images: Tensor, share: Tensor) -> Tensor:
+        """The share itself, everywhere."""
+        return share[:, :, None, None]
+
+
+class Cutmix(Mixing):
+    """Puts a rectangle of the other image into each, shaped as the image is (Yun et al., 2019, arXiv:1905.04899)."""
+
+    def keep(self, images: Tensor, share: Tensor) -> Tensor:
+        """0 within a rectangle that covers the rest of the share, at a random place, else 1."""
+        height, width = images.shape[-2:]
+        side, (top, left) = (1 - share).sqrt(), torch.rand(2, len(images), 1, device=images.device)
+        rows, columns = (interval(at, (side * of).round(), of) for at, of in ((top, height), (left, width)))
+        return (~(rows[:, None, :, None] & columns[:, None, None, :])).float()
 
 
 def resample(images: Tensor, warp: Warp) -> Tensor:

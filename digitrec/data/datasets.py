@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, get_args
 
 import numpy as np
 import platformdirs
@@ -20,6 +20,10 @@ from digitrec.data.labels import DIGITS
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.framing import SIDE
 from digitrec.system.wording import counted, near
+
+Part = Literal["test10k", "test50k"]  # of QMNIST's test images: those of MNIST built again, and those that it left out
+SplitName = Literal["train", "val", "test"] | Part
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 class Split(NamedTuple):
@@ -53,7 +57,7 @@ class Torchvision:
     dataset: str
     names: Mapping[str, tuple[str, ...]]
     md5s: Mapping[str, str] = field(default_factory=dict)
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
     first_label: int = 0
     transposed: bool = False
 
@@ -64,13 +68,19 @@ class Torchvision:
 
     def read(self, root: Path, split: str) -> tuple[Tensor, Tensor]:
         """Read a split's own files; raises DataError for a missing or misshapen one."""
-        for name in self.names[split]:
+        for name in self.names["test" if split in PARTS else split]:
             files.verify(self._folder(root) / name)
         data = self._open(root, split)
         images, labels = torch.as_tensor(data.data), torch.as_tensor(data.targets)
         if labels.ndim == 2:  # QMNIST: class, series, writer, ...
             labels = labels[:, 0]
         return images.mT if self.transposed else images, labels - self.first_label
+
+    def writers(self, root: Path, split: str) -> Tensor | None:
+        """Number (N,) of the writer of each image of a split; None where the data set does not name them."""
+        if self.dataset != "QMNIST":
+            return None
+        return torch.as_tensor(self._open(root, split).targets)[:, 2].long()
 
     def training_files(self, root: Path) -> list[Path]:
         """Image and label file of the training split."""
@@ -94,7 +104,8 @@ class Torchvision:
             "_check_exists": lambda _: True,
             "_check_legacy_exist": lambda _: False,
         }
-        return type(self.dataset, (self._class(),), ours)(self._folder(root), train=split == "train", **self.options)
+        options = self.options | ({"what": split} if split in PARTS else {})
+        return type(self.dataset, (self._class(),), ours)(self._folder(root), train=split == "train", **options)
 
     def _archives(self) -> list[files.Archive]:
         """List the archives that torchvision's class names, each class in its own way."""
@@ -372,10 +383,10 @@ def is_parted(name: str, root: str | Path | None = None) -> bool:
     return name == "folder" and folder.is_parted(_where(name, root))
 
 
-def load(
-    name: str, split: Literal["train", "val", "test"], root: str | Path | None = None, skip_damaged: bool = False
-) -> Split:
-    """Read one split, and no file of the other; never downloads. "val" exists where `has_validation` is true.
+def load(name: str, split: SplitName, root: str | Path | None = None, skip_damaged: bool = False) -> Split:
+    """Read one split, and no file of the other; never downloads.
+
+    "val" exists where `has_validation` is true, "test10k" and "test50k" of QMNIST.
 
     Raises DataError for a missing, misshapen or inconsistent file, UsageError for an unknown name.
     """
@@ -392,6 +403,12 @@ def load(
     else:
         return Split(_framed(images), labels.long())
     raise DataError(f"{name} ({split}) in {where} has {found}, expected {expected}.\nNext: fetch it again.")
+
+
+def writers(name: str, root: str | Path | None = None, split: SplitName = "train") -> Tensor | None:
+    """Number (N,) of the writer of each image of a split; None where the data set does not name them."""
+    reader = _sheet(name).reader
+    return reader.writers(_where(name, root), split) if isinstance(reader, Torchvision) else None
 
 
 def checksum(name: str, root: str | Path | None = None) -> str:

@@ -4,26 +4,31 @@ Either ``root/train/<class>`` and ``root/test/<class>``, optionally with ``root/
 ``root/<class>``. Without a folder for testing, a fifth of each class, the same one every time, is the test split.
 """
 
+from __future__ import annotations
+
 import hashlib
 import os
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
-
+from digitrec.config.overrides import as_path
 from digitrec.data.labels import are_digits
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.picture import check_picture
 from digitrec.system.wording import counted
 
+if TYPE_CHECKING:  # files are checked before torch is imported
+    import numpy as np
+    from numpy.typing import NDArray
+    from torch import Tensor
+
 TEST_SHARE = 0.2
+NAMED = 10  # files in one message
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 # What file managers, archives and network drives leave beside pictures
 SYSTEM_FILES = {"Thumbs.db", "desktop.ini", "Icon", "Icon\r", "Icon_"}  # the second on a Mac, the others unpacked
@@ -76,14 +81,23 @@ def pictures(root: Path, split: str) -> list[tuple[Path, int]]:
     return labelled
 
 
+def check_pictures(settings: Mapping[str, Any]) -> None:
+    """UsageError that names every file that is no picture, if the settings of the data name a folder of pictures."""
+    if settings.get("dataset") == "folder" and settings.get("root") and not settings.get("skip_damaged"):
+        try:
+            check_heads(as_path(settings["root"]))
+        except DataError as error:
+            raise UsageError(f"data.root: {error}") from error
+
+
 def check(root: Path, skip_damaged: bool = False) -> None:
     """Open every picture of all splits without decoding it, and warn of files that training and another split share.
 
     Raises what `pictures` and `load` do.
     """
-    splits = {split: pictures(root, split) for split in SPLITS if split != "val" or has_validation(root)}
-    for path, _ in () if skip_damaged else [pair for labelled in splits.values() for pair in labelled]:
-        check_picture(path)
+    splits = _splits(root)
+    if not skip_damaged:
+        check_heads(root)
     train = _by_content(path for path, _ in splits.pop("train"))
     for split, labelled in splits.items():
         shared = [
@@ -99,6 +113,30 @@ def check(root: Path, skip_damaged: bool = False) -> None:
             )
 
 
+def check_heads(root: Path) -> None:
+    """Open every picture of all splits without decoding it.
+
+    Raises what `pictures` does, and DataError that names all files that are no pictures.
+    """
+    paths = [path for labelled in _splits(root).values() for path, _ in labelled]
+    faults = []
+    for path in paths:
+        try:
+            check_picture(path)
+        except DataError as error:
+            faults.append(error)
+    if len(faults) == 1:
+        raise faults[0]
+    if faults:
+        lines = [str(fault).partition("\n")[0].partition(", expected")[0].rstrip(".") for fault in faults[:NAMED]]
+        named = "; ".join(line.replace(" cannot be read as a picture", "") for line in lines)
+        more = f"; and {len(faults) - NAMED} more" if len(faults) > NAMED else ""
+        raise DataError(
+            f"{len(faults)} of {len(paths)} files below {root} are no pictures: {named}{more}.\n"
+            "Next: repair or remove them, or leave them out with data.skip_damaged=true."
+        )
+
+
 def load(root: Path, split: str, skip_damaged: bool = False) -> tuple[Tensor, Tensor]:
     """Read and frame a split: images uint8 (N, 28, 28), white on black, and labels int64 (N,).
 
@@ -108,6 +146,9 @@ def load(root: Path, split: str, skip_damaged: bool = False) -> tuple[Tensor, Te
     Raises what `pictures` does, and DataError for a file that is no picture, damaged or dangerously large, and for a
     class of which nothing is left.
     """
+    import numpy as np
+    import torch
+
     from digitrec.preprocessing.digit import find_digit  # imports scipy, which no other data set needs
 
     names, labelled = class_names(root), pictures(root, split)
@@ -148,6 +189,10 @@ def held_out(names: Iterable[str]) -> frozenset[str]:
     """
     ranked = sorted(names, key=lambda name: hashlib.sha256(os.fsencode(name)).digest())
     return frozenset(ranked[: max(1, round(TEST_SHARE * len(ranked)))])
+
+
+def _splits(root: Path) -> dict[str, list[tuple[Path, int]]]:
+    return {split: pictures(root, split) for split in SPLITS if split != "val" or has_validation(root)}
 
 
 def _given(root: Path) -> dict[str, Path]:

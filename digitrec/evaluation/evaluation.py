@@ -80,3 +80,10 @@ class Evaluation:
     robustness: Sequence[Robustness]
     insight: Insight
     comparison: Comparison | None = None
+
+    @property
+    def worst_class(self) -> str:
+        """Name of the class, among those that have images, of which the smallest share is read right."""
+        scores = self.predictions.class_scores
+        present = [label for label, images in enumerate(scores.support.tolist()) if images]
+        return self.predictions.class_names[min(present, key=lambda label: scores.recall[label])]

@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from digitrec.evaluation.intervals import wilson_interval as wilson_interval
+
 
 class ClassScores(NamedTuple):
     """Scores of each class, 0 where they are undefined.
@@ -44,18 +46,6 @@ class Reliability:
     confidence: Tensor
     accuracy: Tensor
     count: Tensor
-
-
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Interval of a share (Wilson, 1927), within [0, 1].
-
-    Raises:
-        ValueError: not 0 <= successes <= trials, no trials, or a confidence outside (0, 1).
-    """
-    from scipy.stats import binomtest
-
-    found = binomtest(successes, trials).proportion_ci(confidence, method="wilson")
-    return float(found.low) if successes else 0.0, float(found.high) if successes < trials else 1.0
 
 
 def class_scores(labels: Tensor, predictions: Tensor, num_classes: int) -> ClassScores:
@@ -118,8 +108,9 @@ def calibration_error(found: Reliability) -> float:
 def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
     """Every number of a set of predictions by its flat name.
 
-    `accuracy` comes with the ends of its 95 % interval, `accuracy_low` and `accuracy_high`; `precision`, `recall` and
-    `f1` are means over the classes that occur as a label or a prediction, and follow for each class by its name.
+    `accuracy` comes with the ends of its 95 % interval, `accuracy_low` and `accuracy_high`; `balanced_accuracy` is the
+    mean recall of the classes that have images, `worst_class_accuracy` the lowest; `precision`, `recall` and `f1` are
+    means over the classes that occur as a label or a prediction, and follow for each class by its name.
 
     Args:
         probabilities: (N, C), rows sum to 1, C >= 2.
@@ -142,6 +133,8 @@ def summarise(probabilities: Tensor, labels: Tensor, class_names: Sequence[str])
         "accuracy": correct / len(labels),
         "accuracy_low": low,
         "accuracy_high": high,
+        "balanced_accuracy": float(by_class["recall"][support > 0].mean()),
+        "worst_class_accuracy": float(by_class["recall"][support > 0].min()),
         "loss": log_loss(probabilities, labels),
         "top2_accuracy": top_k_accuracy(probabilities, labels, 2),
         **{name: float(values[occurs].mean()) for name, values in by_class.items()},

@@ -1,19 +1,31 @@
 """Predictions of classifiers on a split, image by image."""
 
 import csv
+import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.errors import DigitrecError
+from digitrec.evaluation.intervals import wilson_interval
 from digitrec.evaluation.metrics import ClassScores, class_scores
 from digitrec.evaluation.progress import steps
 from digitrec.models.classifier import DigitClassifier
+from digitrec.system.files import read_text
 from digitrec.weights import BATCH
+
+
+class WriterScore(NamedTuple):
+    """How many images of a writer there are, and how many of them were read right."""
+
+    writer: int
+    images: int
+    right: int
 
 
 @dataclass(frozen=True)
@@ -24,11 +36,13 @@ class Predictions:
         labels: (N,) int64.
         probabilities: (N, C) float32, rows sum to 1.
         class_names: one per class.
+        writers: (N,) int64, number of the writer of each image; None where they are not known.
     """
 
     labels: Tensor
     probabilities: Tensor
     class_names: tuple[str, ...]
+    writers: Tensor | None = None
 
     @property
     def predicted(self) -> Tensor:
@@ -46,6 +60,17 @@ class Predictions:
         given = self.probabilities.gather(1, self.labels[:, None])[:, 0]
         wrong = (~self.correct).nonzero()[:, 0]
         return wrong[given[wrong].argsort(stable=True)]
+
+    @property
+    def by_writer(self) -> list[WriterScore]:
+        """Images of each writer, the worst first: by the upper end of the interval of the share read right."""
+        if self.writers is None:
+            return []
+        numbers, place = self.writers.unique(return_inverse=True)
+        images = place.bincount().tolist()
+        right = place[self.correct].bincount(minlength=len(numbers)).tolist()
+        found = [WriterScore(*one) for one in zip(numbers.tolist(), images, right, strict=True)]
+        return sorted(found, key=lambda one: (wilson_interval(one.right, one.images)[1], one.writer))
 
     @property
     def confusion(self) -> Tensor:
@@ -66,6 +91,7 @@ def predict(
     split: Split,
     views: Callable[[Tensor], Sequence[Tensor]] | None = None,
     *,
+    readers: Tensor | None = None,
     precision: str = "32-true",
     task: str = "Predicting",
 ) -> Predictions:
@@ -73,6 +99,7 @@ def predict(
 
     Args:
         classifiers: with the same classes, on one device; left in evaluation mode.
+        readers: (N,) int64, index of the one classifier that reads each image; None: all of them do.
         split: images (N, C, H, W), uint8 or float in [0, 1], and labels (N,).
         views: images -> versions of them to average over; None takes the images alone.
         precision: Lightning's name of it, 32-true or bf16-mixed.
@@ -81,6 +108,13 @@ def predict(
     Raises:
         DigitrecError: a probability is not finite.
     """
+    if readers is not None:
+        found = torch.empty(len(readers), len(classifiers[0].class_names))
+        for index, classifier in enumerate(classifiers):
+            mine = (readers == index).nonzero()[:, 0]
+            part = Split(split.images[mine], split.labels[mine])
+            found[mine] = predict([classifier], part, views, precision=precision, task=task).probabilities
+        return Predictions(split.labels.cpu(), found, classifiers[0].class_names)
     device = classifiers[0].device
     probabilities = []
     mixed = torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
@@ -104,16 +138,17 @@ def evenly(size: int, count: int) -> Tensor:
 
 
 def write_csv(predictions: Predictions, file: Path) -> None:
-    """One line per image: index, label, prediction by class name, and every class's probability."""
-    names = predictions.class_names
+    """One line per image: index, label, prediction by class name, every class's probability, and a known writer."""
+    names, by_image = predictions.class_names, predictions.writers
+    known = [] if by_image is None else [by_image.tolist()]
     with file.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["index", "label", "prediction", *(f"p_{name}" for name in names)])
-        rows = zip(
-            predictions.labels.tolist(), predictions.predicted.tolist(), predictions.probabilities.tolist(), strict=True
-        )
-        for index, (label, prediction, row) in enumerate(rows):
-            writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row)])
+        probability_columns = (f"p_{name}" for name in names)
+        writer.writerow(["index", "label", "prediction", *probability_columns, *["writer"] * len(known)])
+        columns = predictions.labels, predictions.predicted, predictions.probabilities
+        rows = zip(*(column.tolist() for column in columns), *known, strict=True)
+        for index, (label, prediction, row, *of) in enumerate(rows):
+            writer.writerow([index, names[label], names[prediction], *(f"{value:.6f}" for value in row), *of])
 
 
 def read_csv(file: Path) -> tuple[list[str], Tensor]:
@@ -123,8 +158,8 @@ def read_csv(file: Path) -> tuple[list[str], Tensor]:
         DigitrecError: the file is no predictions.csv.
     """
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            rows = [(row["label"], row["prediction"]) for row in csv.DictReader(stream)]
+        table = csv.DictReader(io.StringIO(read_text(file), newline=""))
+        rows = [(row["label"], row["prediction"]) for row in table]
     except (OSError, KeyError, ValueError, csv.Error) as error:
         raise DigitrecError(f"{file}: cannot be read as predictions: {error!r}") from error
     return [label for label, _ in rows], torch.tensor([label == read for label, read in rows], dtype=torch.bool)

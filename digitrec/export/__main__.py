@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from digitrec.errors import UsageError, needs_extra
 from digitrec.export import NETWORK
+from digitrec.run_folder import named_network
 from digitrec.system.terminal import Parser, end_with
 from digitrec.system.wording import shown
 
@@ -44,10 +45,7 @@ def main() -> None:
 
 def _export(arguments: argparse.Namespace) -> None:
     _check(arguments.format, arguments.input, arguments.output)
-    if arguments.checkpoint is not None:
-        from digitrec.run_folder.find import run_path
-
-        arguments.checkpoint = run_path(arguments.checkpoint)
+    arguments.checkpoint = named_network(arguments.checkpoint)
     from digitrec.export.trained import open_trained
     from digitrec.weights import HANDWRITING
 

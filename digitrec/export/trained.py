@@ -30,7 +30,7 @@ class Trained:
     @property
     def name(self) -> str:
         """The network's kind, such as CNN."""
-        return type(self.classifier).__name__
+        return self.classifier.network_name
 
     @property
     def data(self) -> tuple[str, str | None] | None:

@@ -23,7 +23,7 @@ from digitrec.config.allowed import LAUNCHER, check_hydra_logging, check_hydra_t
 from digitrec.config.error_texts import explain
 from digitrec.config.files import check_file, header_lines
 from digitrec.config.limit_omegaconf import limit_configurations
-from digitrec.config.overrides import expand_home, is_override, key_of, spelled_path
+from digitrec.config.overrides import expand_home, is_override, key_of, spelled_path, start_anew
 from digitrec.config.schema import CONF_DIR
 from digitrec.errors import DigitrecError, FolderTakenError, UsageError
 from digitrec.launch.parallel import SideBySide
@@ -80,7 +80,8 @@ def launch(
         try:
             _check_words(sys.argv[1:])
             _check_conf(config_name)
-            sys.argv[1:] = name_jobs(prepare([with_run_paths(expand_home(word)) for word in sys.argv[1:]]))
+            words = [with_run_paths(expand_home(word)) for word in sys.argv[1:]]
+            sys.argv[1:] = name_jobs(prepare(start_anew(words)))
             with _run_folder_errors():
                 hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
             if errors and SweepStart.folder is None:

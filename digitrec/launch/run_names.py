@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from digitrec.config.overrides import AUTO, SWEEP, as_path
+from digitrec.config.overrides import AUTO, SWEEP, as_path, is_override
 from digitrec.run_folder.find import STAMP
 
 SUFFIX = re.compile(r"-[0-9a-f]{4}$")  # which keeps apart what begins in one second
@@ -54,7 +54,7 @@ def name_jobs(arguments: Sequence[str]) -> list[str]:
     """A command line that has Hydra leave out of the jobs' names what is the same for all of them."""
     if not SWEEP & set(arguments):
         return list(arguments)
-    given = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+    given = [argument for argument in arguments if is_override(argument)]
     try:
         parsed = OverridesParser.create().parse_overrides(given)
     except HydraException:

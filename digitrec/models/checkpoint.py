@@ -1,10 +1,12 @@
 """From a checkpoint file to a classifier."""
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from digitrec.config.allowed import allowed, how_to_allow
-from digitrec.errors import CheckpointError
+from digitrec.config.allowed import find_allowed
+from digitrec.errors import CheckpointError, UsageError
 from digitrec.models.checkpoint_file import read_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.system.memory import check_size
@@ -31,11 +33,14 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         raise CheckpointError(f"{file}: not a digitrec checkpoint; expected one that digitrec.train wrote")
     network = _network(str(about.get("network")), file)
     try:
-        check_size(lambda: network(**about["arguments"]), SPARE + GROWTH * file.stat().st_size)
-        model = network(**about["arguments"])
+        arguments = _without_download(about["arguments"])
+        check_size(lambda: network(**arguments), SPARE + GROWTH * file.stat().st_size)
+        model = network(**arguments)
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
         model.threshold = confidence_threshold(about)
+    except UsageError as error:  # a network wrapped in it
+        raise CheckpointError(f"{file}: its network {error}") from None
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:
         raise CheckpointError(f"{file}: does not fit {network.__name__}: {_in_one_line(error)}") from error
     model.settings = about.get("settings", {})
@@ -67,20 +72,24 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
     return []
 
 
+def _without_download(arguments: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a network whose weights the file holds: nothing is fetched, whatever it asks for."""
+    kept = {name: _without_download(value) if isinstance(value, dict) else value for name, value in arguments.items()}
+    return kept | ({"pretrained": False} if "pretrained" in kept else {})
+
+
 def _in_one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return text if len(text) <= 200 else f"{text[:197]}..."
 
 
-def _network(name: str, file: Path) -> type[DigitClassifier]:
-    """Class of a network by its full name, from our models or a module that the person allows."""
-    module, _, kind = name.rpartition(".")
-    if not allowed(module, ["digitrec.models"]):
-        raise CheckpointError(f"{file}: its network {name} is not one of ours.\n{how_to_allow(name)}")
+def _network(name: str, file: Path) -> Callable[..., DigitClassifier]:
+    """What makes a network by its full name, from our models or a module that the person allows."""
     try:
-        network = getattr(importlib.import_module(module), kind)
-    except (ImportError, AttributeError):
-        raise CheckpointError(f"{file}: its network {name} is not installed here") from None
-    if not (isinstance(network, type) and issubclass(network, DigitClassifier)):
+        network = find_allowed(name, ["digitrec.models"])
+    except UsageError as error:
+        raise CheckpointError(f"{file}: its network {error}") from None
+    former = getattr(importlib.import_module(network.__module__), "FORMER", ())
+    if not (network in former or (isinstance(network, type) and issubclass(network, DigitClassifier))):
         raise CheckpointError(f"{file}: {name} is not a network")
-    return network
+    return network  # type: ignore[no-any-return]  # found by name

@@ -8,20 +8,24 @@ import torch
 import torch.nn.functional as F
 from lightning import LightningModule
 from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import GradClipAlgorithmType
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from digitrec.data.labels import NO_DIGIT, checked_class_names
 from digitrec.errors import CheckpointError, DigitrecError, DivergedError, UsageError
-from digitrec.models.epoch_metrics import StageMetrics
+from digitrec.models.epoch_metrics import Metrics, StageMetrics, by_input
+from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.loss_watch import LossWatch
 from digitrec.models.running_epoch import RunningEpoch
+from digitrec.weights import MOST_LAYERS
 
 Batch = tuple[Tensor, Tensor]
-MOST_CLASSES, MOST_LAYERS = 100_000, 1_000  # of a network; a file of a few bytes can ask for more
+TrainingBatch = tuple[Tensor, ...]  # with labels and share of the images mixed in, if there are any
+MOST_CLASSES = 100_000  # of a network; a file of a few bytes can ask for more
 MOST_FEATURES = 2**22  # values of one image after any layer; a batch of 250 takes 4 GiB of them
 
 
@@ -31,7 +35,8 @@ class Recipe:
 
     Attributes:
         optimizer: model -> optimizer.
-        scheduler: optimizer, total number of steps -> schedule, stepped once per optimizer step.
+        scheduler: optimizer, total number of steps -> schedule.
+        per_epoch: the schedule is stepped once per epoch, otherwise once per optimizer step.
         label_smoothing: share of the target spread evenly over all classes, in [0, 1); training loss only.
         outliers: some training images show no digit and are labelled `NO_DIGIT`.
     """
@@ -40,6 +45,7 @@ class Recipe:
     scheduler: Callable[[Optimizer, int], LRScheduler]
     label_smoothing: float = 0.0
     outliers: bool = False
+    per_epoch: bool = False
 
 
 class DigitClassifier(LightningModule):
@@ -65,6 +71,7 @@ class DigitClassifier(LightningModule):
 
     mean: Tensor
     std: Tensor
+    class_weights: Tensor | None
 
     def __init__(self, num_classes: int = 10, in_channels: int = 1, image_size: int = 28) -> None:
         super().__init__()
@@ -83,13 +90,12 @@ class DigitClassifier(LightningModule):
         check_features(in_channels * image_size**2)
         self.register_buffer("mean", torch.zeros(in_channels, 1, 1))
         self.register_buffer("std", torch.ones(in_channels, 1, 1))
+        self.register_buffer("class_weights", None, persistent=False)
         self.class_names = tuple(str(label) for label in range(num_classes))
         self.recipe: Recipe | None = None
         self.settings: dict[str, Any] = {}
         self.threshold: float | None = None
-        self.train_metrics = StageMetrics("train", num_classes)
-        self.val_metrics = StageMetrics("val", num_classes)
-        self.test_metrics = StageMetrics("test", num_classes)
+        self.count_metrics({})
         self._epoch = RunningEpoch()
         self._watch = LossWatch()
 
@@ -104,12 +110,35 @@ class DigitClassifier(LightningModule):
             super().__setattr__(name, value)
 
     @property
+    def network_name(self) -> str:
+        """What people call the network."""
+        return type(self).__name__
+
+    @property
     def metric_names(self) -> list[str]:
         """Names under which metrics are logged, those of single classes left out."""
         return [*self.train_metrics.names, *self.val_metrics.names, *self.test_metrics.names]
 
-    def describe_data(self, class_names: Sequence[str], mean: Sequence[float], std: Sequence[float]) -> None:
-        """Keep class names, and mean and standard deviation per channel in [0, 1], with the model.
+    def count_metrics(self, metrics: Metrics) -> None:
+        """Count these, by name, beside loss and accuracy: in training, validation and test.
+
+        Raises:
+            UsageError: one of them takes neither predicted labels nor probabilities, or gives no single number.
+        """
+        num_classes = len(self.class_names)
+        parts = by_input(metrics, num_classes)
+        self.train_metrics = StageMetrics("train", num_classes, *parts)
+        self.val_metrics = StageMetrics("val", num_classes, *parts)
+        self.test_metrics = StageMetrics("test", num_classes, *parts)
+
+    def describe_data(
+        self,
+        class_names: Sequence[str],
+        mean: Sequence[float],
+        std: Sequence[float],
+        class_weights: Tensor | None = None,
+    ) -> None:
+        """Keep class names, and mean and standard deviation per channel in [0, 1]; for training, weights of classes.
 
         Raises:
             ValueError: there is not one name of its own per class, or not one positive deviation per channel.
@@ -122,22 +151,27 @@ class DigitClassifier(LightningModule):
         self.class_names = names
         self.mean.copy_(torch.tensor(mean).view(-1, 1, 1))
         self.std.copy_(torch.tensor(std).view(-1, 1, 1))
+        self.class_weights = class_weights
 
     def normalise(self, images: Tensor) -> Tensor:
         """Images (B, C, H, W), uint8 in 0..255 or float in [0, 1] -> float with mean 0 and deviation 1."""
         scale = 255 if images.dtype == torch.uint8 else 1
         return (images.float() - self.mean * scale) / (self.std * scale)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         """Loss of one batch; predictions are kept on the device and counted when the epoch ends."""
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
-        images, labels = batch
+        images, labels, *mixed = batch
         logits = self(images).float()
+        smoothing, weights = self.recipe.label_smoothing, self.class_weights
         # Known beforehand: looking at the labels would wait for the device, and the other loss takes longer.
-        loss_of = cross_entropy_with_outliers if self.recipe.outliers else F.cross_entropy
-        loss = loss_of(logits, labels, label_smoothing=self.recipe.label_smoothing)
+        if mixed or self.recipe.outliers or weights is not None:
+            pair = (mixed[0], mixed[1]) if mixed else None
+            loss = weighted_cross_entropy(logits, labels, pair, label_smoothing=smoothing, class_weights=weights)
+        else:
+            loss = F.cross_entropy(logits, labels, label_smoothing=smoothing)
         self._watch.see(loss, f"step {self.global_step + 1} (epoch {self.current_epoch + 1}, batch {batch_idx + 1})")
-        self._epoch.add(loss.detach(), logits.detach().argmax(dim=1), labels)
+        self._epoch.add(loss.detach(), self.train_metrics.needed_of(logits.detach()), labels)
         interval = self.trainer.log_every_n_steps or 1  # type: ignore[attr-defined]  # Lightning adds it at run time
         if (self.global_step + 1) % interval == 0:
             self.log("train/loss_step", self._epoch.recent_loss(interval))
@@ -148,15 +182,15 @@ class DigitClassifier(LightningModule):
         self._epoch.to(self.device)
 
     def on_train_epoch_end(self) -> None:
-        """Count the epoch's predictions at once: a metric update per step would cost a fiftieth of the time.
+        """Count the epoch's outputs at once: a metric update per step would cost a fiftieth of the time.
 
         Images that show no digit have a loss, and nothing that could be predicted right.
         """
-        sizes, losses, predictions, labels = self._epoch.gathered()
+        sizes, losses, outputs, labels = self._epoch.gathered()
         self._epoch.clear()
         digits = labels != NO_DIGIT
         weight = torch.tensor(sizes, device=self.device)
-        self.train_metrics.update(losses, predictions[digits], labels[digits], weight=weight)
+        self.train_metrics.update(losses, outputs[digits], labels[digits], weight=weight)
         self._log_epoch(self.train_metrics)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -164,8 +198,15 @@ class DigitClassifier(LightningModule):
         return self._count(batch, self.val_metrics)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the validation metrics."""
-        self._log_epoch(self.val_metrics)
+        """Log the validation metrics, and step a schedule that follows loss (mode=min) or accuracy (mode=max).
+
+        Lightning would do that after the checkpoint has been saved, and a resumed training would miss it.
+        """
+        values = self._log_epoch(self.val_metrics)
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            for config in self.trainer.lr_scheduler_configs:
+                if isinstance(scheduler := config.scheduler, ReduceLROnPlateau):
+                    scheduler.step(values["val/loss" if scheduler.mode == "min" else "val/accuracy"].item())
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         """Count one batch of the test split."""
@@ -186,10 +227,14 @@ class DigitClassifier(LightningModule):
         assert self.recipe is not None, "a classifier needs a recipe before it can be trained"
         optimizer = self.recipe.optimizer(self)
         scheduler = self.recipe.scheduler(optimizer, self._total_steps())
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "interval": "step", "name": "lr"},
-        }
+        interval = "epoch" if self.recipe.per_epoch else "step"
+        config: Any = {"scheduler": scheduler, "interval": interval, "name": "lr", "reduce_on_plateau": False}
+        return {"optimizer": optimizer, "lr_scheduler": config}
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any | None) -> None:
+        """Step a schedule, unless it follows validation (`on_validation_epoch_end`)."""
+        if not isinstance(scheduler, ReduceLROnPlateau):
+            scheduler.step()
 
     def configure_gradient_clipping(
         self,
@@ -253,10 +298,10 @@ class DigitClassifier(LightningModule):
     def _count(self, batch: Batch, metrics: StageMetrics) -> Tensor:
         images, labels = batch
         logits: Tensor = self(images).float()
-        metrics.update(F.cross_entropy(logits, labels), logits.argmax(dim=1), labels, weight=len(labels))
+        metrics.update(F.cross_entropy(logits, labels), metrics.needed_of(logits), labels, weight=len(labels))
         return logits
 
-    def _log_epoch(self, metrics: StageMetrics) -> None:
+    def _log_epoch(self, metrics: StageMetrics) -> dict[str, Tensor]:
         values = metrics.compute(self.class_names)
         self.log_dict(values)
         name = f"{metrics.stage}/loss"
@@ -264,6 +309,7 @@ class DigitClassifier(LightningModule):
             raise DivergedError(
                 f"{name} is {values[name].item()} in epoch {self.current_epoch + 1}: training has diverged."
             )
+        return values
 
     def _total_steps(self) -> int:
         steps = self.trainer.estimated_stepping_batches
@@ -283,17 +329,6 @@ def check_features(count: int) -> None:
     """ValueError if a layer gives more than `MOST_FEATURES` values for one image."""
     if count > MOST_FEATURES:
         raise ValueError(f"a layer gives {count:,} values for one image, expected {MOST_FEATURES:,} at most")
-
-
-def cross_entropy_with_outliers(logits: Tensor, labels: Tensor, label_smoothing: float) -> Tensor:
-    """Mean cross-entropy of logits (B, C) with smoothed labels (B,), with an even target where the label is `NO_DIGIT`.
-
-    That teaches low confidence for what was never seen (outlier exposure: Hendrycks, Mazeika and Dietterich, 2019).
-    """
-    logs = logits.log_softmax(dim=1)
-    of_labels = logs.gather(1, labels.clamp(min=0)[:, None])[:, 0]
-    smoothing = torch.where(labels == NO_DIGIT, 1.0, label_smoothing)
-    return -torch.lerp(of_labels, logs.mean(dim=1), smoothing).mean()
 
 
 def last_dense(model: nn.Module) -> tuple[str, nn.Linear | None]:

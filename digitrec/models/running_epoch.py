@@ -1,4 +1,4 @@
-"""What the steps of the current epoch have predicted, so that it is counted once, and can go on from a checkpoint."""
+"""Outputs of the current epoch's steps, so that they are counted once, and can go on from a checkpoint."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,10 @@ from torch import Tensor
 
 
 class RunningEpoch:
-    """Loss (), predictions and labels (B,) of each step of an epoch, kept on the device."""
+    """Loss (), outputs and labels (B,) of each step of an epoch, kept on the device.
+
+    Outputs are predicted labels (B,), or logits (B, C) where a metric needs probabilities.
+    """
 
     def __init__(self) -> None:
         self._steps: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -17,9 +20,9 @@ class RunningEpoch:
         """Number of steps."""
         return len(self._steps)
 
-    def add(self, loss: Tensor, predictions: Tensor, labels: Tensor) -> None:
+    def add(self, loss: Tensor, outputs: Tensor, labels: Tensor) -> None:
         """Keep a step."""
-        self._steps.append((loss, predictions, labels))
+        self._steps.append((loss, outputs, labels))
 
     def recent_loss(self, steps: int) -> Tensor:
         """Mean loss () of the last steps."""
@@ -30,9 +33,9 @@ class RunningEpoch:
         self._steps = [(loss.to(device), found.to(device), labels.to(device)) for loss, found, labels in self._steps]
 
     def gathered(self) -> tuple[list[int], Tensor, Tensor, Tensor]:
-        """Sizes of the batches, their losses (K,), and all predictions and labels (N,)."""
-        losses, predictions, labels = zip(*self._steps, strict=True)
-        return [len(part) for part in labels], torch.stack(losses), torch.cat(predictions), torch.cat(labels)
+        """Sizes of the batches, their losses (K,), all outputs (N,) or (N, C), and labels (N,)."""
+        losses, outputs, labels = zip(*self._steps, strict=True)
+        return [len(part) for part in labels], torch.stack(losses), torch.cat(outputs), torch.cat(labels)
 
     def clear(self) -> None:
         """Begin a new epoch."""
@@ -52,5 +55,5 @@ class RunningEpoch:
         """Go on from what `state_by_rank` returned; from nothing if this process has no state there."""
         self.clear()
         if rank in states:
-            sizes, losses, predictions, labels = states[rank]
-            self._steps = list(zip(losses, predictions.split(sizes), labels.split(sizes), strict=True))
+            sizes, losses, outputs, labels = states[rank]
+            self._steps = list(zip(losses, outputs.split(sizes), labels.split(sizes), strict=True))

@@ -27,6 +27,10 @@ class Box(NamedTuple):
         """End of its last row."""
         return self.y + self.height
 
+    def holds(self, other: "Box") -> bool:
+        """Whether another one lies within it."""
+        return self.x <= other.x and self.y <= other.y and other.right <= self.right and other.bottom <= self.bottom
+
 
 def around(boxes: Sequence[Box]) -> Box:
     """The smallest box that holds all of them."""

@@ -24,6 +24,8 @@ TWO_TONES = 0.65  # of the pixels are clearly dark or clearly bright where shape
 PAPER = 0.5  # of a picture is paper, at least
 GRAIN = 1.6  # times the ink that this share of the picture has at most is grain of the paper
 FINE = 0.1  # of such ink, and less, changes nothing
+INSIDE = 0.1  # of the ink, and more, is a hole that is looked into
+SOLID = 0.7  # of the way from paper to pen, and more: then the hole is the inside of something solid
 FULL = 0.9  # contrast above is left as it is: an image that is clean already shall stay so
 
 
@@ -48,7 +50,25 @@ def find_ink(colours: Colours, widest: int = WIDEST_STROKE, whole: bool = False)
         return np.zeros_like(contrast)
     ink = (contrast / strongest).clip(0, 1)
     grain = GRAIN * float(np.quantile(ink, PAPER))
-    return ((ink - grain) / (1 - grain)).clip(0, 1) if FINE < grain < 0.5 else ink
+    return _solid(((ink - grain) / (1 - grain)).clip(0, 1) if FINE < grain < 0.5 else ink, colours)
+
+
+def _solid(ink: Plane, colours: Colours) -> Plane:
+    """Ink without the holes that are as dark as it: solid shapes, wider than strokes, come out as outlines."""
+    inked = ink >= 0.5
+    numbers, count = ndimage.label(~inked)
+    areas = np.bincount(numbers.ravel(), minlength=count + 1)
+    border = np.unique(np.concatenate([numbers[0], numbers[-1], numbers[:, 0], numbers[:, -1]]))
+    large = areas >= INSIDE * areas[0]
+    large[border] = large[0] = False
+    if not large.any():
+        return ink
+    pen, paper = (np.median(colours[part], axis=0) for part in (inked, np.isin(numbers, border[border > 0])))
+    for number in np.flatnonzero(large):
+        inside = numbers == number
+        if (np.median(colours[inside], axis=0) - paper) @ (pen - paper) >= SOLID * np.square(pen - paper).sum():
+            ink = np.where(inside, np.float32(1), ink)
+    return ink
 
 
 def _dark_on_bright(colours: Colours, widest: int) -> Colours:

@@ -9,15 +9,18 @@ from digitrec.preprocessing.planes import BICUBIC, Plane, resized
 # Pixels in MNIST's frame. Of its training digits, 95 % lie between these.
 THINNEST, THICKEST = 1.5, 4.4
 THIN, THICK = 2.2, 3.6  # what thinner and thicker strokes are brought to
+DOT = 7.0  # from which on it is no stroke: dots and solid shapes are left for the network to reject
 FINE = 120  # pixels of the digit's longer side, at least, when strokes are redrawn
 
 
 def usual_pen(ink: Plane) -> Plane:
-    """A digit, (H, W) in [0, 1] cropped to it, as if drawn with a pen of a usual width; unchanged where it was."""
+    """A digit, (H, W) in [0, 1] cropped to it, as if drawn with a pen of a usual width; unchanged where it was, or is no pen."""
     side = max(ink.shape)
     scale = INK_SIDE / side
     width = stroke_width(ink) * scale
-    if THINNEST <= width <= THICKEST or not width:  # without a width there is nothing to change: all ink is faint
+    if (
+        THINNEST <= width <= THICKEST or width >= DOT or not width
+    ):  # without a width there is nothing to change: all ink is faint
         return ink
     wanted = THIN if width < THINNEST else THICK
     factor = max(1, -(-FINE // side))

@@ -13,7 +13,7 @@ from PIL import ExifTags, Image, UnidentifiedImageError
 
 from digitrec.errors import DataError
 from digitrec.preprocessing.planes import Colours, fitted
-from digitrec.system.wording import first_line
+from digitrec.system.wording import first_line, one_of
 
 FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")  # EPS would be a program
 LONGEST = 800  # pixels of the longer side that are looked at
@@ -95,7 +95,7 @@ def _check_file(path: Path) -> None:
     if path.is_file() and not path.stat().st_size:
         raise ValueError(EMPTY)
     if path.suffix.lower() in UNREADABLE and path.is_file():
-        raise ValueError("HEIC is a format that is not read; save it as JPEG or PNG")
+        raise ValueError(f"HEIC is a format that is not read; save it as {one_of(FORMATS)}")
 
 
 def check_picture(path: Path) -> None:
@@ -123,7 +123,7 @@ def _reason(error: Exception) -> str:
     """What Pillow or the system found wrong, in one line and without the picture's name."""
     match error:
         case UnidentifiedImageError():
-            return f"no known image format, expected {', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+            return f"no known image format, expected {one_of(FORMATS)}"
         case IsADirectoryError():
             about = "not a picture's file" if _pictures_below(error.filename) else "with no pictures in it"
             return f"it is a folder, {about}"

@@ -1,7 +1,6 @@
 """A drawing of how one digit was read: the picture, the network's input, and its occlusion map."""
 
 import textwrap
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from digitrec.errors import DigitrecError
 from digitrec.preprocessing.picture import Picture, read_picture
 from digitrec.recognition.drawing import in_ascii
 from digitrec.recognition.reading import Reading
+from digitrec.system.files import free_path
 
 SIDE = 280  # pixels of each of the three squares: ten for one of the network's
 MARGIN, LINE = 20, 24
@@ -33,22 +33,18 @@ class Explanations:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._names: Counter[str] = Counter()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DigitrecError(f"{folder}: {error.strerror}; expected a folder that can be written") from error
 
     def save(self, drawing: Image.Image, picture: str) -> None:
-        """Write one as NAME-explained.png beside others, a number after the first of that name.
+        """Write one as NAME-explained.png, with a number where there is one of that name already.
 
         Raises:
             DigitrecError: it can't be written.
         """
-        name = Path(picture).stem[:LONGEST]
-        self._names[name] += 1
-        number = f" ({self._names[name]})" if self._names[name] > 1 else ""
-        file = self._folder / f"{name}-explained{number}.png"
+        file = free_path(self._folder / f"{Path(picture).stem[:LONGEST]}-explained.png")
         try:
             drawing.save(file)
         except OSError as error:
@@ -56,7 +52,7 @@ class Explanations:
 
 
 def draw_reading(picture: Picture, reading: Reading, occlusion: NDArray[np.float32], name: str) -> Image.Image:
-    """The picture, the network's input, and which of its ink supports the most probable class, which the second.
+    """The squares of `draw_squares` below the picture's name and what was read.
 
     Args:
         picture: what was read.
@@ -67,15 +63,32 @@ def draw_reading(picture: Picture, reading: Reading, occlusion: NDArray[np.float
     Raises:
         DataError: the picture can't be read.
     """
+    text = textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {summary(reading)}", LETTERS)
+    return _sheet(text, draw_squares(picture, reading, occlusion))
+
+
+def draw_squares(picture: Picture, reading: Reading, occlusion: NDArray[np.float32]) -> dict[str, Image.Image]:
+    """The picture, the network's input, and which of its ink supports the most probable class, which the second.
+
+    Args:
+        picture: what was read.
+        reading: of `Recognizer.read`; it has an image.
+        occlusion: (28, 28), of `Recognizer.occlusion_map`.
+
+    Returns:
+        By their titles.
+
+    Raises:
+        DataError: the picture can't be read.
+    """
     assert reading.image is not None, "only a picture that can't be read has none"
     first = [f"{in_ascii(label):.12}" for label in list(reading.probabilities)[:2]]
     ink = "ink for {} (orange), for {} (blue)".format(*first) if first else "no ink"
-    squares = {
+    return {
         "the picture": _fitted(read_picture(picture, longest=SIDE).colours),
         "the network's input": _enlarged(np.repeat(reading.image[..., None], 3, axis=2)),
         ink: _enlarged(_coloured(reading.image, occlusion)),
     }
-    return _sheet(textwrap.wrap(f"{in_ascii(name)[: LINES * LETTERS]}: {_summary(reading)}", LETTERS), squares)
 
 
 def _sheet(text: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Image:
@@ -92,7 +105,8 @@ def _sheet(text: Sequence[str], squares: Mapping[str, Image.Image]) -> Image.Ima
     return sheet
 
 
-def _summary(reading: Reading) -> str:
+def summary(reading: Reading) -> str:
+    """What was read, or why nothing was, and which labels are the most probable."""
     ranked = [f"{in_ascii(label)} ({p:.1%})" for label, p in list(reading.probabilities.items())[:SHOWN]]
     if reading.problem is None:
         return f"{ranked[0]}, then {', '.join(ranked[1:])}"

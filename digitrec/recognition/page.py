@@ -11,6 +11,8 @@ from digitrec.recognition.reading import Reading
 from digitrec.recognition.segmentation import Read, split
 
 MOST = 2500  # pieces of ink: more are a texture, and would take seconds to read
+READ, READ_OF_MANY = 0.5, 0.6  # of the marks, by their size, are digits where there are any; of few some are signs
+MANY = 12  # marks, and more
 LOWEST = 7  # pixels of a digit's height that can be read
 
 
@@ -121,11 +123,10 @@ def _reasons(rows: Sequence[Sequence[Digit]], page_ink: PageInk) -> list[str | N
 
 
 def _is_mostly_rejected(digits: Sequence[Digit], most: float) -> bool:
-    """Is more rejected than read? Each mark counts by its longer side, up to ``most`` pixels."""
+    """Is too much rejected? Each mark counts by its longer side, up to ``most`` pixels."""
     sizes = [min(most, max(digit.box.width, digit.box.height)) for digit in digits]
-    return sum(sizes) > 2 * sum(
-        size for size, digit in zip(sizes, digits, strict=True) if digit.reading.label is not None
-    )
+    read = sum(size for size, digit in zip(sizes, digits, strict=True) if digit.reading.label is not None)
+    return read < (READ_OF_MANY if len(digits) >= MANY else READ) * sum(sizes)
 
 
 def _rejected(row: Sequence[Digit], reason: str) -> list[Digit]:

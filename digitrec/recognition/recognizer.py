@@ -43,6 +43,11 @@ class Recognizer:
         """The possible labels."""
         return self._network.class_names
 
+    @property
+    def rejects(self) -> bool:
+        """Was the network trained to reject what is none of its classes?"""
+        return self._network.threshold is not None
+
     def read(self, picture: Picture) -> Reading:
         """Read one picture of one digit: a path, a file's content, a Pillow image or an array.
 

@@ -9,6 +9,7 @@ from digitrec.data.labels import are_digits
 from digitrec.preprocessing.framing import INK_SIDE, WHITE
 
 INK_AREA = INK_SIDE**2
+FLATTEST = 3.0  # times as wide as high; the flattest of MNIST's digits is 2.5
 MOST_INK = 0.85  # share of the digit's 20x20 pixels
 FINEST = 4.0  # strokes that an inked row, or column, crosses on average
 
@@ -34,6 +35,8 @@ def rejection_reason(
         return "the network's output is not a number"
     if not are_digits(class_names):
         return None
+    if (flat := flatness(image)) > FLATTEST:
+        return f"{flat:.0f} times as wide as high, a digit at most {FLATTEST:.0f}"
     if ink > MOST_INK:
         return f"ink covers {ink:.0%} of it, of a digit at most {MOST_INK:.0%}"
     if (strokes := crossings(image)) > FINEST:
@@ -55,6 +58,13 @@ def certainties(probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
 def threshold_for(certainties_of_digits: NDArray[np.float32], accepted: float = 0.99) -> float:
     """The threshold that a share of digits reaches or passes."""
     return float(np.quantile(certainties_of_digits, 1 - accepted, method="lower"))
+
+
+def flatness(image: NDArray[np.uint8]) -> float:
+    """Width over height of the ink; 0 without any."""
+    inked = image >= (WHITE + 1) // 2
+    rows, columns = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
+    return float((np.ptp(columns) + 1) / (np.ptp(rows) + 1)) if rows.size else 0.0
 
 
 def crossings(image: NDArray[np.uint8]) -> float:

@@ -22,8 +22,11 @@ ASPECTS = {
 }  # fmt: skip
 ANY_ASPECT = 0.80, 0.22
 NARROW = 1.4  # times its height wide is a mark of two digits, as a rule
-COMPANY = 3  # marks on a page: with fewer such a narrow one is rather a letter or a sign
+COMPANY = 3  # marks on a page: with fewer such a narrow one, or a closed shape, is rather a letter or a drawing
 MOST = 7  # pieces of a digit
+HIGH_ENOUGH = 0.5  # of the usual height: lower marks say nothing about a page
+LETTERS = 0.4  # of a page's marks, at most: narrow ones that are no digit
+REST = 0.3  # usual heights that a part of a mark of digits may measure that is none itself
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
 # Costs of a split, chosen on pages made of MNIST's training digits (docs/HANDWRITING.md); 1 is that of a digit that is
@@ -32,7 +35,7 @@ CUT = 0.015  # of each cut
 CROSSED = 0.1  # of the ink that a cut crosses, per width of the pen
 GAP = 4.0  # of paper within a digit, per height
 LOW = 4.5  # of a digit below three quarters of the height, per height that is missing
-PART = 3.0  # of each digit that is part of a narrow mark, per height that this is narrower than two digits
+PART = 3.0  # of each digit that is part of such a mark, per height that is missing and per stroke crossed above one
 HIGH = 5.0  # of a digit above twice the height, per height that is too much
 WIDE = 0.06  # of a digit wider than its class usually is, per squared standard deviation
 REJECTED = 2.0  # of ink that is rejected, per height of its longer side
@@ -42,14 +45,15 @@ REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 class Span:
     """Pieces of a line that may be a digit: from the first, up to the last and without it.
 
-    ``narrowness``: by how much the mark that they are only a part of is too narrow for two digits; else 0.
+    ``is_whole``: they are all pieces of one mark. ``doubt``: how little the mark that they are only a part of looks like several digits; 0 for a whole mark.
     """
 
     first: int
     last: int
     box: Box
     image: Bytes
-    narrowness: float = 0.0
+    is_whole: bool
+    doubt: float = 0.0
 
 
 def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
@@ -57,37 +61,55 @@ def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
 
     ``read`` reads images (28, 28), and is called once.
     """
-    is_alone = sum(piece.cut is None for line in page_ink.lines for piece in line) < COMPANY
-    spans = [_spans(line, page_ink.height, NARROW if is_alone else 0.0) for line in page_ink.lines]
-    readings = iter(read([span.image for of_line in spans for span in of_line]))
+    spans = [_spans(line, page_ink.height) for line in page_ink.lines]
+    flat = [span for of_line in spans for span in of_line]
+    readings = read([span.image for span in flat])
+    part = 0.0 if _has_company(page_ink, flat, readings) else PART
+    costs = iter(_with_cost(*one, page_ink.height, part) for one in zip(flat, readings, strict=True))
     found = []
     for line, of_line in zip(page_ink.lines, spans, strict=True):
-        candidates = [(span, *_with_cost(span, next(readings), page_ink.height)) for span in of_line]
-        found.append(_cheapest(line, candidates, page_ink.height))
-    return found
+        candidates = [(span, *next(costs)) for span in of_line]
+        found.append(_whole_marks(line, _cheapest(line, candidates, page_ink.height), page_ink.height))
+    return [[(span.box, reading) for span, reading in row] for row in found]
 
 
-def _spans(line: Sequence[Piece], height: float, narrow: float) -> list[Span]:
-    """Every run of pieces that is not too wide for a digit; ``narrow``: times its height wide is a mark of two."""
+def _has_company(page_ink: PageInk, spans: Sequence[Span], readings: Sequence[Reading]) -> bool:
+    """Are there several marks on a page, and few narrow ones that are no digit?"""
+    boxes = [around([piece.box for piece in line[slice(*mark)]]) for line in page_ink.lines for mark in _marks(line)]
+    apart = sum(not any(other.holds(box) for other in boxes if other != box) for box in boxes)
+    high = [
+        (span.box, reading.label)
+        for span, reading in zip(spans, readings, strict=True)
+        if span.is_whole and max(span.box.width, span.box.height) >= HIGH_ENOUGH * page_ink.height
+    ]
+    letters = sum(label is None and box.width < NARROW * box.height for box, label in high)
+    return apart >= COMPANY and letters <= LETTERS * len(high)
+
+
+def _marks(line: Sequence[Piece]) -> list[tuple[int, int]]:
+    """Numbers of the first piece of each mark of a line, and of the one after its last."""
+    return list(pairwise([*(n for n, piece in enumerate(line) if piece.cut is None), len(line)]))
+
+
+def _spans(line: Sequence[Piece], height: float) -> list[Span]:
+    """Every run of pieces that is not too wide for a digit."""
     spans = []
-    begins = [n for n, piece in enumerate(line) if piece.cut is None]
-    marks = {
-        begin: (end, around([piece.box for piece in line[begin:end]])) for begin, end in pairwise([*begins, len(line)])
-    }
-    for first in range(len(line)):
-        begin = max(n for n in begins if n <= first)
-        end, mark = marks[begin]
-        narrowness = max(0.0, narrow - mark.width / mark.height)
+    for (begin, end), first in ((mark, first) for mark in _marks(line) for first in range(*mark)):
+        mark = around([piece.box for piece in line[begin:end]])
+        narrowness = max(0.0, NARROW - mark.width / mark.height)
         for last in range(first + 1, min(first + MOST, len(line)) + 1):
             ink, box = joined(line[first:last])
             if last > first + 1 and box.width > WIDEST_JOINED * height:
                 break
             is_part = first > begin or last < end
-            spans.append(Span(first, last, box, as_mnist(ink), narrowness if is_part else 0.0))
+            ends = [line[n].cut for n in (first, last) if begin < n < end]
+            crossed = sum(max(0, cut.strokes - 1) for cut in ends if cut is not None)
+            is_whole = (first, last) == (begin, end)
+            spans.append(Span(first, last, box, as_mnist(ink), is_whole, narrowness + crossed if is_part else 0.0))
     return spans
 
 
-def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, float]:
+def _with_cost(span: Span, reading: Reading, height: float, part: float) -> tuple[Reading, float]:
     """The reading and its cost; rejected where this costs less."""
     rejected = REJECTED * max(span.box.width, span.box.height) / height
     if reading.label is None:
@@ -98,7 +120,7 @@ def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, fl
         "too low for its line": LOW * max(0.0, 0.75 - span.box.height / height),
         "too high for its line": HIGH * max(0.0, span.box.height / height - 2),
         "too wide for its height": WIDE * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
-        "part of a mark that is too narrow for two": PART * span.narrowness,
+        "part of a mark that is no number": part * span.doubt,
         unsure: -log(max(reading.confidence, 1e-9)),
     }
     cost = sum(reasons.values())
@@ -107,25 +129,45 @@ def _with_cost(span: Span, reading: Reading, height: float) -> tuple[Reading, fl
     return replace(reading, label=None, problem=f"not a digit: {max(reasons, key=reasons.__getitem__)}"), rejected
 
 
-def _cheapest(line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float) -> list[Placed]:
+def _cheapest(
+    line: Sequence[Piece], candidates: Sequence[tuple[Span, Reading, float]], height: float
+) -> list[tuple[Span, Reading]]:
     """The split of a line that costs least, by dynamic programming over where digits end."""
     ways: list[tuple[float, Span | None, Reading | None]] = [(0.0, None, None), *[(inf, None, None)] * len(line)]
     for span, reading, cost in sorted(candidates, key=lambda one: one[0].last):
         total = ways[span.first][0] + cost + _cost_of_gaps(line[span.first : span.last], height)
         if total < ways[span.last][0]:
             ways[span.last] = total, span, reading
-    found: list[Placed] = []
+    found: list[tuple[Span, Reading]] = []
     _, chosen, read = ways[-1]
     while chosen is not None and read is not None:
-        found.append((chosen.box, read))
+        found.append((chosen, read))
         _, chosen, read = ways[chosen.first]
     return found[::-1]
+
+
+def _whole_marks(
+    line: Sequence[Piece], found: Sequence[tuple[Span, Reading]], height: float
+) -> list[tuple[Span, Reading]]:
+    """Without digits cut from a mark of which a large part is rejected: it is all digits, or no number."""
+    kept = []
+    for span, reading in found:
+        begin, end = next(mark for mark in _marks(line) if mark[0] <= span.first < mark[1])
+        rests = [
+            max(other.box.width, other.box.height)
+            for other, of_other in found
+            if begin <= other.first < end and of_other.label is None
+        ]
+        if reading.label is not None and max(rests, default=0) >= REST * height:
+            reading = replace(reading, label=None, problem="not a digit: part of a mark that is no number")
+        kept.append((span, reading))
+    return kept
 
 
 def _cost_of_gaps(pieces: Sequence[Piece], height: float) -> float:
     """Cost of the cut on the left of some pieces, and of the paper between them."""
     first = pieces[0].cut
-    cost = 0.0 if first is None else CUT + CROSSED * first
+    cost = 0.0 if first is None else CUT + CROSSED * first.ink
     for before, after in pairwise(pieces):
         if after.cut is None:
             cost += GAP * max(0.0, after.box.x - before.box.right) / height

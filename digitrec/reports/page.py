@@ -1,16 +1,20 @@
 """Self-contained web pages in one style, with figures for light and dark mode."""
 
+from __future__ import annotations
+
 import base64
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib.figure import Figure
 
-from digitrec.reports.figures.style import DARK, LIGHT, Theme
+if TYPE_CHECKING:  # torch and matplotlib, which pages without figures do not need
+    from matplotlib.figure import Figure
+
+    from digitrec.reports.figures.style import Theme
 
 SHRINK = 0.8  # pixels on the page for each of a figure; the rest is for displays with finer dots
 
@@ -51,12 +55,14 @@ class Picture:
 
 def picture(name: str, title: str, caption: str, draw: Callable[[Theme], Figure | None]) -> Picture | None:
     """The picture of a figure, drawn for light and for dark pages; None where there is nothing to draw."""
+    from digitrec.reports.figures.style import DARK, LIGHT
+
     light, dark = draw(LIGHT), draw(DARK)
     if light is None or dark is None:
         return None
     png = _png(light)
     width, height = (round(SHRINK * dots) for dots in light.get_size_inches() * light.dpi)
-    return Picture(name, title, caption, png, _data_uri(png), _data_uri(_png(dark)), width, height)
+    return Picture(name, title, caption, png, data_uri(png), data_uri(_png(dark)), width, height)
 
 
 def write_page(template: Path, file: Path, **values: Any) -> Path:
@@ -78,5 +84,6 @@ def _png(figure: Figure) -> bytes:
     return stream.getvalue()
 
 
-def _data_uri(png: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(png).decode()}"
+def data_uri(content: bytes, kind: str = "png") -> str:
+    """A picture's file as an address that a page shows without asking for anything."""
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"

@@ -39,7 +39,7 @@ def report(
     Returns:
         every number by its name in metrics.json.
     """
-    title = f"{record['model']} on {record['data']}, {stage} images"
+    title = f"{record['model']} on {record['data']}, {record.get('part') or stage} images"
     facts = describe({**record, "split": stage})
     evaluation = evaluate(
         classifiers, splits, stage=stage, precision=record["precision"], title=title, facts=facts, **options
@@ -87,6 +87,11 @@ def print_summary(evaluation: Evaluation, folder: Path) -> None:
     wrong = int((~evaluation.predictions.correct).sum())
     table.add_row("accuracy", f"[bold]{metrics['accuracy']:.2%}[/]")
     table.add_row("95 % interval", f"{metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}")
+    if "writers" in metrics:
+        low, high = metrics["accuracy_by_writer_low"], metrics["accuracy_by_writer_high"]
+        table.add_row(f"by {metrics['writers']:,} writers", f"{low:.2%} to {high:.2%}")
+    table.add_row("balanced accuracy", f"{metrics['balanced_accuracy']:.2%}")
+    table.add_row(f"worst class, {evaluation.worst_class}", f"{metrics['worst_class_accuracy']:.2%}")
     table.add_row("wrong", f"{wrong:,} of {len(evaluation.images):,}")
     table.add_row("top-2 accuracy", f"{metrics['top2_accuracy']:.2%}")
     for name in ("f1", "r2", "loss", "calibration_error"):

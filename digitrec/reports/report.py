@@ -47,10 +47,20 @@ def headline(evaluation: Evaluation) -> list[Card]:
             f"95% interval {metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}",
         ),
         Card("Mistakes", f"{mistakes:,}", f"of {counted(count, 'image')}"),
+        Card(
+            "Balanced accuracy",
+            f"{metrics['balanced_accuracy']:.2%}",
+            f"mean over classes; worst: {evaluation.worst_class}, {metrics['worst_class_accuracy']:.2%}",
+        ),
         Card("F1", f"{metrics['f1']:.4f}", "mean over classes"),
         Card("Loss", f"{metrics['loss']:.4f}", "cross-entropy, in nats"),
         Card("Calibration error", f"{metrics['calibration_error']:.2%}", "confidence against accuracy"),
     ]
+    if "writers" in metrics:
+        low, high = metrics["accuracy_by_writer_low"], metrics["accuracy_by_writer_high"]
+        cards.append(
+            Card("Writers", f"{metrics['writers']:,}", f"interval of accuracy by writer {low:.2%} to {high:.2%}")
+        )
     if len(names) > 2:
         cards.append(Card("Top-2 accuracy", f"{metrics['top2_accuracy']:.2%}", "label among the two best"))
     if all(name.isdecimal() for name in names):

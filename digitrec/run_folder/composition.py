@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from digitrec.config.folds import reads_test
 from digitrec.config.overrides import ANNOTATIONS, as_path
 from digitrec.errors import FolderTakenError
 from digitrec.run_folder.record import LOCK, RECORD
@@ -23,7 +25,7 @@ CONFIG = Path(".hydra/config.yaml")
 HYDRA = Path(".hydra/hydra.yaml")
 OVERRIDES = Path(".hydra/overrides.yaml")
 FILES = (CONFIG, HYDRA, OVERRIDES)
-NO_SETTINGS = ("resume", "rerun", "hydra", *ANNOTATIONS)  # how to run it, and what a person notes about it
+NO_SETTINGS = ("resume", "rerun", "hydra", "metrics", *ANNOTATIONS)  # how to run, measure and describe it
 
 
 def keep_composition(cfg: DictConfig, run_dir: Path) -> dict[str, Any]:
@@ -60,8 +62,15 @@ def _free(value: Any, folder: str) -> Any:
         case list():
             return [_free(inner, folder) for inner in value]
         case str() if value == folder or value.startswith(f"{folder}/"):
-            return f"${{run_dir}}{value.removeprefix(folder)}"
+            return f"${{run_dir}}{_literal(value.removeprefix(folder))}"
+        case str():
+            return _literal(value)
     return value
+
+
+def _literal(text: str) -> str:
+    """The text as OmegaConf reads it back without resolving anything in it."""
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
 
 
 def _kept(run_dir: Path) -> dict[str, Any]:
@@ -148,7 +157,9 @@ def same_settings(one: DictConfig, other: DictConfig) -> bool:
 def _settings(cfg: DictConfig) -> dict[str, Any]:
     node = OmegaConf.to_container(cfg, resolve=False)
     assert isinstance(node, dict)
-    return dict(flatten({str(name): value for name, value in node.items() if name not in NO_SETTINGS}))
+    settings = {str(name): value for name, value in node.items()}
+    settings["test"] = reads_test(settings)
+    return dict(flatten({name: value for name, value in settings.items() if name not in NO_SETTINGS}))
 
 
 def update_annotations(earlier: DictConfig, cfg: DictConfig, record: Mapping[str, Any]) -> None:
@@ -157,6 +168,7 @@ def update_annotations(earlier: DictConfig, cfg: DictConfig, record: Mapping[str
     Epochs that were added to the run stand in its record alone: the composition stays the one that it began with.
     """
     earlier.extend = record.get("extended", earlier.get("extend"))
+    earlier.metrics = earlier.get("metrics", cfg.get("metrics"))
     for name in (*ANNOTATIONS, "rerun"):
         if cfg.get(name) or name not in earlier:
             earlier[name] = cfg.get(name)

@@ -3,11 +3,12 @@
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from digitrec.config.overrides import parts_of
 from digitrec.errors import DigitrecError
+from digitrec.run_folder.ranking import order, usual_metric
 from digitrec.run_folder.reading import Note, is_finite, unreadable
 from digitrec.run_folder.run import Run
 from digitrec.system.files import open_regular, read_text, write_text
@@ -48,12 +49,24 @@ def _row(number: int, texts: Mapping[str | Any, str]) -> Row:
     return {"epoch": number, **{name: value for name, value in values.items() if is_finite(value)}}
 
 
-def progress(run: Run) -> str:
-    """Epochs of a run that are done, as in "3/10"; empty if unknown."""
+@dataclass(frozen=True)
+class Progress:
+    """How far a run has come: epochs done, as in "3/10", empty if unknown, and the metrics of the best of them."""
+
+    epochs: str = ""
+    best: Mapping[str, float] = field(default_factory=dict)
+
+
+def progress(run: Run) -> Progress:
+    """How far a run has come that is not finished; of one that has ended only from history.csv."""
+    if run.status == "finished" or (run.status != "running" and not (run.folder / HISTORY).is_file()):
+        return Progress()  # TensorBoard's reader takes a second to import
     rows, planned = read_epochs(run.folder), run.settings.get("trainer.max_epochs")
-    more = sum(parts_of(run.settings.get("extend")))
+    extended = run.settings.get("extend")
+    more = sum(part for part in (extended if isinstance(extended, list) else [extended]) if isinstance(part, int))
     of_how_many = f"/{planned + more}" if isinstance(planned, int) and planned > 0 else ""
-    return f"{len(rows)}{of_how_many}" if rows or of_how_many else ""
+    best = min(rows, key=lambda row: order(row, usual_metric([run])), default={})
+    return Progress(f"{len(rows)}{of_how_many}" if rows or of_how_many else "", best)
 
 
 def _epochs_of_events(folder: Path, note: Note) -> list[Row]:

@@ -9,6 +9,7 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from digitrec.errors import UsageError
+from digitrec.run_folder.ranking import data_of
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
 from digitrec.system.wording import near
@@ -62,8 +63,19 @@ def parse(expressions: Iterable[str], runs: Sequence[Run]) -> list[Condition]:
     Raises:
         UsageError: an expression is malformed, or names what no run has.
     """
-    known = _names(runs)
-    return [_condition(text, known) for expression in expressions for text in _split(expression)]
+    return [_condition(text, runs) for expression in expressions for text in _split(expression)]
+
+
+def by_setting(runs: Sequence[Run], name: str) -> list[Run]:
+    """Runs of each data set by a field or setting: numbers from small to large, then texts, then those without."""
+    values = {run.folder: value_of(run, name) for run in runs}
+
+    def key(run: Run) -> tuple[str, int, float, str]:
+        value = values[run.folder]
+        number = _is_number(value)
+        return data_of(run), 2 if value is None else not number, value if number else 0.0, spelled(value)
+
+    return sorted(runs, key=key)
 
 
 def value_of(run: Run, name: str) -> Any:
@@ -87,12 +99,12 @@ def _split(expression: str) -> list[str]:
     return parts
 
 
-def _condition(text: str, known: Sequence[str]) -> Condition:
+def _condition(text: str, runs: Sequence[Run]) -> Condition:
     found = SIGNS.search(text)
     if found is None or not text[: found.start()] or text[found.end() :].startswith(tuple("=<>!")):
         raise UsageError(f"{text}: expected a name, a sign (= != < <= > >=) and a value, {EXAMPLE}")
     name, sign, value = text[: found.start()], found.group(1).replace("==", "="), text[found.end() :]
-    name = _known_name(name, known, text)
+    name = _known_name(name, runs, text)
     if sign in ORDERS and name == "tag":
         raise UsageError(f"{text}: tags have no order; expected tag=... or tag!=...")
     if sign in ORDERS and name != "start" and not _is_figure(value):
@@ -100,23 +112,34 @@ def _condition(text: str, known: Sequence[str]) -> Condition:
     return Condition(name, sign, value)
 
 
-def _names(runs: Sequence[Run]) -> list[str]:
-    scalars = (name for run in runs for name, value in run.record.items() if not isinstance(value, dict | list))
-    rest = (name for run in runs for source in (run.settings, run.metrics) for name in source)
-    return list(dict.fromkeys([*FIELDS, *rest, *scalars]))
+def setting_named(name: str, runs: Sequence[Run]) -> str | None:
+    """The field or setting that a name is of, whole or by its last part; None if of none, or of several.
 
-
-def _known_name(name: str, known: Sequence[str], text: str) -> str:
-    """The whole name; its last part is enough where only one setting ends so, those aside that a trial repeats."""
+    What a search's trial repeats of its settings has to be spelled out.
+    """
     if name == "tags":
         return "tag"
-    if "." in name and name in known:
+    settings = {whole: None for run in runs for whole in run.settings}
+    if name in FIELDS or name in settings:
         return name
-    endings = [whole for whole in known if whole.endswith(f".{name}") and not whole.startswith(REPEATED)]
-    if len(endings) == 1 and "/" not in name and name not in FIELDS:
-        return endings[0]  # before a metric of that name, such as lr
-    if name in known or len(known) == len(FIELDS):  # without runs no name is known
+    endings = _endings(name, settings)
+    return endings[0] if len(endings) == 1 else None
+
+
+def _endings(name: str, settings: Iterable[str]) -> list[str]:
+    return [whole for whole in settings if whole.endswith(f".{name}") and not whole.startswith(REPEATED)]
+
+
+def _known_name(name: str, runs: Sequence[Run], text: str) -> str:
+    """The whole name; a setting comes before a metric or an entry of run.json, such as lr."""
+    if (setting := setting_named(name, runs)) or not runs:  # without runs no name is known
+        return setting or name
+    scalars = (name for run in runs for name, value in run.record.items() if not isinstance(value, dict | list))
+    rest = (name for run in runs for source in (run.settings, run.metrics) for name in source)
+    known = list(dict.fromkeys([*FIELDS, *rest, *scalars]))
+    if name in known:
         return name
+    endings = _endings(name, known)
     hint = f"; did you mean {' or '.join(endings[:3])}?" if endings else near(name, known)
     raise UsageError(f"{text}: no run has a setting or figure called {name}{hint or f'; expected one {EXAMPLE}'}")
 

@@ -18,6 +18,7 @@ from digitrec.weights import BY_NAME
 
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2}_\d{2}-\d{2}-\d{2}_(?=.)")
 DEFAULT = Path("outputs")
+DEPTH = 50  # folders in each other that are searched
 NAMING = ("checkpoint", "against", "resume", "rerun", "init_from")  # settings that may name a run
 
 
@@ -25,7 +26,7 @@ def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[R
     """Every run of one kind below some folders, the oldest first, with names.
 
     Args:
-        roots: searched to any depth; links to folders and hidden folders are not followed.
+        roots: searched DEPTH folders deep; links to folders and hidden folders are not followed.
         note: gets a line for each folder that cannot be read, and for each one between runs that is no run.
         kind: training, evaluation or other.
 
@@ -75,18 +76,25 @@ def pick_run(text: str, runs: Sequence[Run], note: Note) -> Run:
 def run_path(text: str) -> str:
     """The folder below outputs/ of the run that a name, or a part of one, is of; the text itself where it is of none.
 
+    A path that exists is one; another text with a slash has to be a whole name, as of a sweep's job.
+
     Raises:
         UsageError: several runs have it in their names.
     """
-    if "/" in text or text in BY_NAME or Path(text).exists():
+    path = Path(text)
+    if text in BY_NAME or path.is_absolute() or path.exists():
         return text
     found = _below([DEFAULT], lambda _: None)
     runs = _named([run for run in found.values() if run is not None and run.kind == TRAINING])
-    if not any(text in run.name for run in runs):  # one that can't be read is named, too, by what then reads it
+    if not any(_is_named(run, text) for run in runs):  # one that can't be read is named, too, by what then reads it
         runs = [Run(folder, "", name=folder.name) for folder, run in found.items() if run is None]
-    if not any(text in run.name for run in runs):
+    if not any(_is_named(run, text) for run in runs):
         return text
     return str(pick_run(text, runs, lambda _: None).folder)
+
+
+def _is_named(run: Run, text: str) -> bool:
+    return text == run.name or ("/" not in text and text in run.name)
 
 
 def with_run_paths(override: str) -> str:
@@ -112,8 +120,11 @@ def check_run_folder(option: str, folder: str) -> None:
     read_record(place)
 
 
-def _search(folder: Path, note: Note) -> list[Path]:
+def _search(folder: Path, note: Note, depth: int = DEPTH) -> list[Path]:
     """Run folders at or below a folder; nothing is looked for below a run."""
+    if not depth:
+        note(f"{folder}: folders in each other more than {DEPTH} deep; not searched")
+        return []
     try:
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
@@ -123,7 +134,7 @@ def _search(folder: Path, note: Note) -> list[Path]:
     if any(entry.name == RECORD for entry in entries):
         return [folder]
     inner = [entry for entry in entries if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
-    below = {path: _search(path, note) for path in (folder / entry.name for entry in inner)}
+    below = {path: _search(path, note, depth - 1) for path in (folder / entry.name for entry in inner)}
     if any(found == [path] for path, found in below.items()):  # a folder of runs
         for path in (path for path, found in below.items() if not found and _holds_files(path)):
             note(f"{path}: no {RECORD} in it, so this is no run")

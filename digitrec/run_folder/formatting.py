@@ -1,6 +1,6 @@
 """Metrics, times, sizes and settings as people read them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -77,3 +77,10 @@ def format_size(count: int) -> str:
         amount /= 1000
         units.pop(0)
     return f"{amount:.0f} {units[0]}" if units[0] in ("B", "kB") or amount >= 100 else f"{amount:.1f} {units[0]}"
+
+
+def counted_names(metrics: Mapping[str, float]) -> list[str]:
+    """Names that training shares with validation or test, without their stages; accuracy and loss come first."""
+    trained = [name.removeprefix("train/") for name in metrics if name.startswith("train/")]
+    shared = [name for name in trained if f"val/{name}" in metrics or f"test/{name}" in metrics]
+    return sorted(shared, key=lambda name: {"accuracy": 0, "loss": 1}.get(name, 2))

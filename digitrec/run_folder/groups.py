@@ -1,17 +1,17 @@
-"""Runs that differ in their seeds only, taken together."""
+"""Runs that differ in their seeds and folds only, taken together."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from digitrec.run_folder.differences import lacked, recipe
-from digitrec.run_folder.ranking import order
+from digitrec.run_folder.ranking import data_of, order
 from digitrec.run_folder.run import Run
 
 
 @dataclass(frozen=True)
 class Spread:
-    """A metric over seeds: mean, sample standard deviation (None of a single seed), number of seeds."""
+    """A metric over seeds and folds: mean, sample standard deviation (None of a single run), number of runs."""
 
     mean: float
     std: float | None
@@ -24,7 +24,7 @@ class Group:
 
     Attributes:
         runs: all of them, the oldest first, those that failed too.
-        metrics: by name, of one run per seed, the newest finished one.
+        metrics: by name, of one run per seed and fold, the newest finished one.
     """
 
     runs: tuple[Run, ...]
@@ -37,7 +37,7 @@ class Group:
 
 
 def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
-    """Runs by all their settings but the seed, the group with the best mean of a metric first.
+    """Runs by all their settings but seed and fold, of each data set the group with the best mean of a metric first.
 
     A run without settings is a group of its own.
     """
@@ -46,13 +46,14 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     for run in runs:
         same.setdefault(recipe(run, without) or run.folder, []).append(run)
     groups = [Group(tuple(members), _spreads(one_per_seed(members))) for members in same.values()]
-    return sorted(groups, key=lambda group: order(group.means, metric))
+    data = list(dict.fromkeys(map(data_of, sorted(runs, key=lambda run: run.start, reverse=True))))
+    return sorted(groups, key=lambda group: (data.index(data_of(group.runs[0])), *order(group.means, metric)))
 
 
 def one_per_seed(runs: Sequence[Run]) -> list[Run]:
-    """The newest finished run of each seed, else the newest; every run of an unknown seed."""
+    """The newest finished run of each seed and fold, else the newest; every run of an unknown seed."""
     last = sorted(runs, key=lambda run: (run.status == "finished", run.start))
-    return list({run.folder if run.seed is None else run.seed: run for run in last}.values())
+    return list({run.folder if run.seed is None else (run.seed, run.fold): run for run in last}.values())
 
 
 def _spreads(runs: Sequence[Run]) -> dict[str, Spread]:

@@ -53,6 +53,12 @@ class Run:
         return seed if isinstance(seed, int) else None
 
     @property
+    def fold(self) -> int | None:
+        """The fold that it held out; None without cross-validation."""
+        fold = self.settings.get("data.fold")
+        return fold if isinstance(fold, int) else None
+
+    @property
     def start(self) -> str:
         """When it first began, ISO 8601 in UTC; empty if unknown."""
         return str(self.record.get("start", ""))

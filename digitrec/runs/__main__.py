@@ -1,4 +1,4 @@
-"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|prune]."""
+"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|mistakes|prune]."""
 
 import argparse
 import sys
@@ -58,10 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     form_of.add_argument("--csv", action="store_true", help="the same as a table")
 
     lister = verbs.add_parser("list", parents=[folders, where, output], help="a table of runs, the best first")
-    lister.add_argument("--sort", metavar="METRIC", help="what to sort by (default: the runs' objective)")
+    lister.add_argument("--sort", metavar="NAME", help="metric or setting (default: the runs' objective)")
     lister.add_argument("--metrics", nargs="+", metavar="METRIC", default=list(METRICS), help="columns of metrics")
     lister.add_argument("--group", action="store_true", help="runs that differ in their seeds only as one row")
-    lister.add_argument("--limit", type=_count, metavar="N", help="only the first N")
+    lister.add_argument("--limit", type=_count, metavar="N", help="only the first N of each data set")
     lister.set_defaults(run=commands.list_command)
 
     shower = verbs.add_parser("show", parents=[inside, output], help="settings, metrics, epochs, files of a run")
@@ -74,13 +74,21 @@ def _parser() -> argparse.ArgumentParser:
     chooser.add_argument("--checkpoint", action="store_true", help="print only the path of its best.ckpt")
     chooser.set_defaults(run=commands.best_command)
 
-    comparer = verbs.add_parser("compare", parents=[inside, output], help="two runs: is the difference real?")
+    comparer = verbs.add_parser("compare", parents=[inside, output], help="runs: is the difference real?")
     comparer.add_argument("a", metavar="A", help="a folder, a name from the list, or a part of one")
     comparer.add_argument("b", metavar="B", help="another")
+    comparer.add_argument("others", nargs="*", metavar="C", help="more of them; A is compared with each")
     comparer.set_defaults(run=commands.compare_command)
 
+    wrong = verbs.add_parser("mistakes", parents=[inside, output], help="test images read wrong, as 9s read as 4")
+    wrong.add_argument("which", metavar="RUN", help="a folder, a name from the list, or a part of one")
+    wrong.add_argument("--label", metavar="CLASS", help="only images of this class")
+    wrong.add_argument("--predicted", metavar="CLASS", help="only those read as this class")
+    wrong.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw the worst of them into this PNG")
+    wrong.set_defaults(run=commands.mistakes_command)
+
     pruner = verbs.add_parser("prune", parents=[folders, where, output], help="list runs to delete, or delete them")
-    pruner.add_argument("--keep-best", type=_count, metavar="N", help="keep the best N of them")
+    pruner.add_argument("--keep-best", type=_count, metavar="N", help="keep the best N of each data set")
     pruner.add_argument("--metric", help="for --keep-best (default: the runs' objective)")
     pruner.add_argument("--older-than", type=_age, metavar="AGE", help="only runs begun longer ago, as in 30d or 12h")
     pruner.add_argument("--delete", action="store_true", help="delete them now")

@@ -3,13 +3,14 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.epochs import progress, read_epochs
-from digitrec.run_folder.filters import chosen
+from digitrec.run_folder.filters import by_setting, chosen, setting_named
 from digitrec.run_folder.find import find_runs, pick_run
 from digitrec.run_folder.groups import grouped
-from digitrec.run_folder.ranking import best_run, check_metric, ranked, usual_metric
+from digitrec.run_folder.ranking import best_run, check_metric, data_of, first_of_each, ranked, usual_metric
 from digitrec.run_folder.run import EVALUATION, Run
 from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
 from digitrec.system.terminal import DONE, FAILED
@@ -22,37 +23,43 @@ def list_command(arguments: Namespace) -> int:
     """A table of runs or, with --group, of recipes."""
     everything = find_runs(arguments.folders, note)
     runs = chosen(everything, arguments.where)
-    metric = arguments.sort or _known_metric(runs)
-    for name in (arguments.sort, *arguments.metrics) if runs else ():
-        if name is not None and name not in METRICS:
+    setting = setting_named(arguments.sort, everything) if arguments.sort else None
+    metric = (None if setting else arguments.sort) or _known_metric(runs)
+    for name in (metric, *arguments.metrics) if arguments.sort and not setting else arguments.metrics:
+        if runs and name not in METRICS:
             check_metric(name, everything)
     metrics = list(dict.fromkeys([*arguments.metrics, metric]))
     if arguments.group:
-        return _list_groups(runs, metric, metrics, arguments)
-    best_first = ranked(runs, metric)[: arguments.limit]
-    epochs = {run.name: progress(run) for run in best_first if run.status == "running"}
+        return _list_groups(runs, everything, metric, metrics, arguments)
+    rows = ranked(runs, metric) if setting is None else by_setting(runs, setting)
+    rows = first_of_each(rows, map(data_of, rows), arguments.limit)
+    how_far = {run.name: progress(run) for run in rows}
     if arguments.json or arguments.csv:
-        entries = [run_entry(run, epochs.get(run.name, "")) for run in best_first]
-        _print_entries(entries, arguments)
+        _print_entries([run_entry(run, how_far[run.name].epochs) for run in rows], arguments)
     elif runs:
         from digitrec.run_folder.tables import print_runs
 
-        print_runs(best_first, metrics, f"{counted(len(runs), 'run')}, the best by {metric} first", epochs)
+        order = f"by {setting}" if setting else f"the best by {metric} first"
+        print_runs(rows, metrics, f"{counted(len(runs), 'run')}{_apart(runs)}, {order}", how_far, metric)
     else:
         note(_nothing(everything, arguments))
     return DONE
 
 
-def _list_groups(runs: Sequence[Run], metric: str, metrics: list[str], arguments: Namespace) -> int:
-    groups = grouped(runs, metric)[: arguments.limit]
+def _list_groups(
+    runs: Sequence[Run], everything: Sequence[Run], metric: str, metrics: list[str], arguments: Namespace
+) -> int:
+    groups = grouped(runs, metric)
+    groups = first_of_each(groups, (data_of(group.runs[0]) for group in groups), arguments.limit)
     if arguments.json or arguments.csv:
         _print_entries([group_entry(group) for group in groups], arguments)
     elif groups:
         from digitrec.run_folder.tables import print_groups
 
-        print_groups(groups, metrics, f"{counted(len(groups), 'recipe')}, the best mean of {metric} first")
+        title = f"{counted(len(groups), 'recipe')}{_apart(runs)}, the best mean of {metric} first"
+        print_groups(groups, metrics, title, metric)
     else:
-        note(_nothing(runs, arguments))
+        note(_nothing(everything, arguments))
     return DONE
 
 
@@ -79,6 +86,8 @@ def best_command(arguments: Namespace) -> int:
     if arguments.metric:
         check_metric(metric, everything)
     run = best_run(runs, metric)
+    if apart := _apart([run for run in runs if metric in run.metrics]):
+        note(f"runs{apart} do not compare; this one is of {data_of(run)}: choose with --where data=...")
     if arguments.checkpoint:
         checkpoint = run.folder / "checkpoints" / "best.ckpt"
         if not checkpoint.is_file():
@@ -100,24 +109,57 @@ def best_command(arguments: Namespace) -> int:
 
 
 def compare_command(arguments: Namespace) -> int:
-    """Two runs side by side, and a page about them."""
+    """Runs side by side, the first against each other one, and a page about each of these pairs."""
     runs = find_runs(arguments.folders, _ignore)
-    a, b = (pick_run(text, runs, note) for text in (arguments.a, arguments.b))
-    if a.folder.resolve() == b.folder.resolve():
-        raise UsageError(f"{arguments.a} and {arguments.b} are the same run, {a.folder}; name two")
-    from digitrec.runs.compare import compare, pair_entry, pair_rows, place, print_pair
+    named: dict[Path, str] = {}
+    chosen_runs = []
+    for text in (arguments.a, arguments.b, *arguments.others):
+        run = pick_run(text, runs, note)
+        if other := named.get(run.folder.resolve()):
+            raise UsageError(f"{other} and {text} are the same run, {run.folder}; name each once")
+        named[run.folder.resolve()] = text
+        chosen_runs.append(run)
+    from digitrec.runs.compare import compare, pair_entry, pair_rows, place, print_pairs
     from digitrec.runs.page import write_comparison
 
-    pair = compare(a, b, find_runs(arguments.folders, _ignore, kind=EVALUATION))
-    entry = pair_entry(pair)
-    page = write_comparison(pair, entry, place(a, b))
+    evaluations = find_runs(arguments.folders, _ignore, kind=EVALUATION)
+    pairs = [compare(chosen_runs[0], other, evaluations) for other in chosen_runs[1:]]
+    entries = [pair_entry(pair) for pair in pairs]
+    pages = [write_comparison(pair, entry, place(pair.a, pair.b)) for pair, entry in zip(pairs, entries, strict=True)]
     if arguments.json:
-        print_json(entry | {"page": str(page)})
+        found = [entry | {"page": str(page)} for entry, page in zip(entries, pages, strict=True)]
+        print_json(found if len(found) > 1 else found[0])
     elif arguments.csv:
-        print_csv(pair_rows(pair))
+        of_run = [{"other": pair.b.name} if len(pairs) > 1 else {} for pair in pairs]
+        print_csv([name | row for name, pair in zip(of_run, pairs, strict=True) for row in pair_rows(pair)])
     else:
-        print_pair(pair)
-        print(f"page: {page}")  # noqa: T201
+        print_pairs(pairs)
+        for page in pages:
+            print(f"page: {page}")  # noqa: T201
+    return DONE
+
+
+def mistakes_command(arguments: Namespace) -> int:
+    """The test images that a run reads wrong, and a picture of the worst."""
+    run = pick_run(arguments.which, find_runs(arguments.folders, _ignore), note)
+    from digitrec.runs.mistakes import draw_mistakes, read_mistakes
+
+    evaluations = find_runs(arguments.folders, _ignore, kind=EVALUATION)
+    found = read_mistakes(run, evaluations, arguments.label, arguments.predicted)
+    if arguments.json:
+        print_json(found)
+    elif arguments.csv:
+        print_csv(found, ("index", "label", "prediction", "p_label", "p_prediction"))
+    else:
+        for entry in found:
+            print(  # noqa: T201
+                f"#{entry['index']:<6} {entry['label']} read as {entry['prediction']}"
+                f" ({entry['p_prediction']:.1%}; {entry['label']}: {entry['p_label']:.1%})"
+            )
+    if not found:
+        note(f"{run.name}: no such mistake")
+    elif arguments.output:
+        note(f"{arguments.output}: the worst {draw_mistakes(run, found, arguments.output)} of {len(found):,} mistakes")
     return DONE
 
 
@@ -175,6 +217,12 @@ def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
         return f"none of {counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
     searched = ", ".join(map(str, arguments.folders))
     return f"no runs below {searched}; train one: python -m digitrec.train data=digits model=mlp"
+
+
+def _apart(runs: Sequence[Run]) -> str:
+    """That runs are of several data sets, for a title; empty if they are not."""
+    data = list(dict.fromkeys(map(data_of, runs)))
+    return f" of {len(data)} data sets" if len(data) > 1 else ""
 
 
 def note(line: str) -> None:

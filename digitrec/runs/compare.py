@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -48,7 +49,7 @@ class Pair:
 
     a: Run
     b: Run
-    settings: Mapping[str, tuple[Any, Any]]
+    settings: Mapping[str, tuple[Any, ...]]
     metrics: Mapping[str, tuple[float | None, float | None]]
     epochs: tuple[Sequence[Row], Sequence[Row]]
     comparison: Comparison | None = None
@@ -152,34 +153,49 @@ def signed(number: str) -> str:
     return number.replace("-", "\N{MINUS SIGN}", 1)
 
 
-def print_pair(pair: Pair) -> None:
-    """Settings and metrics that differ, and the verdict."""
-    from digitrec.reports.report import verdict
+def print_pairs(pairs: Sequence[Pair]) -> None:
+    """Settings and metrics that differ between one run, the `a` of each pair, and others, and the verdicts."""
+    from digitrec.reports.report import SIGNIFICANCE, verdict
 
-    out = console()
-    for letter, run in (("A", pair.a), ("B", pair.b)):
+    out, runs = console(), [pairs[0].a, *(pair.b for pair in pairs)]
+    letters = letters_of(pairs)
+    for letter, run in zip(letters, runs, strict=True):
         out.print(f"[bold]{letter}[/]  {escape(run.name)}  {escape(printable(str(run.folder)))}", soft_wrap=True)
-    settings = Table(title="Settings that differ", title_justify="left")
-    for head in ("", "A", "B"):
-        settings.add_column(head, overflow="fold")
-    for name, values in pair.settings.items():
+    settings = Table("", *letters, title="Settings that differ", title_justify="left")
+    for column in settings.columns:
+        column.overflow = "fold"
+    for name, values in _without_constructors(unlike(*runs)).items():
         settings.add_row(name, *(escape(text) for text in apart(values)))
-    out.print(settings if pair.settings else "No setting differs that decides the result.")
+    out.print(settings if settings.rows else "No setting differs that decides the result.")
     metrics = Table(title="Metrics", title_justify="left")
     metrics.add_column("")
-    for head in ("A", "B", "A \N{MINUS SIGN} B"):
+    for head in (*letters, *(f"A \N{MINUS SIGN} {letter}" for letter in letters[1:])):
         metrics.add_column(head, justify="right")
-    for name, values in main_metrics(pair).items():
-        metrics.add_row(name, *(format_metric(name, value) for value in values), difference_text(name, *values))
+    for name in (name for name in MAIN if any(name in run.metrics for run in runs)):
+        found = [run.metrics.get(name) for run in runs]
+        apart_by = [difference_text(name, found[0], other) for other in found[1:]]
+        metrics.add_row(name, *(format_metric(name, value) for value in found), *apart_by)
     out.print(metrics)
-    if pair.comparison:
-        images = counted(pair.images, "test image")
-        out.print(f"{images}: {verdict(pair.comparison, 'A')}", markup=False, soft_wrap=True)
-    else:
-        out.print(f"no comparison on the same images: {pair.why_not}", markup=False, soft_wrap=True)
+    for letter, pair in zip(letters[1:], pairs, strict=True):
+        which = f"A and {letter}, " if len(pairs) > 1 else ""
+        if pair.comparison:
+            words = verdict(replace(pair.comparison, other=letter), "A")
+            out.print(f"{which}{counted(pair.images, 'test image')}: {words}", markup=False, soft_wrap=True)
+        else:
+            out.print(f"{which}no comparison on the same images: {pair.why_not}", markup=False, soft_wrap=True)
+    if len(pairs) > 1:
+        least = f"{SIGNIFICANCE / len(pairs):.2g}"
+        out.print(
+            f"Each p is of one pair; of {len(pairs)} of them, one that is no chance is below {least}.", soft_wrap=True
+        )
 
 
-def _without_constructors(differing: Mapping[str, tuple[Any, Any]]) -> dict[str, tuple[Any, Any]]:
+def letters_of(pairs: Sequence[Pair]) -> list[str]:
+    """A, B, ... for the run that others are compared with, and for those."""
+    return [f"{ascii_uppercase[place % 26]}{place // 26 or ''}" for place in range(len(pairs) + 1)]
+
+
+def _without_constructors(differing: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
     """Without the constructors of groups whose options differ."""
     return {
         name: values

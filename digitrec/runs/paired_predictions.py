@@ -34,7 +34,8 @@ def paired_predictions(a: Run, b: Run, evaluations: Sequence[Run]) -> PairedPred
     if a.record.get("data") != b.record.get("data"):
         raise DigitrecError(f"they were trained on {a.record.get('data')} and {b.record.get('data')}")
     file, other = written(a, evaluations), written(b, evaluations)
-    return (_read(file, other) if file and other else None) or _predict_both(a, b)
+    same = a.record.get("data_checksum") == b.record.get("data_checksum")  # two folders may have the same labels
+    return (_read(file, other) if file and other and same else None) or _predict_both(a, b)
 
 
 def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
@@ -47,7 +48,8 @@ def written(run: Run, evaluations: Sequence[Run]) -> Path | None:
 def _is_of(evaluation: Run, run: Run) -> bool:
     """Whether an evaluation is of this run alone, of its present best checkpoint, on its own test images."""
     record, checkpoint = evaluation.record, run.folder / "checkpoints" / "best.ckpt"
-    places = [Path(path).resolve() for path in record.get("checkpoints", [])]
+    paths = record.get("checkpoints")
+    places = [Path(str(path)).resolve() for path in paths] if isinstance(paths, list) else []
     return (
         places in ([run.folder.resolve()], [checkpoint.resolve()])
         and (record.get("split"), record.get("tta")) == ("test", "none")
@@ -55,7 +57,7 @@ def _is_of(evaluation: Run, run: Run) -> bool:
         and evaluation.status == run.status == "finished"
         and checkpoint.is_file()
         and evaluation.start > _written(checkpoint)
-        and evaluation.settings.get("data.limit") == run.settings.get("data.limit")
+        and all(evaluation.settings.get(name) == run.settings.get(name) for name in ("data.limit", "data.part"))
     )
 
 
@@ -98,6 +100,15 @@ def _predict_both(a: Run, b: Run) -> PairedPredictions:
 def _as_tested(run: Run, native: str) -> str:
     """The precision that a run was tested with, unless this device would have to emulate it."""
     return native if run.record.get("precision") == "bf16-mixed" else "32-true"
+
+
+def own_test_images(run: Run) -> Split:
+    """The test images of a run, from the data set that its best checkpoint names."""
+    from digitrec.models.checkpoint import load_classifier
+    from digitrec.system.patches import quiet_libraries
+
+    quiet_libraries()
+    return _test_images(load_classifier(run.folder), run)
 
 
 def _test_images(classifier: DigitClassifier, run: Run) -> Split:

@@ -15,7 +15,7 @@ from rich.table import Table
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.run_folder.filters import chosen
 from digitrec.run_folder.formatting import format_size, format_time
-from digitrec.run_folder.ranking import ranked
+from digitrec.run_folder.ranking import data_of, first_of_each, ranked
 from digitrec.run_folder.reading import Note
 from digitrec.run_folder.record import LOCK, RECORD
 from digitrec.run_folder.run import Run, is_held
@@ -33,8 +33,8 @@ class Selection:
 
     Attributes:
         where: expressions, as for the filter.
-        keep: of the runs that fit `where`, so many of the best by `metric` stay, and the finished ones without it,
-            which cannot be ranked. None keeps no run for its metric.
+        keep: of the runs that fit `where`, so many of the best by `metric` stay of each data set, and the finished
+            ones without it, which cannot be ranked. None keeps no run for its metric.
         metric: name.
         older: only runs that began before so much time.
     """
@@ -86,7 +86,8 @@ def _kept(runs: Sequence[Run], selection: Selection) -> set[Path]:
     """Folders of the runs that stay for their metric."""
     if selection.keep is None:
         return set()
-    best = [run for run in ranked(runs, selection.metric) if selection.metric in run.metrics][: selection.keep]
+    having = [run for run in ranked(runs, selection.metric) if selection.metric in run.metrics]
+    best = first_of_each(having, map(data_of, having), selection.keep)
     unranked = [run for run in runs if run.status == "finished" and selection.metric not in run.metrics]
     return {run.folder for run in [*best, *unranked]}
 
@@ -100,13 +101,13 @@ def folder_size(folder: Path) -> int:
     if folder.is_symlink():
         raise DigitrecError(f"{folder}: a link, not a folder; not deleted")
     total = 0
-    for place, _, names in os.walk(folder):
-        if RECORD in names and Path(place) != folder:
-            raise DigitrecError(f"{folder}: it holds another run, {place}; not deleted")
-        try:
+    try:
+        for place, _, names in os.walk(folder):
+            if RECORD in names and Path(place) != folder:
+                raise DigitrecError(f"{folder}: it holds another run, {place}; not deleted")
             total += sum((Path(place) / name).lstat().st_size for name in names)
-        except OSError as error:
-            raise DigitrecError(f"{folder}: cannot be read: {error}; not deleted") from error
+    except (OSError, RecursionError) as error:  # the second: in folders a thousand deep
+        raise DigitrecError(f"{folder}: cannot be read: {error}; not deleted") from error
     return total
 
 

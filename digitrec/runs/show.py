@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
+from digitrec.errors import DigitrecError
 from digitrec.run_folder.epochs import Row
-from digitrec.run_folder.formatting import format_duration, format_metric, format_size, format_time
+from digitrec.run_folder.formatting import counted_names, format_duration, format_metric, format_size, format_time
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import decides, spelled
 from digitrec.run_folder.tables import COLOURS, console
@@ -33,7 +34,10 @@ def show_entry(run: Run, epochs: Sequence[Row]) -> Entry:
 
 def files(folder: Path) -> dict[str, int]:
     """Size in bytes of each file of a run, by its path within."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    try:
+        found = sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    except RecursionError as error:
+        raise DigitrecError(f"{folder}: folders in each other too deep to list their files") from error
     return {str(path.relative_to(folder)): path.stat().st_size for path in found}
 
 
@@ -109,7 +113,7 @@ def _metrics(metrics: Mapping[str, float]) -> Table:
     stages = [stage for stage in ("train", "val", "test") if any(name.startswith(f"{stage}/") for name in metrics)]
     table = Table.grid(padding=(0, 2))
     known = {name.partition("/")[2] for name in metrics}
-    names = [name for name in METRICS if name in known]
+    names = [name for name in dict.fromkeys((*METRICS, *counted_names(metrics))) if name in known]
     if names:
         table.add_row("", *stages)
     for name in names:

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,6 +64,12 @@ def _check_kind(kind: int, path: Path) -> None:
 def _check_size(size: int, limit: int | None, path: Path) -> None:
     if limit is not None and size > limit:
         raise OSError(errno.EFBIG, f"larger than {limit:,} bytes", str(path))
+
+
+def free_path(file: Path) -> Path:
+    """The file, or where it exists the first of "NAME (2).SUFFIX", "NAME (3).SUFFIX", ... that does not."""
+    others = (file.with_name(f"{file.stem} ({number}){file.suffix}") for number in count(2))
+    return next(path for path in chain([file], others) if not os.path.lexists(path))
 
 
 def write_text(file: Path, text: str) -> None:

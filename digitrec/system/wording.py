@@ -2,7 +2,7 @@
 
 import difflib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, bytes that are no text, ends of lines
@@ -11,6 +11,11 @@ STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, bytes
 def first_line(error: BaseException) -> str:
     """What an error of somebody else's says, without its details."""
     return str(error).partition("\n")[0]
+
+
+def one_of(names: Sequence[str]) -> str:
+    """At least two names as a choice: 'a, b or c'."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def near(word: str, known: Iterable[str], prefix: str = "") -> str:

@@ -16,6 +16,7 @@ from digitrec.errors import DigitrecError
 from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
 
 PATHS = ("best_model_path", "kth_best_model_path", "last_model_path")
+BEST = "best.ckpt"
 LOGS = 2**20  # bytes
 
 
@@ -58,11 +59,12 @@ def check_room(run_dir: Path, model: nn.Module, trainer: Trainer) -> None:
 class EpochCheckpoint(ModelCheckpoint):
     """Lightning's, but saved between epochs: when all figures of one are written and nothing of the next has begun.
 
-    Of equal values of the metric the one with the lower validation loss is the better, as in `History.best`.
+    Of equal values of the metric the one with the lower validation loss is the better. Where several files are kept,
+    the best of them is there as best.ckpt as well, which is the one that a run folder stands for.
 
     Args:
         dirpath: folder of the files; a run that was moved finds them in the new one.
-        filename: without its ending.
+        filename: without its ending; `{epoch}` in it is the number of epochs, added where several files are kept.
         monitor: metric whose best epoch is kept; None keeps the last one.
         mode: "max" or "min", which of its values is the best.
         save_top_k: how many files to keep; -1 for all.
@@ -80,20 +82,21 @@ class EpochCheckpoint(ModelCheckpoint):
     ) -> None:
         super().__init__(
             dirpath=dirpath,
-            filename=filename,
+            filename=filename if save_top_k in (0, 1) or "{" in filename else f"{filename}-{{epoch}}",
             monitor=monitor,
             mode=mode,
             save_top_k=save_top_k,
             every_n_epochs=every_n_epochs,
             save_on_train_epoch_end=True,
             enable_version_counter=False,
+            auto_insert_metric_name=False,
         )
         self._trainer: Trainer | None = None
         self._validated = False
         self._losses: dict[str, float] = {}  # validation loss of each file that was kept
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Remember whom to ask whether training was stopped early."""
+        """Keep the trainer: whether training was stopped early belongs to the state."""
         super().setup(trainer, pl_module, stage)
         self._trainer = trainer
 
@@ -166,6 +169,12 @@ class EpochCheckpoint(ModelCheckpoint):
             if len(ranked) == self.save_top_k:
                 self.kth_best_model_path = ranked[-1]
         super()._save_checkpoint(trainer, filepath)
+        if self.monitor and trainer.is_global_zero and Path(self.best_model_path).name != BEST:
+            copy = Path(filepath).with_name(
+                f".{BEST}.copy"
+            )  # removed when a run goes on, if this process is killed here
+            shutil.copyfile(self.best_model_path, copy)
+            copy.replace(copy.with_name(BEST))
 
     def _rank(self, path: str) -> tuple[float, float]:
         score = float(self.best_k_models[path])

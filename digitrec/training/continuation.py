@@ -17,12 +17,13 @@ if TYPE_CHECKING:  # the command line is read before Lightning is imported
 LAST = "last.ckpt"
 
 
-def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Path | None, int]:
+def newest_checkpoint(run_dir: Path, warn: Callable[[str], object], *, repair: bool = True) -> tuple[Path | None, int]:
     """The newest checkpoint of a run that is whole, and the number of steps behind it; None for a run without any.
 
     Args:
         run_dir: its folder.
         warn: gets a line for each damaged one that was passed over.
+        repair: delete what a killed process has left, and write the last checkpoint again; for one process of several.
 
     Raises:
         CheckpointError: there are some, and all are damaged.
@@ -30,7 +31,7 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Pat
     from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
 
     folder = run_dir / "checkpoints"
-    for leftover in folder.glob(".*.ckpt.*"):  # of a process that was killed while it saved
+    for leftover in folder.glob(".*.ckpt.*") if repair else ():  # of a process that was killed while it saved
         leftover.unlink(missing_ok=True)
     whole: list[tuple[int, float, Path]] = []
     files = list(folder.glob("[!.]*.ckpt"))
@@ -44,7 +45,7 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object]) -> tuple[Pat
             f"{run_dir}: none of its {counted(len(files), 'checkpoint')} can be used; start the run anew"
         )
     step, _, newest = max(whole, default=(0, 0.0, None))
-    if newest is not None and newest.name != LAST:
+    if newest is not None and newest.name != LAST and repair:
         # A kill between the best file and the last. Where no step is left to do, Lightning would not save it again.
         write_checkpoint(read_checkpoint(newest), folder / LAST)
     return newest, step

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from torch.optim import Optimizer
 
 from digitrec.models.classifier import DigitClassifier
+from digitrec.training.history import epochs_done
 
 
 class Extension(Callback):
@@ -28,7 +29,7 @@ class Extension(Callback):
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Note how far the training had come."""
-        self._done = checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"]
+        self._done = epochs_done(checkpoint)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Set the end, once the schedule of the first part has been made for that part alone."""

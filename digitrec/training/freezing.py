@@ -10,12 +10,14 @@ from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
 from digitrec.errors import UsageError
+from digitrec.models.classifier import last_dense
 
 
 class FreezeFeatures(Callback):
     """Keeps `model.features` as they are at first: no gradients, no dropout, no new batch statistics.
 
-    Whether they are frozen follows from the epoch alone, so a resumed training goes on as it would have.
+    Of a network from elsewhere, `model.network`, these are all layers but the last dense one. Whether they are frozen
+    follows from the epoch alone, so a resumed training goes on as it would have.
 
     Args:
         until_epoch: epochs before the features are trained as well; None never trains them.
@@ -31,7 +33,7 @@ class FreezeFeatures(Callback):
         """Refuse what could only fail later."""
         if stage != "fit":
             return
-        if not isinstance(getattr(pl_module, "features", None), nn.Module):
+        if _parts(pl_module)[0] is None:
             raise UsageError(f"callbacks.freeze: {type(pl_module).__name__} has no features that could be frozen")
         epochs = trainer.max_epochs
         if self.until_epoch is not None and epochs is not None and 0 < epochs <= self.until_epoch:
@@ -50,12 +52,14 @@ class FreezeFeatures(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Freeze or release; a training resumed within an epoch has no start of it."""
         trained = self.until_epoch is not None and trainer.current_epoch >= self.until_epoch
-        features = pl_module.features
-        assert isinstance(features, nn.Module)
+        features, head = _parts(pl_module)
+        assert features is not None
         features.requires_grad_(trained)
         features.train(trained)
         if not trained:
             features.zero_grad(set_to_none=True)  # a gradient left over would still be followed
+        if head is not None:
+            head.requires_grad_(True).train()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Freeze or release."""
@@ -63,5 +67,14 @@ class FreezeFeatures(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Leave a model that can be trained on."""
-        assert isinstance(pl_module.features, nn.Module)
-        pl_module.features.requires_grad_(True)
+        features, _ = _parts(pl_module)
+        assert features is not None
+        features.requires_grad_(True)
+
+
+def _parts(model: nn.Module) -> tuple[nn.Module | None, nn.Module | None]:
+    """What is frozen, and of that what learns on."""
+    if isinstance(features := getattr(model, "features", None), nn.Module):
+        return features, None
+    network = getattr(model, "network", None)
+    return (network, last_dense(network)[1]) if isinstance(network, nn.Module) else (None, None)

@@ -1,6 +1,6 @@
 """Every epoch's metrics."""
 
-import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +19,8 @@ class History(Callback):
         self._trainer: Trainer | None = None
         self._validated = False
 
-    def best(self, metric: str | None, mode: str = "max") -> dict[str, float]:
-        """Row with the best value of a metric, of equals that with the lower validation loss; the last if none has it.
-
-        Args:
-            metric: name as in TensorBoard.
-            mode: "max" or "min", which of its values is the best.
-        """
-        rows = [row for row in self.epochs if metric in row]
-        if not rows:
-            return (self.epochs or [{}])[-1]
-        sign = 1 if mode == "max" else -1
-        return max(rows, key=lambda row: (sign * row[str(metric)], -row.get("val/loss", math.inf)))
-
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Remember whom to ask when a checkpoint is saved."""
+        """Keep the trainer, for when a checkpoint is saved."""
         self._trainer = trainer
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -78,3 +65,8 @@ class History(Callback):
         folder = Path(trainer.default_root_dir)
         if trainer.is_global_zero and (folder / RECORD).is_file():  # not where a program of its own trains
             write_epochs(folder, self.epochs)
+
+
+def epochs_done(checkpoint: Mapping[str, Any]) -> int:
+    """Number of whole epochs behind a checkpoint of a training."""
+    return int(checkpoint["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"])

@@ -1,6 +1,7 @@
 """Optimizers: model, settings -> torch optimizer, fused where torch has it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Len, Lt
@@ -26,6 +27,13 @@ def parameter_groups(model: nn.Module, weight_decay: float, *, decay_all: bool) 
         {"params": rest, "weight_decay": 0.0, "name": "biases"},
     ]
     return [group for group in groups if group["params"]]
+
+
+def of_model(made_by: "partial[Any]") -> Callable[[nn.Module], Optimizer]:
+    """Model -> optimizer, from a function of ours or a class of torch's kind, which takes parameters."""
+    if isinstance(made_by.func, type) and issubclass(made_by.func, Optimizer):
+        return lambda model: made_by([parameter for parameter in model.parameters() if parameter.requires_grad])
+    return made_by
 
 
 def adam(

@@ -12,10 +12,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from rich.console import Console
 from rich.table import Table
 
+from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
+from digitrec.run_folder.formatting import counted_names
 from digitrec.run_folder.settings import decides, flatten, option_of, spelled
 from digitrec.system.wording import counted, shown
-from digitrec.training.history import History
+from digitrec.training.history import History, epochs_done
 from digitrec.training.throughput import Throughput
 
 Settings = Mapping[str, Any]
@@ -26,7 +28,7 @@ def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> di
     device = trainer.strategy.root_device
     return {
         "seed": settings["seed"],
-        "model": type(model).__name__,
+        "model": model.network_name,
         "parameters": sum(parameter.numel() for parameter in model.parameters()),
         "data": settings["data"]["dataset"],
         "device": str(device),
@@ -50,15 +52,14 @@ def hyperparameters(settings: Settings) -> dict[str, Any]:
 
 
 def epoch_metrics(trainer: Trainer) -> dict[str, float]:
-    """Metrics of the epoch whose checkpoint counts as the best, the speed as a median over epochs."""
-    metrics: dict[str, float] = {}
-    best = _checkpoints(trainer)[0] if _checkpoints(trainer) else None
+    """Metrics of the epoch that the best checkpoint was saved after, without one the last; the median speed of all."""
+    rows = history(trainer) or [{}]
+    best = best_checkpoint(trainer)
+    epochs = epochs_done(read_checkpoint(Path(best))) if best else len(rows)
+    metrics = dict(next((row for row in rows if row.get("epoch") == epochs), rows[-1]))
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # Lightning adds it at run time
-        match callback:
-            case History():
-                metrics |= callback.best(best.monitor, best.mode) if best else callback.best(None)
-            case Throughput(images_per_second=float(speed)):
-                metrics["train/images_per_second"] = speed
+        if isinstance(callback, Throughput) and callback.images_per_second is not None:
+            metrics["train/images_per_second"] = callback.images_per_second
     return metrics
 
 
@@ -113,13 +114,14 @@ def print_end(metrics: Mapping[str, float], run_dir: Path, checkpoint: str | Non
     table.add_column("")
     for stage in ("val", "test"):
         table.add_column(stage, justify="right")
-    formats = {"accuracy": ".2%"} | dict.fromkeys(("loss", "precision", "recall", "f1", "r2"), ".4f")
-    for name, style in formats.items():
+    for name in counted_names(metrics):
+        style = ".2%" if name == "accuracy" else ".4f"
         table.add_row(name, *(_cell(metrics.get(f"{stage}/{name}"), style) for stage in ("val", "test")))
     console = Console(highlight=False)
     tested = f"{Path(checkpoint).stem} checkpoint" if checkpoint else "weights at the end"
-    console.print(f"[bold]Results of the {tested}[/]")
-    console.print(table)
+    if metrics.keys() & {"val/loss", "test/loss"}:
+        console.print(f"[bold]Results of the {tested}[/]")
+        console.print(table)
     if speed := metrics.get("train/images_per_second"):
         console.print(f"training speed: {speed:,.0f} images/s")
     folder = shown(run_dir)

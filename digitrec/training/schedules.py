@@ -2,6 +2,8 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
+from inspect import signature
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -9,6 +11,18 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler, OneCycleLR
 
 Share = Annotated[float, Ge(0), Le(1)]
+Schedule = Callable[[Optimizer, int], LRScheduler]
+
+
+def over_steps(made_by: "partial[LRScheduler]") -> tuple[Schedule, bool]:
+    """Optimizer, total steps -> schedule, from a function of ours or a class of torch's kind; whether it is per epoch.
+
+    A class that takes `total_steps` is stepped as often, any other once per epoch, as torch documents it.
+    """
+    own = not (isinstance(made_by.func, type) and issubclass(made_by.func, LRScheduler))
+    if own or "total_steps" in signature(made_by.func).parameters:
+        return lambda optimizer, total_steps: made_by(optimizer, total_steps=total_steps), False
+    return lambda optimizer, _: made_by(optimizer), True
 
 
 def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
@@ -74,6 +88,20 @@ def step(
 def exponential(optimizer: Optimizer, total_steps: int, final: Annotated[float, Gt(0), Le(1)] = 0.01) -> LRScheduler:
     """Times the same factor each step, `final` times the peak at the end."""
     return _by_progress(optimizer, total_steps, lambda progress: final**progress)
+
+
+def lr_range(
+    optimizer: Optimizer,
+    total_steps: int,
+    low: Annotated[float, Gt(0)] = 1e-6,
+    high: Annotated[float, Gt(0)] = 10.0,
+) -> LRScheduler:
+    """From `low` to `high` by the same factor each step; other groups of parameters keep their ratio to the first.
+
+    For a range test, which shows at what rates the loss falls. Source: Smith, 2017, arXiv:1506.01186, section 3.3.
+    """
+    base = optimizer.param_groups[0]["lr"]
+    return _by_progress(optimizer, total_steps, lambda progress: low / base * (high / low) ** progress)
 
 
 def _by_progress(optimizer: Optimizer, total_steps: int, factor: Callable[[float], float]) -> LRScheduler:

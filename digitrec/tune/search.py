@@ -117,8 +117,16 @@ class Search:
 
     def _train(self, trial: Trial, seed: int, values: list[float]) -> None:
         folder = run_folder(self.study.folder, trial.number, seed)
+        self._wait_for(folder)
         job = Job(_arguments(folder, self._fixed, trial, seed, self._metric), folder)
         self._running.append(_Attempt(trial, job, seed, values, trial.stopped))
+
+    def _wait_for(self, folder: Path) -> None:
+        """Wait for a process in a run folder, such as one of a program that has ended, to save and end."""
+        patience = time.monotonic() + SHUTDOWN_S
+        while is_held(folder) and time.monotonic() < patience:
+            self.worker.heartbeat(time.monotonic())
+            time.sleep(0.1)
 
     def _poll(self) -> None:
         """Wait for reports of runs, and act on them."""
@@ -201,7 +209,6 @@ def run_folder(study: Path, number: int, seed: int) -> Path:
 def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metric: str) -> list[str]:
     """Arguments of digitrec.train: a new run, or one that is resumed."""
     if (folder / RECORD).is_file() and (folder / ".hydra" / "config.yaml").is_file():
-        _wait_for(folder)
         flags = [argument for argument in fixed if argument.startswith("-")]
         return [*flags, f"resume={spelled_path(shown(folder))}"]
     turned = ",".join(f"{name}:{_quoted(value)}" for name, value in trial.settings.items())
@@ -213,13 +220,6 @@ def _arguments(folder: Path, fixed: Sequence[str], trial: Trial, seed: int, metr
         f"+callbacks.trial={{_target_:{TRIAL_CURVE},monitor:{metric},turned:{{{turned}}}}}",
         f"hydra.run.dir={spelled_path(shown(folder))}",
     ]
-
-
-def _wait_for(folder: Path) -> None:
-    """Wait for the process in a run folder to save and end."""
-    patience = time.monotonic() + SHUTDOWN_S
-    while is_held(folder) and time.monotonic() < patience:
-        time.sleep(0.1)
 
 
 def _quoted(value: Value) -> str:

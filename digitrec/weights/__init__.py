@@ -1,16 +1,18 @@
 """Files of trained networks: the shipped weights, which file a path stands for, and what all of their readers share."""
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from digitrec.errors import MissingCheckpointError
+from digitrec.system.wording import one_of
 
-SUFFIX, ONNX = ".safetensors", ".onnx"
+CHECKPOINT, SUFFIX, ONNX = ".ckpt", ".safetensors", ".onnx"
 HANDWRITING = Path(__file__).parent / f"handwriting{SUFFIX}"
 BY_NAME = {"handwriting": HANDWRITING}
 BATCH = 250  # images that a network takes at once; the features of many more leave a processor's cache
+MOST_LAYERS = 1_000  # of a network; a small file can list many more
 
 
 def file_of(path: str | Path) -> Path:
@@ -19,12 +21,12 @@ def file_of(path: str | Path) -> Path:
     return file if file.exists() else BY_NAME.get(str(path), file)
 
 
-def find_checkpoint(path: str | Path, kinds: str = f".ckpt or {SUFFIX}") -> Path:
+def find_checkpoint(path: str | Path, formats: Sequence[str] = (CHECKPOINT, SUFFIX)) -> Path:
     """The file of a trained network: as given, the best or else last checkpoint of a run folder, or shipped weights.
 
     Args:
-        path: of a file or a run folder, or the name of shipped weights.
-        kinds: of files that are expected, for the error.
+        path: of any of them.
+        formats: suffixes of the files that are read, for the error.
 
     Raises:
         MissingCheckpointError: there is no such file.
@@ -36,7 +38,7 @@ def find_checkpoint(path: str | Path, kinds: str = f".ckpt or {SUFFIX}") -> Path
             return place
     missing = "no checkpoint in this folder" if path.is_dir() else "not a file" if path.exists() else "no such file"
     raise MissingCheckpointError(
-        f"{path}: {missing}; expected a run folder such as outputs/train/..., or a {kinds} file"
+        f"{path}: {missing}; expected a run folder such as outputs/train/..., or a {one_of(formats)} file"
     )
 
 

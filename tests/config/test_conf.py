@@ -20,9 +20,14 @@ OPTIONS = sorted(str(file.relative_to(CONF_DIR).with_suffix("")) for file in CON
 
 
 @pytest.mark.parametrize("option", [option for option in OPTIONS if not option.startswith(NOT_TRAINING)])
-def test_every_option_composes_and_builds(option: str, tmp_path: Path) -> None:
+def test_every_option_composes_and_builds(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     group, name = option.split("/")
     overrides = {"data": "data=digits", "init_from": "init_from=null", group: f"{group}={name}"}
+    if option == "model/timm":
+        pytest.importorskip("timm", reason="needs timm")
+    if option == "model/wrap":
+        monkeypatch.setenv("DIGITREC_ALLOW", "tests.networks")
+        overrides["network"] = "model.network._target_=tests.networks.Plain"
     if option == "data/folder":
         overrides["root"] = f"data.root={draw_pictures(tmp_path / 'pictures')}"
     if option == "trainer/gpu" and not torch.cuda.is_available():

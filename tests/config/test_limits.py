@@ -100,3 +100,12 @@ def test_settings_beyond_any_machine_are_refused_by_name(settings: str, run_trai
     run_train("data=digits", "trainer.accelerator=cpu", *settings.split()).assert_refused(VAST[settings])
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20  # KiB
     assert not list(tmp_path.glob("outputs/train/*"))
+
+
+def test_home_is_known_in_files_as_on_the_command_line(
+    run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/anna")
+    mine = write_experiment(tmp_path, f"{HEADER}hydra:\n  run:\n    dir: ~/runs/one\nnote: ~/x\n")
+    assert run_train(*mine, "--cfg=hydra", "--package=hydra.run").out.splitlines()[-1] == "dir: /home/anna/runs/one"
+    assert "\nnote: ~/x\n" in run_train(*mine, "--cfg=job").out

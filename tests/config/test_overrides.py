@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from digitrec.config.overrides import expand_home, is_override, key_of, overrides_except, value, value_of
+from digitrec.config.overrides import expand_home, is_override, key_of, overrides_except, start_anew, value, value_of
 from digitrec.system.terminal import Parser
 
 WORDS = ["seed=1", "+seed=1", "++optimizer.lr=0.1", "~model", "~tags=[a]", "model@other=cnn", "note=a=b@c", "seed="]
@@ -57,3 +57,24 @@ def test_commands_without_settings_know_home_too(monkeypatch: pytest.MonkeyPatch
     parser = Parser()
     parser.add_argument("--explain", type=Path)
     assert parser.parse_args(["--explain=~/drawn"]).explain == Path("/home/anna/drawn")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("seed=1 model.dropout=0", "seed=1 model.dropout=0"),
+        ("-m optimizer.lr=1 optimizer._target_=a.B", "-m ~optimizer ++optimizer.lr=1 ++optimizer._target_=a.B"),
+        (
+            "optimizer=adam optimizer._target_=a.B +optimizer.x=1",
+            "optimizer=adam ++optimizer._target_=a.B ++optimizer.x=1",
+        ),
+        (
+            "model=wrap model.network._target_=a.B model.resize=3",
+            "model=wrap ++model.network._target_=a.B model.resize=3",
+        ),
+        ("+callbacks.mine._target_=a.B callbacks.mine.x=1", "++callbacks.mine._target_=a.B ++callbacks.mine.x=1"),
+    ],
+)
+def test_a_target_starts_its_node_anew_and_needs_no_plus(words: str, expected: str) -> None:
+    assert start_anew(words.split()) == expected.split()
+    assert start_anew(expected.split()) == expected.split()

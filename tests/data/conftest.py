@@ -1,5 +1,4 @@
 import gzip
-import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -8,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+from tests.idx import idx_file
 
 
 class Mirror:
@@ -75,13 +76,7 @@ def mirror() -> Iterator[Mirror]:
 @pytest.fixture(scope="session")
 def idx() -> Callable[[np.ndarray], bytes]:
     """Write an array of uint8 or int32 in the IDX format."""
-
-    def write(array: np.ndarray) -> bytes:
-        code, kind = {"uint8": (8, ">u1"), "int32": (12, ">i4")}[array.dtype.name]
-        header = struct.pack(f">{1 + array.ndim}I", code << 8 | array.ndim, *array.shape)
-        return header + array.astype(kind).tobytes()
-
-    return write
+    return idx_file
 
 
 @pytest.fixture(scope="session")

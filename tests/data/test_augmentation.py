@@ -13,9 +13,12 @@ from digitrec.data.augmentation import (
     Affine,
     Augmentation,
     Compose,
+    Cutmix,
     Elastic,
     Erasing,
     Geometric,
+    Mixing,
+    Mixup,
     Shift,
     Thickness,
     affine_warp,
@@ -25,7 +28,7 @@ from digitrec.data.augmentation import (
 from digitrec.errors import UsageError
 
 CONF = Path(__file__).parents[2] / "conf" / "augmentation"
-EVERY = [
+EVERY: list[Augmentation] = [
     Shift(),
     Affine(),
     Elastic(),
@@ -33,7 +36,15 @@ EVERY = [
     Erasing(probability=1.0),
     Compose([Thickness(), Affine(), Elastic(), Erasing(probability=1.0)]),
 ]
-each = pytest.mark.parametrize("augment", EVERY, ids=lambda augment: type(augment).__name__)
+MIXINGS: list[Mixing] = [Mixup(probability=1.0), Cutmix(probability=1.0)]
+
+
+def name_of(augment: Augmentation) -> str:
+    return type(augment).__name__
+
+
+each = pytest.mark.parametrize("augment", [*EVERY, *MIXINGS], ids=name_of)
+each_of_one_image = pytest.mark.parametrize("augment", EVERY, ids=name_of)
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +106,7 @@ def test_shape_dtype_range_and_input_stay(augment: Augmentation, shape: tuple[in
     assert torch.equal(images, before)
 
 
-@each
+@each_of_one_image
 def test_everything_happens_on_the_images_device(augment: Augmentation) -> None:
     images = torch.empty(4, 1, 28, 28, device="meta")  # refuses to meet a tensor from elsewhere
     assert augment(images).device == images.device
@@ -113,14 +124,14 @@ def test_the_seed_decides(augment: Augmentation) -> None:
     assert not torch.equal(seeded(augment, images, 1), seeded(augment, images, 2))
 
 
-@each
+@each_of_one_image
 def test_each_image_has_its_own_draw(augment: Augmentation) -> None:
     changed = augment(noise(1, 1, 28, 28).expand(32, 1, 28, 28))
     different = {tuple(image.flatten().tolist()) for image in changed}
     assert len(different) >= 10  # a shift has 25 places; about 18 of them are expected
 
 
-@each
+@each_of_one_image
 def test_an_image_does_not_depend_on_its_neighbours(augment: Augmentation) -> None:
     images, others = noise(), noise()
     others[3] = images[3]
@@ -325,3 +336,29 @@ def test_a_file_writes_out_every_knob_with_its_default(name: str) -> None:
     written = yaml.safe_load((CONF / f"{name}.yaml").read_text())[name]
     target = getattr(augmentation, written.pop("_target_").rpartition(".")[2])
     assert written == {key: knob.default for key, knob in inspect.signature(target).parameters.items()}
+
+
+# ---- mixing
+
+
+@pytest.mark.parametrize("mixing", MIXINGS, ids=name_of)
+def test_the_share_is_what_an_image_has_kept_and_at_least_half(mixing: Mixing) -> None:
+    images = torch.arange(64).view(-1, 1, 1, 1).expand(64, 1, 28, 28) / 64  # one brightness each
+    mixed, share = mixing.mix(images)
+    torch.testing.assert_close(
+        mixed.mean(dim=(1, 2, 3)), torch.lerp(images.roll(1, 0), images, share.view(-1, 1, 1, 1))[:, 0, 0, 0]
+    )
+    assert share.min() >= 0.48  # a rectangle has whole rows and columns
+    assert share.std() > 0.1
+
+
+def test_mixing_changes_the_share_of_images_that_probability_names() -> None:
+    for mixing in (Mixup(probability=0.25), Cutmix(probability=0.25)):
+        _, share = mixing.mix(noise(2000, 1, 28, 28))
+        assert (share < 1).float().mean().item() == pytest.approx(0.25, abs=0.06)  # 6 deviations
+
+
+def test_cutmix_takes_each_pixel_whole_from_one_of_both() -> None:
+    images = noise(64, 1, 28, 28)
+    mixed, _ = Cutmix(probability=1.0).mix(images)
+    assert ((mixed == images) | (mixed == images.roll(1, 0))).all()

@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from lightning import LightningModule, Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
@@ -18,13 +16,11 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from digitrec.data.augmentation import Augmentation, Erasing, Shift
-from digitrec.data.datamodule import DigitDataModule, statistics, stratified_split
+from digitrec.data.datamodule import DigitDataModule, statistics
 from digitrec.data.datasets import Split
 from digitrec.data.labels import NO_DIGIT
 from digitrec.errors import DataError, UsageError
 from tests.networks import quiet_trainer, tiny_mlp
-
-MNIST_CLASSES = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 Batch = tuple[Tensor, Tensor]
 
@@ -114,73 +110,6 @@ def test_made_images_are_for_digits_alone(option: str, root: Path, tmp_path: Pat
         data.setup("fit")
 
 
-# ---- the split
-
-
-@given(st.lists(st.integers(1, 40), min_size=2, max_size=10), st.floats(0, 0.999), st.integers(0, 99), st.data())
-def test_split_is_complete_and_stratified(classes: list[int], share: float, seed: int, data: st.DataObject) -> None:
-    counts = torch.tensor(classes)
-    size = sum(classes)
-    held_out = min(round(share * size), size - 1)
-    labels = torch.arange(len(classes)).repeat_interleave(counts)
-    labels = labels[torch.tensor(data.draw(st.permutations(range(size))))]
-    train, val = stratified_split(labels, held_out if held_out > 0 else 0.0, seed)
-
-    assert len(val) == held_out
-    assert sorted([*train.tolist(), *val.tolist()]) == list(range(size))
-    # Of all classes the same share, each rounded to whole images; what rounding adds up to falls to the larger ones.
-    proportion = counts / size
-    off = labels[val].bincount(minlength=len(classes)) - held_out * proportion
-    assert (off.abs() <= 0.5 + 0.5 * proportion * (len(classes) - 2) + 1e-4).all()
-
-
-@pytest.mark.parametrize("val_size", [1, 100, 5000, 10_000, 0.1, 0.5])
-def test_split_of_mnist_is_within_one_image_of_the_exact_proportion(val_size: float) -> None:
-    labels = torch.arange(10).repeat_interleave(torch.tensor(MNIST_CLASSES))
-    _, val = stratified_split(labels, val_size, 0)
-    exact = len(val) * torch.tensor(MNIST_CLASSES) / 60_000
-    assert (labels[val].bincount(minlength=10) - exact).abs().max() < 1
-
-
-def test_split_draws_from_its_seed_only() -> None:
-    labels = torch.arange(200) % 10
-    train, val = stratified_split(labels, 50, 0)
-    torch.manual_seed(1)
-    again = stratified_split(labels, 50, 0)
-    assert torch.equal(train, again[0])
-    assert torch.equal(val, again[1])
-    assert set(val.tolist()) != set(stratified_split(labels, 50, 1)[1].tolist())
-
-
-def test_a_larger_split_holds_out_the_images_of_a_smaller_one() -> None:
-    labels = torch.arange(200) % 10
-    small, large = (set(stratified_split(labels, size, 0)[1].tolist()) for size in (20, 50))
-    assert small < large
-
-
-def test_both_parts_come_in_random_order() -> None:
-    for part in stratified_split(torch.arange(200) % 10, 100, 0):
-        assert part.tolist() != part.sort().values.tolist()
-
-
-def test_training_images_do_not_come_class_by_class_in_turn() -> None:
-    labels = torch.arange(200) % 10
-    train, _ = stratified_split(labels, 100, 0)
-    assert labels[train[:50]].bincount(minlength=10).unique().numel() > 1
-
-
-@pytest.mark.parametrize(("val_size", "held_out"), [(0, 0), (0.0, 0), (0.25, 50), (1, 1), (1.0, 1), (199, 199)])
-def test_val_size_is_a_count_or_below_one_a_share(val_size: float, held_out: int) -> None:
-    train, val = stratified_split(torch.arange(200) % 10, val_size, 0)
-    assert (len(train), len(val)) == (200 - held_out, held_out)
-
-
-@pytest.mark.parametrize("val_size", [200, 5000, 0.999])
-def test_a_val_size_that_leaves_nothing_is_an_error_that_repeats_it(val_size: float) -> None:
-    with pytest.raises(UsageError, match=rf"data\.val_size={val_size}"):
-        stratified_split(torch.arange(200) % 10, val_size, 0)
-
-
 @pytest.mark.parametrize("val_size", [1.5, 50.5, float("inf")])
 def test_a_val_size_that_is_no_count_is_an_error_before_anything_is_read(val_size: float) -> None:
     with pytest.raises(UsageError, match=rf"data\.val_size={val_size}"):
@@ -237,6 +166,49 @@ def test_statistics_of_mnist_are_the_published_ones() -> None:
     data.setup("fit")
     assert data.mean == pytest.approx((0.1307,), abs=5e-5)
     assert data.std == pytest.approx((0.3081,), abs=5e-5)
+
+
+# ---- folds, training sets of a size, balance
+
+
+def test_the_folds_of_a_data_set_hold_each_training_image_once(root: Path) -> None:
+    parts = [DigitDataModule(root=str(root), folds=3, fold=fold) for fold in range(3)]
+    whole, fold_of = parts[0].out_of_fold()
+    for fold, data in enumerate(parts):
+        data.setup("fit")
+        assert torch.equal(data.splits["val"].images.sum(0), whole.images[fold_of == fold].sum(0))
+    assert sum(len(data.splits["val"].labels) for data in parts) == len(whole.labels) == 60
+
+
+def test_a_larger_training_set_contains_a_smaller_one_and_validation_stays(root: Path) -> None:
+    small, large = (DigitDataModule(root=str(root), val_size=10, train_limit=size) for size in (20, 30))
+    for data in (small, large):
+        data.setup("fit")
+    seen, more = ({image.numpy().tobytes() for image in data.splits["train"].images} for data in (small, large))
+    assert seen < more
+    assert torch.equal(small.splits["val"].images, large.splits["val"].images)
+    assert small.mean == large.mean
+    with pytest.raises(UsageError, match=r"data\.train_limit=9 leaves no training image of class \d; take more"):
+        DigitDataModule(root=str(root), val_size=10, train_limit=9).setup("fit")
+
+
+@pytest.mark.parametrize("balance", [0.5, 1.0])
+def test_balance_gives_classes_their_weight(balance: float, tmp_path: Path) -> None:
+    root = pictures(tmp_path, {"train/a": 16, "train/b": 4, "test/a": 1, "test/b": 1})
+    data = DigitDataModule("folder", str(root), val_size=0, balance=balance)
+    data.setup("fit")
+    weights = data.class_weights
+    assert weights is not None
+    assert (weights[1] / weights[0]).item() == pytest.approx(4**balance)
+    assert (16 * weights[0] + 4 * weights[1]).item() == pytest.approx(20)
+
+
+def test_balance_without_images_of_a_class_is_one_line(tmp_path: Path) -> None:
+    root = pictures(tmp_path, {"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 1})
+    data = DigitDataModule("folder", str(root), val_size=0, balance=1, classes=["a", "b", "c"])
+    data.setup("fit")
+    with pytest.raises(UsageError, match=r"data\.balance=1: there is no training image of class c"):
+        _ = data.class_weights
 
 
 # ---- setup

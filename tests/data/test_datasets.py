@@ -13,8 +13,9 @@ import torch
 import yaml
 
 from digitrec.data import datamodule, datasets, files
-from digitrec.data.datasets import DATASETS, FactSheet, Split, Torchvision, checksum, load, prepare
+from digitrec.data.datasets import DATASETS, FactSheet, Split, SplitName, Torchvision, checksum, load, prepare
 from digitrec.errors import DataError, UsageError
+from tests.idx import write_qmnist
 
 CONF = Path(__file__).parents[2] / "conf" / "data"
 REAL = Path(os.environ.get("DIGITREC_DATA_DIR", "nowhere"))
@@ -150,6 +151,45 @@ def test_what_torchvision_publishes_covers_the_files_we_read(name: str) -> None:
         assert len(archive.md5) == 32
         assert archive.mirrors
         assert all(mirror.startswith("http") for mirror in archive.mirrors)
+
+
+@pytest.fixture
+def qmnist(tmp_path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Labels and writers of 10,040 test images of QMNIST, with the last byte of their index in each image."""
+    labels, writers, images = (
+        np.arange(10_040) % 10,
+        np.arange(10_040) // 12 + 500,
+        np.zeros((10_040, 28, 28), np.uint8),
+    )
+    images[:, 14, 14] = np.arange(10_040) % 256
+    write_qmnist(tmp_path, images, labels, writers)
+    return labels, writers
+
+
+def test_parts_of_qmnist_have_their_images_labels_and_writers(
+    qmnist: tuple[np.ndarray, np.ndarray], tmp_path: Path
+) -> None:
+    labels, writers = qmnist
+    parts: dict[SplitName, slice] = {"test10k": slice(10_000), "test50k": slice(10_000, None), "test": slice(None)}
+    for name, part in parts.items():
+        found = load("qmnist", name, tmp_path)
+        assert found.labels.tolist() == labels[part].tolist()
+        assert found.images[:, 0, 14, 14].tolist() == (np.arange(10_040) % 256)[part].tolist()
+        by_image = datasets.writers("qmnist", tmp_path, name)
+        assert by_image is not None
+        assert by_image.tolist() == writers[part].tolist()
+    assert datasets.writers("mnist", tmp_path, "test") is None
+
+
+def test_a_limited_part_keeps_its_writers(qmnist: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    module = datamodule.DigitDataModule("qmnist", str(tmp_path), part="test50k", limit=20)
+    module.setup("test")
+    assert module.test_writers is not None
+    indices = (module.splits["test"].images[:, 0, 14, 14].int() - 10_000) % 256 + 10_000
+    assert module.test_writers.tolist() == qmnist[1][indices].tolist()
+    assert len(indices) == 20
+    with pytest.raises(UsageError, match=r"data\.part=test10k: only the test images of data=qmnist"):
+        datamodule.DigitDataModule("mnist", part="test10k")
 
 
 def test_usps_ends_as_white_ink_framed_like_mnists(tmp_path: Path) -> None:

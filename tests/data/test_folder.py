@@ -1,6 +1,7 @@
 import os
 import shutil
 import struct
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from digitrec.data import datasets, folder
 from digitrec.errors import DataError, UsageError
+from tests.command import run_command
 
 
 def seven(size: int = 90, pen: int = 9) -> Image.Image:
@@ -330,3 +332,18 @@ def test_fewer_than_two_classes_are_refused(classes: dict[str, int], tmp_path: P
 def test_a_root_that_is_no_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere is not a folder"):
         folder.class_names(tmp_path / "nowhere")
+
+
+def test_all_files_that_are_no_pictures_are_named_at_once_before_torch(root: Path) -> None:
+    (root / "one" / "notes.txt").write_text("seen by Anna")
+    (root / "one" / "._000.png").write_bytes(b"left by an archive")
+    (root / "seven" / "broken.png").write_bytes(b"")
+    code = "import sys; from digitrec import train; import atexit; "
+    code += "atexit.register(lambda: print('torch' in sys.modules)); train.main()"
+    outcome = run_command(sys.executable, "-c", code, "data=folder", f"data.root={root}", cwd=root.parent)
+    assert outcome.code == 2
+    assert "2 of 24 files" in outcome.err
+    assert "notes.txt" in outcome.err
+    assert "broken.png" in outcome.err
+    assert outcome.out.split() == ["False"]
+    assert not list(root.parent.glob("outputs/*/*"))

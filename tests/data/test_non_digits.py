@@ -10,11 +10,12 @@ from tests.handwriting.strange import STRANGE, WRITTEN
 each = pytest.mark.parametrize("kind", KINDS)
 
 
-def test_they_are_as_many_as_asked_for_and_labelled_as_no_digit() -> None:
-    images, labels = non_digits(203, 1)
-    assert images.shape == (203, 1, 28, 28)
+@pytest.mark.parametrize("count", [1, 2, 5, 203])
+def test_they_are_as_many_as_asked_for_and_labelled_as_no_digit(count: int) -> None:
+    images, labels = non_digits(count, 1)
+    assert images.shape == (count, 1, 28, 28)
     assert images.dtype == torch.uint8
-    assert labels.tolist() == [NO_DIGIT] * 203
+    assert labels.tolist() == [NO_DIGIT] * count
 
 
 def test_they_are_a_function_of_count_and_seed() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from digitrec.evaluation import metrics
 from digitrec.evaluation.comparison import difference_interval, paired_test
-from digitrec.models.epoch_metrics import StageMetrics
+from tests.networks import stage_metrics
 
 NAMES = ("zero", "one", "two", "three", "four")
 N, C = 300, len(NAMES)
@@ -152,7 +152,7 @@ def test_difference_interval_covers_the_true_difference_in_95_of_100(share_a: fl
 
 
 def test_summary_is_what_training_counts(probabilities: Tensor, predictions: Tensor, labels: Tensor) -> None:
-    stage = StageMetrics("test", C)
+    stage = stage_metrics("test", C)
     loss = torch.nn.functional.nll_loss(probabilities.log(), labels)
     stage.update(loss, predictions, labels, weight=N)
     counted = {name.removeprefix("test/"): value.item() for name, value in stage.compute(NAMES).items()}
@@ -170,6 +170,7 @@ def test_summary_leaves_a_class_out_of_the_means_that_nobody_named() -> None:
 def test_summary_names_every_number_once(probabilities: Tensor, labels: Tensor) -> None:
     found = metrics.summarise(probabilities, labels, NAMES)
     whole = {"accuracy", "accuracy_low", "accuracy_high", "loss", "top2_accuracy", "r2", "calibration_error"}
+    whole |= {"balanced_accuracy", "worst_class_accuracy"}
     scores = ("precision", "recall", "f1")
     assert set(found) == whole | set(scores) | {f"{score}_{name}" for score in scores for name in NAMES}
     assert all(type(value) is float and math.isfinite(value) for value in found.values())

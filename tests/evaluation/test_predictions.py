@@ -51,6 +51,20 @@ def test_the_table_says_what_the_predictions_say(tmp_path: Path) -> None:
     assert float(rows[1]["p_Bag"]) == pytest.approx(0.6)
 
 
+def test_writers_stand_in_the_last_column_and_the_worst_come_first(tmp_path: Path) -> None:
+    probabilities = torch.tensor([[0.9, 0.1]] * 13)
+    labels = torch.tensor([1, 0, *[1] * 6, *[0] * 4, 1])
+    writers = torch.tensor([7, *[2000] * 8, *[5] * 4])
+    found = Predictions(labels, probabilities, ("a", "b"), writers)
+    assert found.by_writer == [(2000, 8, 2), (7, 1, 0), (5, 4, 3)], "one image tells little"
+    write_csv(found, tmp_path / "predictions.csv")
+    with (tmp_path / "predictions.csv").open(newline="", encoding="utf-8") as stream:
+        head, *rows = csv.reader(stream)
+    assert head == ["index", "label", "prediction", "p_a", "p_b", "writer"]
+    assert [int(row[-1]) for row in rows] == writers.tolist()
+    assert torch.equal(read_csv(tmp_path / "predictions.csv")[1], found.correct)
+
+
 def test_answers_are_read_back_as_they_were_written(split: Split, tmp_path: Path) -> None:
     found = predict([network(1)], split)
     write_csv(found, tmp_path / "predictions.csv")

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from digitrec.models.backbones import ResNet18
+from digitrec.models.backbones import Backbone
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
@@ -18,7 +18,7 @@ NETWORKS: dict[str, tuple[type[DigitClassifier], dict[str, Any]]] = {
     "linear": (MLP, {"hidden": []}),
     "residual": (ResidualCNN, {"stem": [4, 6], "filters": [6, 10, 7], "blocks": [2, 1, 1]}),
     "residual_places": (ResidualCNN, {"stem": [3], "filters": [5, 9], "blocks": [1, 2], "average": False}),
-    "resnet18": (ResNet18, {}),
+    "resnet18": (Backbone, {}),
 }
 
 

@@ -33,8 +33,8 @@ def test_the_file_is_hardly_larger_than_the_weights(tmp_path: Path) -> None:
 def test_a_network_that_the_browser_cannot_compute_is_refused(run_export: Command, tmp_path: Path) -> None:
     saved(made("resnet18"), tmp_path / "network.ckpt")
     outcome = run_export("--checkpoint=network.ckpt", "--format=web", "-o", "page")
-    assert (outcome.code, outcome.out) == (2, "ResNet18, classes 0 1 2 3 4 5 6 7 8 9\n")
-    assert outcome.err == ("error: --format web takes CNN, MLP and ResidualCNN, not ResNet18.\nNext: --format onnx\n")
+    assert (outcome.code, outcome.out) == (2, "resnet18, classes 0 1 2 3 4 5 6 7 8 9\n")
+    assert outcome.err == ("error: --format web takes CNN, MLP and ResidualCNN, not resnet18.\nNext: --format onnx\n")
     assert not (tmp_path / "page").exists()
 
 

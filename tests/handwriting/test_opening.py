@@ -128,7 +128,7 @@ def test_an_array_of_sixteen_bits_is_read_as_one_of_eight(grey: NDArray[np.uint8
     [
         ("empty.png", "cannot be read as a picture: the file is empty"),
         ("pipe.png", "it is a pipe; give its content instead, to digitrec.predict as -"),
-        ("photo.HEIC", "HEIC is a format that is not read; save it as JPEG or PNG"),
+        ("photo.HEIC", "HEIC is a format that is not read; save it as AVIF, BMP, "),
         ("absent.png", "No such file or directory.\nNext: check its name."),
     ],
 )

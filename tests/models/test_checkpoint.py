@@ -277,7 +277,7 @@ def test_a_module_of_a_persons_own_is_imported_only_if_allowed(
 
     refused(file, "DIGITREC_ALLOW=their_networks")
     monkeypatch.setenv("DIGITREC_ALLOW", "their,their_network")  # a prefix of the name is another module
-    refused(file, "DIGITREC_ALLOW=their_networks")
+    refused(file, "DIGITREC_ALLOW=their,their_network,their_networks")
     assert not marker.exists()
 
     monkeypatch.setenv("DIGITREC_ALLOW", "others,their_networks")

@@ -12,11 +12,12 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from digitrec.data.labels import NO_DIGIT
 from digitrec.data.loader import BatchLoader
-from digitrec.models.classifier import DigitClassifier, Recipe, cross_entropy_with_outliers
-from digitrec.models.epoch_metrics import StageMetrics
+from digitrec.models.classifier import DigitClassifier, Recipe
+from digitrec.models.loss import weighted_cross_entropy
 from digitrec.models.mlp import MLP
 from digitrec.training.optimizers import sgd
 from digitrec.training.schedules import constant
+from tests.networks import default_metrics, stage_metrics
 
 Data = tuple[Tensor, Tensor]
 Make = Callable[..., MLP]
@@ -36,11 +37,12 @@ def logits_of(model: MLP, images: Tensor) -> Tensor:
 def epoch(request: pytest.FixtureRequest, mlp: Make, fit: Fit) -> tuple[MLP, dict[str, float]]:
     """An untrained network and the metrics of two epochs, in which a learning rate of zero left it as it was."""
     model = mlp(lr=0.0, label_smoothing=request.param)
+    model.count_metrics(default_metrics(3))
     trainer = fit(model, max_epochs=2)
     return model, {name: value.item() for name, value in trainer.callback_metrics.items()}
 
 
-def test_training_loss_is_smoothed_cross_entropy(epoch: tuple[MLP, dict[str, float]], data: Data) -> None:
+def test_weighted_cross_entropy_is_smoothed_cross_entropy(epoch: tuple[MLP, dict[str, float]], data: Data) -> None:
     model, metrics = epoch
     assert model.recipe is not None
     images, labels = data
@@ -60,7 +62,7 @@ def test_metrics_of_an_epoch_are_those_of_all_its_images(
 ) -> None:
     model, metrics = epoch
     images, labels = data
-    counted = StageMetrics(stage, 3)
+    counted = stage_metrics(stage, 3)
     counted.update(torch.tensor(metrics[f"{stage}/loss"]), logits_of(model, images).argmax(1), labels, weight=50)
     expected = {name: value.item() for name, value in counted.compute(model.class_names).items()}
     assert {name: metrics[name] for name in expected} == pytest.approx(expected, rel=1e-5)
@@ -68,6 +70,7 @@ def test_metrics_of_an_epoch_are_those_of_all_its_images(
 
 def test_every_metric_name_is_logged(mlp: Make, fit: Fit, data: Data) -> None:
     model = mlp()
+    model.count_metrics(default_metrics(3))
     trainer = fit(model)
     logged = set(trainer.callback_metrics)
     tested = trainer.test(model, BatchLoader(*data, 16), verbose=False)[0]
@@ -97,25 +100,25 @@ def test_an_image_of_no_digit_is_to_be_torn_between_all_classes(smoothing: float
     labels = torch.full((4,), NO_DIGIT)
     even, sure = torch.zeros(4, 10), 5 * torch.eye(10)[:4]
     even.requires_grad_()
-    loss = cross_entropy_with_outliers(even, labels, smoothing)
+    loss = weighted_cross_entropy(even, labels, label_smoothing=smoothing)
     loss.backward()
     assert even.grad is not None
     assert even.grad.abs().max() < 1e-7
-    assert loss < cross_entropy_with_outliers(sure, labels, smoothing)
+    assert loss < weighted_cross_entropy(sure, labels, label_smoothing=smoothing)
 
 
 def test_the_loss_is_a_mean_over_images_with_and_without_a_digit() -> None:
     logits, labels = torch.randn(6, 10, generator=torch.Generator().manual_seed(0)), torch.tensor([1, 2, 3, -1, -1, -1])
     digits = F.cross_entropy(logits[:3], labels[:3], label_smoothing=0.1)
     others = F.cross_entropy(logits[3:], torch.full((3, 10), 0.1))
-    torch.testing.assert_close(cross_entropy_with_outliers(logits, labels, 0.1), (digits + others) / 2)
+    torch.testing.assert_close(weighted_cross_entropy(logits, labels, label_smoothing=0.1), (digits + others) / 2)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 def test_digits_alone_have_the_loss_that_torch_gives_them(smoothing: float, data: Data) -> None:
     images, labels = data
     logits = images.flatten(1)[:, :3].float()
-    ours = cross_entropy_with_outliers(logits, labels, smoothing)
+    ours = weighted_cross_entropy(logits, labels, label_smoothing=smoothing)
     torch.testing.assert_close(ours, F.cross_entropy(logits, labels, label_smoothing=smoothing))
 
 

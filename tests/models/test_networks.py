@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from digitrec.models.backbones import DenseNet121, MobileNetV3Small, ResNet18
+from digitrec.models.backbones import Backbone
 from digitrec.models.classifier import DigitClassifier
 from digitrec.models.cnn import CNN
 from digitrec.models.mlp import MLP
@@ -16,7 +16,7 @@ from tests.networks import settled
 
 NETWORKS: list[tuple[type[DigitClassifier], dict[str, Any]]] = [
     (CNN, {}), (MLP, {}), (ResidualCNN, {"stem": [4], "filters": [6, 8], "blocks": [1, 2]}),
-    (ResNet18, {}), (DenseNet121, {}), (MobileNetV3Small, {}),
+    (Backbone, {"name": "resnet18"}), (Backbone, {"name": "densenet121"}), (Backbone, {"name": "mobilenet_v3_small"}),
 ]  # fmt: skip
 Case = tuple[type[DigitClassifier], dict[str, Any], Tensor]
 

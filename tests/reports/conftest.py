@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from digitrec.evaluation.comparison import paired_test
+from digitrec.evaluation.evaluate import by_writer
 from digitrec.evaluation.evaluation import Evaluation, Insight, Robustness
 from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.predictions import Predictions
@@ -22,9 +23,10 @@ def make_evaluation() -> MakeEvaluation:
         logits = torch.randn(IMAGES, count, generator=draw)
         other = Predictions(labels, logits.softmax(dim=1), class_names)
         logits[torch.arange(IMAGES), labels] += skill
-        predictions = Predictions(labels, logits.softmax(dim=1), class_names)
+        writers = None if bare else torch.arange(IMAGES) // 30
+        predictions = Predictions(labels, logits.softmax(dim=1), class_names, writers)
         images = torch.randint(0, 256, (IMAGES, 1, 28, 28), generator=draw, dtype=torch.uint8)
-        metrics = summarise(predictions.probabilities, labels, class_names)
+        metrics = {**summarise(predictions.probabilities, labels, class_names), **by_writer(predictions)}
         comparison = paired_test(predictions.correct, "<b>MLP</b>", other.correct)
         return Evaluation(
             title="CNN on <noise>",

@@ -85,7 +85,7 @@ def test_what_has_no_ground_is_left_out(make_evaluation: Make) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figures = draw_all(make_evaluation(bare=True, skill=50.0))
-    assert set(FIGURES) - set(figures) == WITHOUT_GROUND | {"worst_errors"}
+    assert set(FIGURES) - set(figures) == WITHOUT_GROUND | {"worst_errors", "worst_writers"}
 
 
 def test_confusion_cells_show_the_counts_that_are_not_zero(make_evaluation: Make) -> None:
@@ -132,7 +132,7 @@ def test_worst_errors_gave_the_label_the_least(make_evaluation: Make) -> None:
     worst = given[~predictions.correct].sort().values[: len(axes.images)]
     chosen = [int((given == value).nonzero()[0]) for value in worst]
     assert [text.get_text() for text in axes.texts if text.get_text().startswith("is ")] == [
-        f"is {predictions.labels[index]}" for index in chosen
+        f"is {predictions.labels[index]}, #{index}" for index in chosen
     ]
     first = predictions.probabilities[chosen[0]].topk(2)
     expected = [

@@ -92,8 +92,8 @@ def test_a_file_with_a_flipped_bit_is_read_up_to_there(tmp_path: Path) -> None:
 
 def test_progress_is_epochs_of_epochs(tmp_path: Path) -> None:
     run = Run(tmp_path, "running", settings={"trainer.max_epochs": 10})
-    assert progress(run) == "0/10"
+    assert progress(run).epochs == "0/10"
     write(tmp_path, range(3))
-    assert progress(run) == "3/10"
-    assert progress(Run(tmp_path, "running")) == "3"
-    assert progress(Run(tmp_path / "nowhere", "running")) == ""
+    assert progress(run).epochs == "3/10"
+    assert progress(Run(tmp_path, "running")).epochs == "3"
+    assert progress(Run(tmp_path / "nowhere", "running")).epochs == ""

@@ -19,6 +19,7 @@ RUNS = [
             "model.hidden": [128, 64],
             "compile": False,
             "callbacks.trial.turned.optimizer.lr": 0.5,
+            "callbacks.ema.model": "no network",
         },
         "a",
     ),

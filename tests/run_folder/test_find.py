@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import pytest
 from digitrec.errors import UsageError
 from digitrec.run_folder.find import find_runs, pick_run, with_run_paths
 from digitrec.run_folder.run import EVALUATION
-from tests.command import NAMESPACE, works
+from digitrec.runs import __main__ as runs
+from tests.command import NAMESPACE, Outcome, works
 from tests.made_runs import make_run
 
 
@@ -69,6 +71,28 @@ def test_what_is_no_run_is_noted_in_one_line_and_the_rest_goes_on(outputs: Path)
     assert len(find_runs([outputs], notes.append)) == 5
     assert len(notes) == 2
     assert all(any(str(outputs / "train" / name) in line for line in notes) for name in ("damaged", "notes"))
+
+
+def test_folders_a_thousand_deep_are_noted(outputs: Path, run_main: Callable[..., Outcome]) -> None:
+    deep = outputs / "train" / "deep"
+    inside = outputs / "train" / "2026-11-21_10-00-00_mlp-digits-aa01"
+    for start in (deep, inside):
+        start.mkdir(exist_ok=True)
+        here = os.open(start, os.O_RDONLY)
+        for _ in range(1100):
+            os.mkdir("d", dir_fd=here)
+            below = os.open("d", os.O_RDONLY, dir_fd=here)
+            os.close(here)
+            here = below
+        os.close(here)
+    notes: list[str] = []
+    assert len(find_runs([outputs], notes.append)) == 5
+    (line,) = notes
+    assert line.endswith(": folders in each other more than 50 deep; not searched")
+    for command in (["show", "mlp"], ["prune", "--where", "name=mlp-digits-aa01"]):
+        outcome = run_main(runs.main, *command)
+        assert "Traceback" not in outcome.err
+    subprocess.run(["rm", "-r", str(outputs)], check=True)  # Python's own way is too deep as well
 
 
 @pytest.mark.skipif(os.geteuid() == 0 and not works(NAMESPACE), reason="nothing is closed to root")
@@ -140,6 +164,9 @@ def test_no_run_or_several_is_said_in_one_line(word: str, answer: str, outputs: 
         ("checkpoint=unknown", "checkpoint=unknown"),
         ("checkpoint=9999", "checkpoint='9999'"),
         ("checkpoint=[77,1e5,true]", "checkpoint=[outputs/train/mlp-77,'1e5','true']"),
+        ("checkpoint=2026-11-21_11-00-00/0", "checkpoint=outputs/multirun/2026-11-21_11-00-00/0"),
+        ("checkpoint=11-00-00/0", "checkpoint=11-00-00/0"),
+        ("checkpoint=other/0", "checkpoint=other/0"),
         ("note=3f2a", "note=3f2a"),
         ("-m", "-m"),
     ],
@@ -149,6 +176,9 @@ def test_a_run_is_named_by_a_part_of_its_name_wherever_one_is_asked_for(
 ) -> None:
     for name in ("cnn-3f2a", "mlp-77", "cnn-of-handwriting"):
         make_run(tmp_path / "outputs" / "train" / name)
+    for name in ("2026-11-21_11-00-00", "other"):
+        make_run(tmp_path / "outputs" / "multirun" / name / "0")
+    (tmp_path / "other" / "0").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     assert with_run_paths(given) == wanted
     with pytest.raises(UsageError, match="cnn: 2 runs have this in their name"):

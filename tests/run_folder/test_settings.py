@@ -6,7 +6,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitrec.run_folder.settings import decides, read_settings, spelled
+from digitrec.errors import UsageError
+from digitrec.run_folder.settings import decides, read_overrides, read_settings, spelled
+from digitrec.system.wording import printable_lines
 from tests.made_runs import make_run
 
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")))  # others are escaped
@@ -38,6 +40,44 @@ def test_settings_are_the_values_of_the_composition_by_dotted_names(
     assert {name: value for name, value in found.items() if name not in options} == {
         name: value for name, value in flat("", config).items() if name not in options
     }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x {b: 1}\nc: *x\n",
+        "a: 1\n---\nb: 2\n",
+        "a: 'one\nb: two'\n",
+        "a: [1,\nb: 2]\n",
+        "a: |\n  b: 1\nc:\n- 1\n- 2\n",
+        "? a\n: 1\nb: 2\n",
+        "# words\na: 1\n\nb: {c: 2}\na: 3\n",
+        "a: b\n  c\nd: e\n...\n",
+        "- a\nb: 1\n",
+        "a: 1\nb c: 2\n'd': 3\n",
+    ],
+)
+def test_a_composition_is_read_in_parts_as_it_is_as_a_whole(text: str, tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "config.yaml").write_text(text)
+    try:
+        whole = yaml.safe_load(text)
+    except yaml.YAMLError:
+        with pytest.raises(UsageError):
+            read_settings(tmp_path)
+    else:
+        found = read_settings(tmp_path)
+        assert {name: value for name, value in found.items() if not isinstance(whole.get(name), dict)} == flat(
+            "", whole
+        )
+
+
+@given(st.lists(st.sampled_from("ab.=[]{}:#-'\"1é\t ,~"), max_size=9).map("".join))
+def test_overrides_are_the_texts_that_were_given(tmp_path_factory: pytest.TempPathFactory, value: str) -> None:
+    folder = tmp_path_factory.mktemp("run")
+    (folder / ".hydra").mkdir()
+    (folder / ".hydra" / "overrides.yaml").write_text(yaml.safe_dump([f"a={value}", "seed=1"], width=9999))
+    assert read_overrides(folder) == [printable_lines(f"a={value}"), "seed=1"]
 
 
 def test_an_option_is_called_as_it_was_chosen_or_else_by_what_it_builds(tmp_path: Path) -> None:

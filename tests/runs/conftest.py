@@ -1,7 +1,5 @@
 """Real runs, trained once, and our command on them."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,20 +9,13 @@ from digitrec.build import trained_on
 from digitrec.evaluation.predictions import predict, write_csv
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.precision import native_precision
-from digitrec.runs.__main__ import main
-from tests.command import QUICK, Command, Outcome, run_in
+from tests.command import QUICK, run_in
 
 TRAININGS = {
     "one": ("model.hidden=[16]", "seed=1"),
     "two": ("model.hidden=[16]", "seed=2", "trainer.max_epochs=2"),
     "lost": ("model.hidden=[16]", "data.limit=300", "seed=1", "optimizer=sgd", "optimizer.lr=1e30"),
 }
-
-
-@pytest.fixture
-def run_runs(run_main: Callable[..., Outcome]) -> Command:
-    """`python -m digitrec.runs ...`."""
-    return partial(run_main, main)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,6 +42,21 @@ def test_two_real_runs_are_compared_on_the_same_images(run_runs: Command, traine
     assert not any(word in page for word in ("http://", "https://", "url(", "<script", "<link"))
     assert "trainer.max_epochs" in page
     assert f"{test['only_a']:,} : {test['only_b']:,}" in page
+
+
+def test_the_first_of_several_runs_is_compared_with_each_other_one(run_runs: Command, trained: Path) -> None:
+    asked = ("compare", "two", "one", "lost", "--in", str(trained))
+    outcome = run_runs(*asked)
+    assert outcome.code == 0, outcome.err
+    assert [line[:2] for line in outcome.out.splitlines()[:3]] == ["A ", "B ", "C "]
+    assert re.search(r"optimizer .*adamw .*adamw .*sgd", outcome.out)
+    assert "A and B, 359 test images: A is alone right on" in outcome.out
+    assert "A and C, no comparison on the same images" in outcome.out
+    assert "one that is no chance is below 0.025" in outcome.out
+    both, alone = (json.loads(run_runs(*words, "--json").out) for words in (asked, [*asked[:3], *asked[4:]]))
+    assert both[0] == alone
+    assert [found["b"]["name"] for found in both] == ["one", "lost"]
+    assert run_runs(*asked, "--csv").out.startswith("other,what,name,a,b,difference\none,setting,")
 
 
 def test_turned_round_everything_is_turned_round(trained: Path) -> None:

@@ -97,7 +97,7 @@ def test_a_group_is_the_mean_over_its_seeds(run_runs: Command, tmp_path: Path) -
     make_run(tmp_path / "outputs" / "high", optimizer__lr=0.1, metrics={"val/accuracy": 0.95})
     outcome = run_runs("list", "--group")
     high, low = rows(outcome.out)
-    assert high == ["0.1", "1", "95.00%", "(1)"]
+    assert high == ["0.1", "1", "95.00%", "(1)", "best"]
     assert low == ["0.003", "1-3", "92.00%", "±", "2.00", "(3)"]
     first, second = json.loads(run_runs("list", "--group", "--json").out)
     assert (first["n"], first["metrics"]["val/accuracy"]["std"]) == (1, None)
@@ -152,12 +152,69 @@ def test_nothing_heavy_is_imported(command: tuple[str, ...], tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
 
 
+def test_data_sets_are_ranked_apart_and_the_best_row_of_each_is_marked(run_runs: Command, tmp_path: Path) -> None:
+    for number, data in enumerate(["mnist", "digits", "digits", "mnist", "mnist"]):
+        record = {"data": data, "start": f"2026-11-2{number}T10:00:00+00:00"}
+        folder, accuracy = tmp_path / "outputs" / f"{data}{number}", 0.9 - number / 10
+        make_run(folder, metrics={"val/accuracy": accuracy}, record=record, choices={"data": data})
+    outcome = run_runs("list", "--metrics", "val/accuracy")
+    assert "5 runs of 2 data sets, the best by val/accuracy first" in outcome.out
+    marked = [(cells[0], "best" in cells) for cells in rows(outcome.out)]
+    assert marked == [
+        ("mnist:", False), ("mnist0", True), ("mnist3", False), ("mnist4", False),
+        ("digits:", False), ("digits1", True), ("digits2", False),
+    ]  # fmt: skip
+    assert [entry["name"] for entry in json.loads(run_runs("list", "--limit", "1", "--json").out)] == [
+        "mnist0", "digits1",
+    ]  # fmt: skip
+    assert "best" not in run_runs("list", "--where", "name=mnist0").out.splitlines()[-1]
+    best = run_runs("best", "--print-path")
+    assert best.out == "outputs/mnist0\n"
+    assert best.err == "note: runs of 2 data sets do not compare; this one is of mnist: choose with --where data=...\n"
+    assert not run_runs("best", "--where", "data=digits").err
+    kept = json.loads(run_runs("prune", "--keep-best", "1", "--json").out)
+    assert {entry["name"] for entry in kept} == {"mnist3", "mnist4", "digits2"}
+
+
+def test_an_interrupted_run_shows_the_best_it_reached_and_is_not_the_best(run_runs: Command, tmp_path: Path) -> None:
+    make_run(tmp_path / "outputs" / "whole", metrics={"val/accuracy": 0.5})
+    cut_off = make_run(tmp_path / "outputs" / "cut-off", status="interrupted")
+    (cut_off / "history.csv").write_text("epoch,val/accuracy,val/loss\n1,0.9,0.2\n2,0.8,0.1\n")
+    whole, cut = rows(run_runs("list", "--metrics", "val/accuracy").out)
+    assert (whole[0], cut[:5]) == ("whole", ["cut-off", "interrupted", "2/10", "1", "90.00%"])
+    assert run_runs("best", "--print-path").out == "outputs/whole\n"
+
+
+def test_lists_are_sorted_by_settings_too(run_runs: Command, tmp_path: Path) -> None:
+    for name, lr in (("a", 0.1), ("b", None), ("c", 0.02)):
+        make_run(tmp_path / "outputs" / name, metrics={"lr": 0.5, "val/accuracy": 0.5}, optimizer__lr=lr)
+    by_lr = run_runs("list", "--sort", "lr")
+    assert [cells[0] for cells in rows(by_lr.out)] == ["c", "a", "b"]
+    assert by_lr.out.startswith("3 runs, by optimizer.lr\n")
+
+
 def test_nothing_is_cut_where_the_output_is_no_terminal(run_runs: Command, tmp_path: Path) -> None:
     name = "a-very-long-name-of-a-run-" * 6
     make_run(tmp_path / "outputs" / name, metrics={"val/accuracy": 0.5})
     outcome = run_runs("list", "--metrics", "val/accuracy")
     assert name in outcome.out
     assert "\x1b" not in outcome.out
+
+
+def test_long_columns_are_shortened_before_any_is_dropped(
+    run_runs: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    long = "a-name-of-a-run-which-takes-almost-all-of-the-room-there-is"
+    for number in (1, 2):
+        make_run(tmp_path / "outputs" / f"{long}-{number}", metrics={"val/accuracy": 0.5}, optimizer__lr=number / 10)
+    out = run_runs("list", "--metrics", "val/accuracy").out
+    assert f"{long}-1" not in out
+    assert out.count("…") == 2
+    assert all(f"{long[-15:]}-{number} " in out for number in (1, 2))
+    assert "seed" in out
+    assert "no room" not in out
 
 
 def test_a_narrow_terminal_gets_fewer_columns(
@@ -177,3 +234,12 @@ def test_a_narrow_terminal_gets_fewer_columns(
     assert left_out.startswith("no room for ")
     assert "started" in left_out
     assert max(len(line.replace("\x1b[1m", "").replace("\x1b[0m", "").replace("\x1b[32m", "")) for line in table) <= 60
+
+
+def test_folders_of_pictures_are_data_of_their_own(run_runs: Command, tmp_path: Path) -> None:
+    for root in ("mine", "yours"):
+        make_run(tmp_path / root, metrics={"val/accuracy": 0.9}, record={"data": "folder"}, data__root=root)
+    groups = json.loads(run_runs("list", "--group", "--json", str(tmp_path), code=0).out)
+    assert len(groups) == 2
+    nothing = run_runs("list", str(tmp_path), "--group", "--where", "seed=99", code=0)
+    assert "none of 2 runs fits" in nothing.err

@@ -74,6 +74,17 @@ def test_what_is_no_file_is_noted_and_the_others_are_listed(
     check_others(run_runs, good.parent, file)
 
 
+def test_entries_of_another_kind_end_no_command(run_runs: Command, tmp_path: Path) -> None:
+    make_run(tmp_path / "good", metrics={"val/accuracy": 0.9})
+    for number, extend in enumerate((["a"], 1.5, "x")):
+        make_run(tmp_path / f"extended-{number}", status="running", record={"checkpoints": 5}, extend=extend)
+    listed = make_run(tmp_path / "listed", metrics={"val/accuracy": 0.8}, old=True)
+    (listed / ".hydra" / "hydra.yaml").write_text("hydra:\n  runtime:\n    choices:\n      - model\n")
+    for command in (["list"], ["list", "--group"], ["best"]):
+        assert run_runs(*command, str(tmp_path)).code == 0
+    assert run_runs("compare", "good", "listed", "--in", str(tmp_path)).code in (0, 1)
+
+
 @pytest.mark.parametrize("nonsense", [b"\xff" * 9, b"\x0a\x05ab"])
 def test_events_of_nonsense_are_noted(nonsense: bytes, tmp_path: Path) -> None:
     from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import crc32c

@@ -15,6 +15,7 @@ from digitrec.errors import UsageError
 from digitrec.models.classifier import Recipe
 from digitrec.models.mlp import MLP
 from digitrec.models.residual import ResidualCNN
+from digitrec.models.wrapped import Wrapped
 from digitrec.training.freezing import FreezeFeatures
 from digitrec.training.optimizers import adam, adamw, rmsprop, sgd
 from digitrec.training.schedules import one_cycle
@@ -111,6 +112,18 @@ def test_averaged_weights_keep_frozen_features_and_follow_released_ones(
     released = fit(FreezeFeatures(1), EMAWeightAveraging(decay=0.5))
     assert not unchanged(released)
     assert not same(released.state_dict(), fit(FreezeFeatures(1)).state_dict())
+
+
+def test_of_a_network_from_elsewhere_the_last_dense_layer_learns(
+    trainer: Callable[..., Trainer], digits: Callable[[], DigitDataModule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DIGITREC_ALLOW", "tests.networks")
+    model = Wrapped({"_target_": "tests.networks.Plain"}, resize=28, num_classes=3, image_size=6)
+    model.recipe = Recipe(adamw, one_cycle)
+    before = {name: part.clone() for name, part in model.network.state_dict().items()}
+    trainer(callbacks=[FreezeFeatures(None)]).fit(model, digits())
+    learned = [name for name, part in model.network.state_dict().items() if not torch.equal(part, before[name])]
+    assert learned == ["layers.3.weight", "layers.3.bias"]
 
 
 def test_what_is_left_can_be_trained_on(fit: Callable[..., ResidualCNN]) -> None:

@@ -72,24 +72,3 @@ def test_an_epoch_cut_short_by_the_number_of_steps_has_its_row(
     trainer(callbacks=[history], max_epochs=-1, max_steps=4).fit(mlp(), digits())
     assert [row["epoch"] for row in history.epochs] == [1, 2]
     assert "train/loss" in history.epochs[1]
-
-
-@pytest.mark.parametrize(
-    ("rows", "best"),
-    [
-        ([{"epoch": 1, "a": 0.5}, {"epoch": 2, "a": 0.7}, {"epoch": 3, "a": 0.6}], 2),
-        ([{"epoch": 1, "a": 0.7}, {"epoch": 2, "a": 0.7}], 1),
-        ([{"epoch": e, "a": 0.7, "val/loss": loss} for e, loss in ((1, 0.63), (2, 0.02), (3, 0.02))], 2),
-        ([{"epoch": 1, "a": 0.5}, {"epoch": 2}], 1),
-        ([{"epoch": 1}, {"epoch": 2}], 2),
-    ],
-    ids=["highest", "first of equals", "lower loss of equals", "of those that have it", "last if none has it"],
-)
-def test_best_is_the_row_with_the_highest_value(rows: list[dict[str, float]], best: int) -> None:
-    history = History()
-    history.load_state_dict({"epochs": rows})
-    assert history.best("a")["epoch"] == best
-
-
-def test_best_of_nothing_is_nothing() -> None:
-    assert History().best("a") == {}

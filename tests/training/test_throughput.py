@@ -7,6 +7,7 @@ from lightning import Trainer
 from torch import Tensor
 
 from digitrec.data.datamodule import DigitDataModule
+from digitrec.models.classifier import TrainingBatch
 from digitrec.models.mlp import MLP
 from digitrec.training.history import History
 from digitrec.training.throughput import Throughput
@@ -17,7 +18,7 @@ STEP, PAUSE = 0.01, 0.5  # seconds; between them lies what a busy machine may ad
 class Slow(MLP):
     """Rests in every step."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+    def training_step(self, batch: TrainingBatch, batch_idx: int) -> Tensor:
         time.sleep(STEP)
         return super().training_step(batch, batch_idx)
 

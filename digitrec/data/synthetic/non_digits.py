@@ -5,18 +5,19 @@ The kinds differ as much as possible. Whether a network has learnt more than the
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from digitrec.data.datasets import Split
 from digitrec.data.framing import frame
 from digitrec.data.labels import NO_DIGIT
 from digitrec.data.synthetic.ink import draw, pens
-from digitrec.data.synthetic.signs import SIGNS
+from digitrec.data.synthetic.signs import CURSIVE, SIGNS
 from digitrec.data.synthetic.strokes import Strokes, write, write_forms
+from digitrec.data.synthetic.styles import Style
+from digitrec.data.synthetic.wear import clouds, worn
 from digitrec.preprocessing.framing import SIDE
 
 Maker = Callable[[int, torch.Generator], Tensor]
@@ -36,15 +37,39 @@ def non_digits(count: int, seed: int) -> Split:
     generator = torch.Generator().manual_seed(seed)
     shares = torch.tensor([share for _, share in KINDS.values()])
     ends = (shares.cumsum(0) / shares.sum() * count).round().long().diff(prepend=torch.tensor([0]))
-    images = [make(int(number), generator) for (make, _), number in zip(KINDS.values(), ends, strict=True)]
+    numbers = zip(KINDS.values(), ends.tolist(), strict=True)
+    images = [make(number, generator) for (make, _), number in numbers if number]
     return Split(torch.cat(images), torch.full((count,), NO_DIGIT))
 
 
 def signs(count: int, generator: torch.Generator) -> Tensor:
     """Letters, arrows, stars and the like."""
-    shares = torch.tensor([style.share for style in SIGNS.values()])
-    chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
-    return _inked(write_forms(tuple(SIGNS.values()), chosen, generator), generator)
+    return _forms(SIGNS, count, generator)
+
+
+def cursive(count: int, generator: torch.Generator) -> Tensor:
+    """Pieces of words: two or three joined letters."""
+    return _forms(CURSIVE, count, generator)
+
+
+def outlines(count: int, generator: torch.Generator) -> Tensor:
+    """Simple drawings: a large outline, wavy or with corners, and in or on it two to five small ones or strokes."""
+    angle = 2 * math.pi * torch.linspace(0, 1, RESOLUTION)
+    corners = torch.randint(3, 5, (count, 6, 1), generator=generator)
+    turn, depth, waves = torch.rand(3, count, 6, 1, generator=generator)
+    within = torch.remainder(angle + 2 * math.pi * turn, 2 * math.pi / corners) - math.pi / corners
+    angular = (math.pi / corners).cos() / within.cos()
+    wavy = 1 + (0.12 + 0.25 * depth) * torch.sin((3 + 4 * waves).round() * angle + 2 * math.pi * turn)
+    radius = torch.where(torch.rand(count, 6, 1, generator=generator) < 0.4, angular, wavy)
+    round_ = radius[..., None] * torch.stack([angle.cos(), angle.sin()], -1)
+    reach = 0.12 + 0.25 * torch.rand(count, 6, 1, 2, generator=generator)
+    place = 0.9 * (2 * torch.rand(count, 6, 1, 2, generator=generator) - 1)
+    reach[:, 0], place[:, 0] = 0.7 + 0.3 * torch.rand(count, 1, 2, generator=generator), 0
+    ends = torch.randn(count, 6, 1, 2, generator=generator) * torch.linspace(-1, 1, RESOLUTION)[:, None]
+    open_ = torch.rand(count, 6, 1, 1, generator=generator) < 0.4
+    open_[:, 0] = False
+    number = torch.randint(3, 7, (count,), generator=generator)
+    return _inked(_strokes(place + reach * torch.where(open_, ends, round_), generator, number), generator)
 
 
 def scribbles(count: int, generator: torch.Generator) -> Tensor:
@@ -100,7 +125,7 @@ def shapes(count: int, generator: torch.Generator) -> Tensor:
     boxy = (x.abs() ** corners + y.abs() ** corners) ** (1 / corners)
     straight = torch.rand(count, 1, 1, generator=generator) < 0.5
     inside = torch.where(straight, 1 - boxy, outline - radius)
-    pattern = _levels(_field(count, generator), 0.35 + 0.65 * torch.rand(count, 1, 1, generator=generator))
+    pattern = _levels(clouds(count, generator), 0.35 + 0.65 * torch.rand(count, 1, 1, generator=generator))
     patterned = torch.rand(count, 1, 1, generator=generator) < 0.6
     solid = (8 * inside + 0.5).clamp(0, 1)
     return _framed(torch.where(patterned, solid * pattern, solid))
@@ -108,7 +133,7 @@ def shapes(count: int, generator: torch.Generator) -> Tensor:
 
 def noise(count: int, generator: torch.Generator) -> Tensor:
     """Grain and clouds from fine to coarse, soft or black and white, over the whole image."""
-    fields = _field(count, generator)
+    fields = clouds(count, generator)
     hard = torch.rand(count, 1, 1, generator=generator)
     level = 0.25 + 0.5 * torch.rand(count, 1, 1, generator=generator)
     images = ((fields - level) * (1 + 20 * hard.square()) + 0.5).clamp(0, 1)
@@ -118,14 +143,16 @@ def noise(count: int, generator: torch.Generator) -> Tensor:
 def blotches(count: int, generator: torch.Generator) -> Tensor:
     """Ragged dark patches, as the search for ink leaves of a photo."""
     x, y = _plane(count, generator)
-    patch = 1.2 - torch.hypot(x, y) + 1.6 * (_field(count, generator, coarsest=4, finest=14) - 0.5)
+    patch = 1.2 - torch.hypot(x, y) + 1.6 * (clouds(count, generator, coarsest=4, finest=14) - 0.5)
     level = 0.2 + 0.6 * torch.rand(count, 1, 1, generator=generator)
     return _framed(((patch - level) * 12 * (0.3 + torch.rand(count, 1, 1, generator=generator))).clamp(0, 1))
 
 
 # Each with its share.
 KINDS: dict[str, tuple[Maker, float]] = {
-    "signs": (signs, 8),
+    "signs": (signs, 11),
+    "cursive": (cursive, 2),
+    "outlines": (outlines, 4),
     "scribbles": (scribbles, 3),
     "clutter": (clutter, 2),
     "hatching": (hatching, 2),
@@ -136,8 +163,14 @@ KINDS: dict[str, tuple[Maker, float]] = {
 }
 
 
+def _forms(forms: Mapping[str, Style], count: int, generator: torch.Generator) -> Tensor:
+    shares = torch.tensor([style.share for style in forms.values()])
+    chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
+    return _inked(write_forms(tuple(forms.values()), chosen, generator), generator)
+
+
 def _inked(strokes: Strokes, generator: torch.Generator) -> Tensor:
-    return draw(strokes, pens(strokes, generator))
+    return worn(draw(strokes, pens(strokes, generator)), generator)
 
 
 def _strokes(points: Tensor, generator: torch.Generator, number: Tensor | None = None) -> Strokes:
@@ -198,17 +231,6 @@ def _plane(count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     narrow = 1 + torch.rand(count, 1, 1, generator=generator)
     flat = torch.rand(count, 1, 1, generator=generator) < 0.5
     return torch.where(flat, x, x * narrow), torch.where(flat, y * narrow, y)
-
-
-def _field(count: int, generator: torch.Generator, coarsest: int = 3, finest: int = SIDE) -> Tensor:
-    """Random surfaces (N, 28, 28) in [0, 1], of cells from coarse to fine."""
-    cells = torch.randint(coarsest, finest + 1, (count,), generator=generator)
-    fields = torch.empty(count, SIDE, SIDE)
-    for size in cells.unique().tolist():
-        rows = cells == size
-        grain = torch.rand(int(rows.sum()), 1, size, size, generator=generator)
-        fields[rows] = F.interpolate(grain, (SIDE, SIDE), mode="bicubic", align_corners=False)[:, 0].clamp(0, 1)
-    return fields
 
 
 def _levels(field: Tensor, floor: Tensor) -> Tensor:

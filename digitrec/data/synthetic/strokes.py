@@ -54,9 +54,9 @@ class Hand:
     slant_spread: float = 13.0
     rotation: float = 4.0
     aspect: float = 0.22
-    form: float = 0.045
-    stroke: float = 0.018
-    ends: float = 0.03
+    form: float = 0.05
+    stroke: float = 0.022
+    ends: float = 0.04
     tremor: float = 0.003
     pressure: float = 0.12
 
@@ -120,7 +120,7 @@ def _follow(forms: Sequence[Style], chosen: Tensor, generator: torch.Generator, 
     """Write each digit's form with its own smooth deviation: (N,) -> points (N, S, K, 2)."""
     count, most_strokes = len(chosen), max(len(form.strokes) for form in forms)
     most_points = max(sum(len(stroke.points) for stroke in form.strokes) for form in forms)
-    freedom = torch.exp(0.3 * _normal((count, 1, 1), generator))
+    freedom = torch.exp(0.4 * _normal((count, 1, 1), generator))
     common = _normal((count, most_points, 2), generator) * hand.form * freedom
     own = _normal((count, most_points, 2), generator) * hand.stroke * freedom
     points = torch.zeros(count, most_strokes * resolution, 2)

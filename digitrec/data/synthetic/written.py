@@ -5,10 +5,11 @@ import torch
 from digitrec.data.datasets import Split
 from digitrec.data.synthetic.ink import draw, pens
 from digitrec.data.synthetic.strokes import write
+from digitrec.data.synthetic.wear import worn
 
 
 def written_digits(count: int, seed: int) -> Split:
-    """Digits of each label equally often, in all forms of `digitrec.data.synthetic.styles`, with all kinds of pens.
+    """Digits of each label equally often, in all forms of `digitrec.data.synthetic.styles` and pens, half of them worn.
 
     Args:
         count: of images; 10,000 take some seconds.
@@ -20,4 +21,4 @@ def written_digits(count: int, seed: int) -> Split:
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(count) % 10
     strokes = write(labels, generator)
-    return Split(draw(strokes, pens(strokes, generator)), labels)
+    return Split(worn(draw(strokes, pens(strokes, generator)), generator), labels)

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from digitrec.weights import MOST_LAYERS
+
 Floats = NDArray[np.floating[Any]]
 Layer = dict[str, Any]  # `kind`, numbers, arrays, and lists of layers
 See = Callable[[str, Floats], None]
@@ -29,8 +31,16 @@ def filled(layers: Sequence[Layer], tensors: Mapping[str, Floats]) -> list[Layer
     Raises:
         KeyError, TypeError, ValueError: they are no such layers, or don't fit the tensors.
     """
+    if (count := _count(layers)) > MOST_LAYERS:
+        raise ValueError(f"it lists {count:,} layers, expected {MOST_LAYERS:,} at most")
     left = dict(tensors)
     return [_filled(layer, left) for layer in layers]
+
+
+def _count(layers: Sequence[Layer]) -> int:
+    """Number of layers, those within residual ones included."""
+    inner = [layer.get(way, ()) for layer in layers for way in ("residual", "shortcut")]
+    return len(layers) + sum(_count(found) for found in inner if isinstance(found, list))
 
 
 def run(layers: Sequence[Layer], features: Floats, see: See = lambda _name, _features: None) -> Floats:

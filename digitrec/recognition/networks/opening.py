@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from digitrec.recognition.networks.network import Network
-from digitrec.weights import HANDWRITING, ONNX, SUFFIX, find_checkpoint
+from digitrec.weights import CHECKPOINT, HANDWRITING, ONNX, SUFFIX, find_checkpoint
 
 
 def open_network(path: str | Path | None = None) -> Network:
@@ -15,7 +15,7 @@ def open_network(path: str | Path | None = None) -> Network:
         CheckpointError: it can't be read.
         UsageError: it takes other images than grey ones of 28x28 pixels, or onnxruntime is missing.
     """
-    file = find_checkpoint(HANDWRITING if path is None else path, f".ckpt, {SUFFIX} or {ONNX}")
+    file = find_checkpoint(HANDWRITING if path is None else path, (CHECKPOINT, SUFFIX, ONNX))
     if file.suffix == ONNX:
         from digitrec.recognition.networks.onnx import OnnxNetwork
 

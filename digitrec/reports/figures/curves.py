@@ -44,6 +44,22 @@ def training(history: Sequence[Mapping[str, float]], theme: Theme) -> Figure | N
     return figure
 
 
+def lr_range(
+    rates: Sequence[float], losses: Sequence[float], smoothed: Sequence[float], suggested: float, theme: Theme
+) -> Figure:
+    """Loss of each step of a range test over its learning rate, and the rate that is suggested."""
+    figure = new_figure(theme, 3.2)
+    axes = figure.subplots()
+    style_axes(axes, theme, "learning-rate range test", x="learning rate", y="training loss")
+    axes.plot(rates, losses, color=theme.muted, linewidth=0.8, label="each step")
+    axes.plot(rates, smoothed, color=theme.first, linewidth=1.8, label="smoothed")
+    axes.axvline(suggested, color=theme.second, linewidth=1.4, linestyle="--", label=f"suggested: {suggested:.2g}")
+    axes.set_xscale("log")
+    axes.set_ylim(bottom=0, top=1.6 * max(smoothed[: len(smoothed) // 4 + 1]))
+    legend(axes, theme)
+    return figure
+
+
 def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[str], theme: Theme) -> Figure | None:
     """Loss and accuracy of two trainings over each other, training dashed, validation solid; None without history.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from digitrec.evaluation.predictions import Predictions, evenly
 from digitrec.reports.figures.style import RIGHT_MARK, SMALL, WRONG_MARK, Sheet, Theme, drawable, grey, percent
 
-SHOWN, MISTAKES_SHOWN, WORST_SHOWN, FILTERS_SHOWN = 40, 8, 15, 64
+SHOWN, MISTAKES_SHOWN, WORST_SHOWN, FILTERS_SHOWN, WRITERS_SHOWN = 40, 8, 15, 64, 8
 
 
 def samples(images: Tensor, predictions: Predictions, normalised: Tensor, theme: Theme) -> Figure:
@@ -62,7 +62,7 @@ def examples(images: Tensor, predictions: Predictions, theme: Theme) -> Figure:
 def worst_errors(images: Tensor, predictions: Predictions, theme: Theme) -> Figure | None:
     """The mistakes that gave the label the least probability, with the two most probable classes; None without any.
 
-    `images` are (N, 1, H, W) uint8, `predictions` theirs.
+    `images` are (N, 1, H, W) uint8, `predictions` theirs; # is an image's index, as in predictions.csv.
     """
     chosen = predictions.mistakes[:WORST_SHOWN]
     if not len(chosen):
@@ -73,12 +73,32 @@ def worst_errors(images: Tensor, predictions: Predictions, theme: Theme) -> Figu
     for place, pixels in enumerate(grey(images[chosen])):
         label = names[int(predictions.labels[chosen[place]])]
         sheet.image(place, pixels)
-        sheet.lines(place, [f"is {drawable(label, 12)}"], [theme.ink])
+        sheet.lines(place, [f"is {drawable(label, 9)}, #{int(chosen[place])}"], [theme.ink])
         for rank, (share, index) in enumerate(
             zip(best.values[place].tolist(), best.indices[place].tolist(), strict=True)
         ):
             colour = theme.right if names[index] == label else theme.wrong
             _class_bar(sheet, place, 1 + rank, drawable(names[index], 9), share, colour)
+    return sheet.figure
+
+
+def worst_writers(images: Tensor, predictions: Predictions, theme: Theme) -> Figure | None:
+    """Mistakes of the writers who are read worst, a row for each; None without any, or without known writers.
+
+    `images` are (N, 1, H, W) uint8, `predictions` theirs.
+    """
+    worst = [score for score in predictions.by_writer if score.right < score.images][:WRITERS_SHOWN]
+    if not worst or predictions.writers is None:
+        return None
+    sheet = Sheet(theme, len(worst) * MISTAKES_SHOWN, MISTAKES_SHOWN, lines=1, left=1.3)
+    wrong = predictions.mistakes
+    for row, score in enumerate(worst):
+        mistakes = wrong[predictions.writers[wrong] == score.writer][:MISTAKES_SHOWN]
+        sheet.row_name(row, f"writer {score.writer}\n{score.right / score.images:.1%} of {score.images}")
+        for place, (index, pixels) in enumerate(zip(mistakes.tolist(), grey(images[mistakes]), strict=True)):
+            name = drawable(predictions.class_names[int(predictions.predicted[index])], longest=7)
+            sheet.image(row * MISTAKES_SHOWN + place, pixels)
+            sheet.lines(row * MISTAKES_SHOWN + place, [f"{WRONG_MARK} {name}"], [theme.wrong])
     return sheet.figure
 
 

@@ -39,8 +39,15 @@ FIGURES = {
         "Predictions",
         "Worst mistakes",
         "The mistakes that gave the label the least probability, each with the two most probable classes. "
-        "Some of these labels are unclear to people, too.",
+        "Some of these labels are unclear to people, too. # is the image's index in predictions.csv.",
         lambda e, theme: digits.worst_errors(e.images, e.predictions, theme),
+    ),
+    "worst_writers": FigureSpec(
+        "Predictions",
+        "Writers that are read worst",
+        "Mistakes of the writers of whom least is read right; at the left how much of how many images, "
+        "below each image what it was read as.",
+        lambda e, theme: digits.worst_writers(e.images, e.predictions, theme),
     ),
     "confusion_counts": FigureSpec(
         "Classes",
