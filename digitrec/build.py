@@ -34,7 +34,7 @@ from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
 from digitrec.system.memory import TooLargeError, available_memory, check_size
 from digitrec.system.overhead import NoProfiler, forget_absent_gpu
-from digitrec.system.wording import first_line
+from digitrec.system.wording import counted, first_line
 from digitrec.training.checkpoints import WholeFiles
 from digitrec.training.extension import Extension
 from digitrec.training.interruption import Interruption
@@ -191,7 +191,9 @@ def _start_from(source: DigitClassifier, model: DigitClassifier, datamodule: Dig
 def _warn_of_absent(absent: Sequence[str], datamodule: DigitDataModule, path: str) -> None:
     made = datamodule.written + datamodule.non_digits
     kept = (
-        f"are rehearsed with {made:,} images made by rule" if made else "may be forgotten (callbacks=[default,freeze])"
+        f"are rehearsed with {counted(made, 'image')} made by rule"
+        if made
+        else "may be forgotten (callbacks=[default,freeze])"
     )
     warnings.warn(
         f"no pictures of {', '.join(absent)}: these classes stay, as init_from={path} has them, and {kept}; "
@@ -298,9 +300,13 @@ def check_monitored(model: DigitClassifier, trainer: Trainer, datamodule: DigitD
             raise UsageError(f"callbacks: {type(callback).__name__} needs {monitor}, but {reason}")
 
 
-def _check_settings(node: Settings) -> None:
-    find_device("trainer.accelerator", str(node.get("accelerator")))
+def warn_if_idle(node: Settings) -> None:
+    """Warn, once all else is known to be right, that these settings of a trainer train nothing."""
     if idle := [name for name in ("max_epochs", "max_steps", "limit_train_batches") if node.get(name) == 0]:
         warnings.warn(f"trainer.{idle[0]}=0: nothing is trained, all figures are of the first weights", stacklevel=2)
+
+
+def _check_settings(node: Settings) -> None:
+    find_device("trainer.accelerator", str(node.get("accelerator")))
     if node.get("max_epochs") == node.get("max_steps") == -1 and node.get("max_time") is None:
         raise UsageError("trainer.max_epochs=-1: training would never end; set trainer.max_epochs or trainer.max_steps")

@@ -28,6 +28,10 @@ class CheckpointError(DigitrecError):
     """A checkpoint is missing, damaged or not one of ours."""
 
 
+class MissingCheckpointError(CheckpointError, UsageError):
+    """There is no checkpoint where one was named."""
+
+
 def is_disk_full(error: BaseException) -> bool:
     """Whether nothing more could be written: the disk is full, a quota used up, or a file as large as it may become."""
     cause = error.__cause__ or error

@@ -66,6 +66,7 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
     device = build.find_device("accelerator", settings["accelerator"])
     classifiers = [_load("checkpoint", path).to(device) for path in paths]
     other = settings["against"] and (settings["against"], _load("against", settings["against"]).to(device))
+    _check_different([*paths, *([settings["against"]] if other else [])])
     everyone = dict(zip(paths, classifiers, strict=True)) | (dict([other]) if other else {})
     datamodule = _datamodule(settings, classifiers[0], paths[0])
     if settings["split"] in ("val", "out_of_fold"):
@@ -114,6 +115,14 @@ def _run(settings: dict[str, Any], paths: list[str], run_dir: Path, record: dict
     )
     write_json(run_dir / "metrics.json", metrics)
     return metrics
+
+
+def _check_different(paths: list[str]) -> None:
+    from digitrec.weights import find_checkpoint
+
+    files = [find_checkpoint(path).resolve() for path in paths]
+    if twice := [path for number, path in enumerate(paths) if files[number] in files[:number]]:
+        raise UsageError(f"{twice[0]}: this network is named twice; give each one once")
 
 
 def _load(key: str, path: str) -> DigitClassifier:

@@ -10,11 +10,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from digitrec.run_folder import named_network
-from digitrec.system.terminal import Parser, end_with
+from digitrec.system.terminal import Parser, end_with, folder
 from digitrec.system.wording import printable
 
 if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall not wait for it
@@ -46,7 +45,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; default: the shipped weights")
     parser.add_argument("--format", choices=WRITERS, default="table", help="of the output (default: %(default)s)")
     parser.add_argument(
-        "--explain", type=Path, metavar="DIR", help="draw the network's inputs there, and why or where it read what"
+        "--explain", type=folder, metavar="DIR", help="draw the network's inputs there, and why or where it read what"
     )
     parser.add_argument(
         "--labelled",

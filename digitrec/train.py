@@ -81,7 +81,7 @@ def _fit(parts: _Parts, *, test: bool, resume: Path | None) -> dict[str, float]:
     from digitrec.training.results import best_checkpoint, epoch_metrics
 
     model, datamodule, trainer = parts
-    _read_images(model, datamodule)
+    _read_images(model, datamodule, test=test)
     trainer.fit(model, datamodule=datamodule, ckpt_path=resume)
     metrics = epoch_metrics(trainer)
     if not test:
@@ -93,9 +93,11 @@ def _fit(parts: _Parts, *, test: bool, resume: Path | None) -> dict[str, float]:
     return metrics | {name: float(value) for result in tested for name, value in result.items()}
 
 
-def _read_images(model: DigitClassifier, datamodule: DigitDataModule) -> None:
+def _read_images(model: DigitClassifier, datamodule: DigitDataModule, *, test: bool) -> None:
     datamodule.prepare_data()
     datamodule.setup("fit")
+    if test and datamodule.dataset == "folder":
+        datamodule.setup("test")  # before the training, not after it, is known that a class has no picture to test on
     model.describe_data(datamodule.class_names, datamodule.mean, datamodule.std, datamodule.class_weights)
 
 
@@ -219,18 +221,20 @@ def _describe(
     parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
 ) -> None:
     """Read the images, and say in the run's record, in TensorBoard and on the terminal what will be trained."""
+    from digitrec import build
     from digitrec.training import results, tensorboard
     from digitrec.training.checkpoints import check_room
 
     model, datamodule, trainer = parts
     check_room(run_dir, model, trainer)
-    _read_images(model, datamodule)
+    _read_images(model, datamodule, test=settings["test"])
     _check_images(parts, settings, run_dir, record)
     record |= {**results.describe(settings, model, trainer), "data_checksum": datamodule.checksum}
     if step == 0:
         tensorboard.log_config(trainer.loggers, settings)
     if not trainer.is_global_zero:
         return
+    build.warn_if_idle(settings["trainer"])
     if settings["rerun"] is not None:
         warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
     if "resumed" in record:

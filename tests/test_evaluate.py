@@ -245,6 +245,18 @@ def test_settings_that_need_another_name_it(arguments: str, run_evaluate: Comman
     assert "choose an option of data first: data=..." in line
 
 
+@pytest.mark.parametrize("again", ["checkpoint=[{0},{0}/checkpoints/best.ckpt]", "checkpoint={0} against={0}"])
+def test_a_network_named_twice_gets_one_line(again: str, run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
+    outcome = run_evaluate(*again.format(runs / "mlp").split())
+    assert "this network is named twice" in refusal(outcome, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["9999", "[9999,nope]"])
+def test_a_run_that_there_is_not_gets_one_line(name: str, run_evaluate: Command, tmp_path: Path) -> None:
+    line = refusal(run_evaluate(f"checkpoint={name}"), tmp_path)
+    assert line.startswith("error: checkpoint: 9999: no such file or folder")
+
+
 def test_a_report_on_no_images_is_refused_before_training(run_train: Command, tmp_path: Path) -> None:
     line = refusal(run_train("data=digits", "report=true", "test=false", "data.val_size=0"), tmp_path)
     assert line.startswith("error: report=true: ")

@@ -188,7 +188,7 @@ def test_a_word_that_stands_for_no_file_has_its_line_too(run_predict: Command, t
     rows = json.loads(outcome.out)
     assert [row["file"] for row in rows] == list(words)
     assert all(row["label"] is None and row["problem"].startswith("cannot be read as a picture: ") for row in rows)
-    assert rows[0]["problem"].endswith("it is a folder, not a picture's file.")
+    assert rows[0]["problem"].endswith("it is a folder, with no pictures in it.")
 
 
 @pytest.mark.parametrize("form", ["table", "json", "csv"])
@@ -255,12 +255,12 @@ def test_a_later_command_does_not_write_over_drawings(run_predict: Command, scan
 
 
 def test_a_folder_that_cannot_be_made_is_reported_before_the_work(run_predict: Command, scans: Path) -> None:
-    outcome = run_predict("scans", "--explain", "scans/a.png/seen")
-    assert outcome == (1, "", "error: scans/a.png/seen: Not a directory; expected a folder that can be written\n")
+    for place in ("scans/a.png", "scans/a.png/seen"):
+        run_predict("scans", "--explain", place).assert_refused("--explain: scans/a.png is a file, expected a folder")
 
 
 def test_a_wrong_word_is_a_wrong_usage(run_predict: Command, scans: Path) -> None:
-    for words in (("scans", "--format=xml"), (), ("scans", "--chekpoint=x")):
+    for words in (("scans", "--format=xml"), (), ("",), ("scans", "--explain="), ("scans", "--chekpoint=x")):
         outcome = run_predict(*words)
         assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
         assert outcome.err.startswith("error: ")
@@ -438,9 +438,7 @@ def test_ten_thousand_files_stream_in_bounded_memory(tmp_path: Path) -> None:
 
 def test_a_checkpoint_that_is_none_is_named(run_predict: Command, scans: Path) -> None:
     outcome = run_predict("scans", "--checkpoint", "nowhere")
-    assert (outcome.code, outcome.err.count("\n")) == (1, 1)
-    assert "nowhere: no such file" in outcome.err
-    assert all(form in outcome.err for form in ("run folder", ".ckpt", ".safetensors", ".onnx")), "that are read"
+    outcome.assert_refused("nowhere: no such file", "run folder", ".ckpt", ".safetensors", ".onnx")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch import Tensor, nn
@@ -24,6 +25,7 @@ from digitrec.train import train
 from digitrec.training.history import epochs_done
 from tests.command import QUICK, Command, contents, only_run, read_json
 from tests.forked import Forked
+from tests.pictures import draw_pictures
 from tests.waiting import wait_for
 
 
@@ -59,10 +61,11 @@ def test_a_run_leaves_what_the_contract_promises(run_train: Command, tmp_path: P
     assert events.Scalars("val_best/accuracy")[-1].value == pytest.approx(metrics["val/accuracy"])
 
 
-@pytest.mark.parametrize(("logger", "curves"), [("[tensorboard]", True), ("none", False)])
+@pytest.mark.parametrize(("logger", "curves"), [("[tensorboard,csv]", True), ("none", False)])
 def test_curves_are_promised_where_there_are_some(logger: str, curves: bool, run_train: Command) -> None:
     outcome = run_train(*QUICK, "data.limit=300", "test=false", f"logger={logger}")
     assert ("tensorboard --logdir" in outcome.out) is curves
+    assert not outcome.err
 
 
 def test_files_for_tensorboard_are_numbered_run_by_run(run_train: Command, tmp_path: Path) -> None:
@@ -149,7 +152,11 @@ def test_settings_that_cannot_work_are_refused_in_a_line(argument: str, message:
 
 
 @pytest.mark.parametrize(
-    "argument", ["data.val_size=0", "trainer.limit_val_batches=0", "debug=overfit", "trainer.check_val_every_n_epoch=2"]
+    "argument",
+    [
+        *("data.val_size=0", "trainer.limit_val_batches=0", "debug=overfit", "trainer.check_val_every_n_epoch=2"),
+        "trainer.max_epochs=0",  # of which no warning comes before
+    ],
 )
 def test_what_needs_a_validation_that_will_not_be_is_refused(argument: str, run_train: Command, tmp_path: Path) -> None:
     stopping = ("model=mlp", "callbacks=[default,early_stopping]")
@@ -167,6 +174,22 @@ def test_a_folder_in_home_is_found(run_train: Command, tmp_path: Path, monkeypat
     run_train(*QUICK, "model=mlp", "hydra.run.dir=~/run", code=0)
     run_train("resume=~/run", code=0)
     assert read_json(tmp_path / "home" / "run" / "run.json")["status"] == "finished"
+
+
+@pytest.mark.parametrize("kind", ["empty", "blank"])
+def test_a_class_without_a_picture_to_test_on_is_found_before_the_training(
+    kind: str, run_train: Command, tmp_path: Path
+) -> None:
+    for split in ("train", "test"):
+        draw_pictures(tmp_path / "mine" / split, "0", "1")
+    for file in (tmp_path / "mine" / "test" / "1").iterdir():
+        file.write_bytes(b"")
+        if kind == "blank":
+            Image.new("L", (28, 28), 255).save(file)
+    settings = ("data=folder", "data.root=mine", "data.skip_damaged=true", "data.val_size=0")
+    refused = run_train(*QUICK[1:], "model=mlp", *settings, code=1)
+    assert "no test picture that shows anything of class 1" in refused.err
+    assert not list(only_run(tmp_path).glob("checkpoints/*.ckpt"))
 
 
 def test_a_diverged_training_fails(run_train: Command, tmp_path: Path) -> None:

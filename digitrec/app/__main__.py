@@ -1,6 +1,7 @@
 """Draw digits and see them read: python -m digitrec.app."""
 
 import argparse
+import errno
 import importlib.util
 import os
 import socket
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING
 
 from digitrec.errors import DigitrecError, UsageError, needs_extra
 from digitrec.run_folder import named_network
-from digitrec.system.terminal import Parser, end_with
+from digitrec.system.terminal import Parser, end_with, folder
 
 if TYPE_CHECKING:  # imported once the port is taken: the extra may be missing, and torch takes seconds
     from digitrec.app.limits import Addresses
 
 NEEDED = ("starlette", "uvicorn")
 LOOPBACK = "127.0.0.1"
+PORT = 8000
 SAMPLES = Path("outputs/samples")
 KEPT_OPEN = 60  # seconds without a request
 SWITCH = 0.0005  # seconds between the thread of the network and that of the connections
@@ -32,13 +34,13 @@ def main() -> None:
     """
     parser = Parser(prog="python -m digitrec.app", description=__doc__)
     parser.add_argument("--checkpoint", help="run folder, .ckpt, .safetensors, .onnx; default: the shipped weights")
-    parser.add_argument("--port", type=_port, default=8000, help="0 takes any that is free (default: %(default)s)")
+    parser.add_argument("--port", type=_port, default=PORT, help="0 takes any that is free (default: %(default)s)")
     parser.add_argument(
         "--host",
         default=LOOPBACK,
         help="address to listen at (default: %(default)s, this machine only); others only in a network that you trust",
     )
-    parser.add_argument("--save", type=Path, default=SAMPLES, metavar="FOLDER",
+    parser.add_argument("--save", type=folder, default=SAMPLES, metavar="FOLDER",
                         help="where corrections go when Save is pressed (default: %(default)s)")  # fmt: skip
     parser.add_argument("--no-browser", action="store_true", help="don't open the page")
     arguments = parser.parse_args()
@@ -98,7 +100,9 @@ def _listen(host: str, port: int) -> socket.socket:
     except socket.gaierror as error:
         raise DigitrecError(f"cannot listen at {host!r}: {error.strerror}; next: another --host") from error
     except OSError as error:
-        another = port + 1 if 0 < port < 65535 else 0
+        if error.errno == errno.EADDRNOTAVAIL:
+            raise DigitrecError(f"cannot listen at {host}: no address of this machine; next: another --host") from error
+        another = PORT if error.errno == errno.EACCES else port + 1 if 0 < port < 65535 else 0
         reason = os.strerror(error.errno) if error.errno else error
         raise DigitrecError(f"cannot listen at {host}, port {port}: {reason}; next: try --port {another}") from error
     return listening

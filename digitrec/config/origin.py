@@ -16,11 +16,14 @@ def origin(path: str) -> str:
     if not HydraConfig.initialized():
         return ""
     hydra = HydraConfig.get()
+    files = list(_chosen_files(hydra))
+    if option := [file for file, group in files if group == path]:
+        return f" ({', '.join(map(str, option))})"
     overrides = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     for override in reversed([str(override) for override in overrides or []]):
         if key_of(override) == path:
             return f" (from the command line: {override.removeprefix('++')})"
-    for file, group in _chosen_files(hydra):
+    for file, group in files:
         line = _line_of(file, path) or _line_of(file, path.removeprefix(f"{group}."))
         if line:
             return f" ({file.parent.parent.name}/{group}/{file.name}:{line})" if group else f" ({file}:{line})"

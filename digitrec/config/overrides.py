@@ -12,6 +12,7 @@ AUTO = "auto"  # resume: whichever run has the same settings
 ANNOTATIONS = ("tags", "note")  # what a person says about a run; it changes nothing in it
 PLACE = "hydra.run.dir"
 SEARCH_PATH = "hydra.searchpath"
+NO_TEXT = re.compile(r"[+-]?[\d_.]+(e[+-]?\d+)?|[+-]?(inf|nan)|true|false", re.IGNORECASE)  # as Hydra reads them bare
 TARGET = "._target_"
 SINGLE = ("model", "optimizer", "scheduler")  # groups whose option is one node, which a person may bring
 QUOTED = re.compile(r"(['\"]).*\1", re.DOTALL)
@@ -75,7 +76,7 @@ def as_path(text: str) -> Path:
 def spelled_path(path: Path) -> str:
     """A path as an override takes it, in quotes where it needs some."""
     text = str(path)
-    if re.fullmatch(r"[\w./-]+", text, re.ASCII):
+    if re.fullmatch(r"[\w./-]+", text, re.ASCII) and not NO_TEXT.fullmatch(text):
         return text
     return f'"{text}"' if "'" in text else f"'{text}'"
 

@@ -17,6 +17,7 @@ from digitrec.data.labels import DIGITS, NO_DIGIT
 from digitrec.data.loader import BatchLoader, mix, shuffled
 from digitrec.data.splitting import fold_split, stratified_split, stratified_subset
 from digitrec.errors import DataError, UsageError
+from digitrec.system.wording import counted
 
 REHEARSAL = 3000  # images
 SETTLED = ("classes", "written", "non_digits", "rehearses")
@@ -304,7 +305,8 @@ class DigitDataModule(LightningDataModule):
         parted = Split(*(part[train] for part in whole)), Split(*(part[val] for part in whole))
         if lost := self._lost(whole, parted[0]):
             raise UsageError(
-                f"data.val_size={self.val_size} of {len(whole.labels)} training images leaves none of class {lost}.\n"
+                f"data.val_size={self.val_size} of {counted(len(whole.labels), 'training image')} "
+                f"leaves none of class {lost}.\n"
                 "Next: hold out fewer, none with data.val_size=0, or add images of these classes"
             )
         return parted

@@ -19,7 +19,7 @@ from digitrec.data.framing import frame
 from digitrec.data.labels import DIGITS
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.framing import SIDE
-from digitrec.system.wording import near
+from digitrec.system.wording import counted, near
 
 Part = Literal["test10k", "test50k"]  # of QMNIST's test images: those of MNIST built again, and those that it left out
 SplitName = Literal["train", "val", "test"] | Part
@@ -394,7 +394,10 @@ def load(name: str, split: SplitName, root: str | Path | None = None, skip_damag
     images, labels = _reader(name, skip_damaged).read(where, split)
     last = len(class_names(name, root)) - 1
     if not 0 < len(images) == len(labels):
-        found, expected = f"{len(images)} images and {len(labels)} labels", "as many of each, and some"
+        found, expected = (
+            f"{counted(len(images), 'image')} and {counted(len(labels), 'label')}",
+            "as many of each, and some",
+        )
     elif not 0 <= labels.min() <= labels.max() <= last:
         found, expected = f"labels from {labels.min()} to {labels.max()}", f"0 to {last}"
     else:

@@ -20,6 +20,7 @@ from digitrec.config.overrides import as_path
 from digitrec.data.labels import are_digits
 from digitrec.errors import DataError, UsageError
 from digitrec.preprocessing.picture import check_picture
+from digitrec.system.wording import counted
 
 if TYPE_CHECKING:  # files are checked before torch is imported
     import numpy as np
@@ -47,7 +48,7 @@ def class_names(root: Path) -> tuple[str, ...]:
             raise UsageError(f"{root} has class {unlike[0]!r} in only one of {first} and {other}.\n{LAYOUT}")
     if len(names[first]) < 2:
         raise UsageError(
-            f"{root} has {len(names[first])} sub-folders, expected one per class and at least 2.\n{LAYOUT}"
+            f"{root} has {counted(len(names[first]), 'sub-folder')}, expected one per class and at least 2.\n{LAYOUT}"
         )
     return names[first]
 
@@ -236,7 +237,7 @@ def _files(folder: Path, at_least: int) -> list[Path]:
         what = "a folder" if strange.is_dir() else "no file"
         raise DataError(f"{strange} is {what}, expected pictures only.\n{LAYOUT}")
     if len(files) < at_least:
-        raise DataError(f"{folder} has {len(files)} pictures, expected at least {at_least}.\n{LAYOUT}")
+        raise DataError(f"{folder} has {counted(len(files), 'picture')}, expected at least {at_least}.\n{LAYOUT}")
     return files
 
 

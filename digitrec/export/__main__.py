@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from digitrec.errors import UsageError, needs_extra
+from digitrec.export import NETWORK
 from digitrec.run_folder import named_network
 from digitrec.system.terminal import Parser, end_with
 from digitrec.system.wording import shown
@@ -61,12 +62,20 @@ def _check(kind: str, input_type: str | None, output: Path) -> None:
             raise UsageError(f"--input {input_type}: the page draws its images itself; leave this out")
         if output.is_file():
             raise UsageError(f"{output} is a file, expected a folder to write")
+        _check_folder(output)
         return
     if kind == "onnx" and not all(map(find_spec, NEEDED)):
         raise UsageError(needs_extra("--format onnx", "onnx"))
     suffix = SUFFIXES[kind]
     if output.suffix != suffix or output.is_dir():
         raise UsageError(f"{output}: expected the name of a file, {output.with_suffix(suffix).name} for example")
+
+
+def _check_folder(output: Path) -> None:
+    """Refuse a folder in which files of ours would come between, or over, somebody else's."""
+    names = {file.name for file in output.iterdir() if file.name[0] != "."} if output.is_dir() else set()
+    if names and NETWORK not in names:
+        raise UsageError(f"{output} holds {min(names)}, and no earlier export; next: -o with a new or an empty folder")
 
 
 def _write(kind: str, input_type: str, output: Path, trained: Trained) -> Agreement:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from digitrec.errors import DigitrecError
-from digitrec.export import web_network
+from digitrec.export import NETWORK, web_network
 from digitrec.export.check import Agreement, write_checked
 from digitrec.export.one_script import one_script
 from digitrec.export.trained import Trained
@@ -16,7 +16,6 @@ from digitrec.export.trained import Trained
 PAGE = Path(__file__).parent.parent / "app" / "static"  # its reader.js, for the app's server, is replaced
 READER = Path(__file__).parent / "web"
 HEAD = '<link rel="manifest" href="page.webmanifest">\n<script src="from-file.js" defer></script>\n</head>'
-NETWORK = "network.bin"
 WORKER = "service-worker.js"
 KEPT = "kept.js"  # the files that the service worker keeps, and their version
 ONE = "all-in-one.js"  # for a page that is opened straight from a file

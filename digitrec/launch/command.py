@@ -1,10 +1,11 @@
 """How every Hydra entry point starts and ends: signals, errors in a line or two, exit codes, the sweep's table."""
 
+import argparse
 import logging
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,7 +31,7 @@ from digitrec.launch.parallel import SideBySide
 from digitrec.launch.ranks import start_processes_without_srun
 from digitrec.launch.run_names import name_jobs, register_resolvers
 from digitrec.launch.sweep import print_sweep, unrecorded_failures
-from digitrec.run_folder.composition import discard
+from digitrec.run_folder.composition import CONFIG, discard
 from digitrec.run_folder.find import with_run_paths
 from digitrec.run_folder.record import RECORD
 from digitrec.system.patches import (
@@ -42,7 +43,15 @@ from digitrec.system.patches import (
 )
 from digitrec.system.process import prepare_process
 from digitrec.system.signals import CODES, exit_on_signal, install_handlers, signal_exit_code
-from digitrec.system.terminal import DONE, FAILED, TRACEBACK, answer_version, exit_codes, ignore_broken_pipes
+from digitrec.system.terminal import (
+    DONE,
+    EMPTY_ARGUMENT,
+    FAILED,
+    TRACEBACK,
+    answer_version,
+    exit_codes,
+    ignore_broken_pipes,
+)
 
 log = logging.getLogger("run")  # into the run's log file, not onto the terminal
 
@@ -70,9 +79,10 @@ def launch(
     complete = False  # until all that was asked for has been done
     with exit_codes():
         try:
+            _check_words(sys.argv[1:])
+            _check_conf(config_name)
             words = [with_run_paths(expand_home(word)) for word in sys.argv[1:]]
             sys.argv[1:] = name_jobs(prepare(start_anew(words)))
-            _check_words(sys.argv[1:])
             with _run_folder_errors():
                 hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
             if errors and SweepStart.folder is None:
@@ -130,13 +140,33 @@ def _set_up(config_name: str) -> None:
 
 def _check_words(arguments: list[str]) -> None:
     """Refuse what Hydra answers with all of its own options, or with a traceback."""
-    _, unknown = get_args_parser().parse_known_args(arguments)
+    parser = get_args_parser()
+    parser.exit_on_error = False  # with all of its own options
+    try:
+        _, unknown = parser.parse_known_args(arguments)
+    except argparse.ArgumentError as error:
+        option = str(error.argument_name).partition("/")[0]
+        (values,) = (action.choices for action in parser._actions if option in action.option_strings)
+        raise UsageError(f"{option}: expected {_either(values) if values else 'something after it'}") from None
+    if "" in arguments:
+        raise UsageError(EMPTY_ARGUMENT)
     if unknown:
         raise UsageError(
             f"{unknown[0]}: no such option; settings are written key=value, as in model=cnn, without dashes"
         )
     if nameless := [word for word in arguments if is_override(word) and not key_of(word)]:
         raise UsageError(f"{nameless[0]}: expected key=value, such as seed=1; --help lists the keys")
+
+
+def _either(values: Iterable[str]) -> str:
+    *others, last = values
+    return f"{', '.join(others)} or {last}"
+
+
+def _check_conf(config_name: str) -> None:
+    file = CONF_DIR / f"{config_name}.yaml"
+    if not file.is_file():
+        raise UsageError(f"{file}: no such file; restore digitrec's folder conf/, or install digitrec anew")
 
 
 @contextmanager
@@ -179,7 +209,8 @@ def _keep_traceback(error: Exception, run_dir: Path, *, new: bool) -> None:
     """Write a failure's traceback into the run's log, or remove the folder of a run that never began."""
     if isinstance(error, FolderTakenError):
         return
-    if isinstance(error, UsageError) and new and HydraConfig.get().mode != RunMode.MULTIRUN:
+    unrecorded = isinstance(error, DigitrecError) and not any((run_dir / name).exists() for name in (RECORD, CONFIG))
+    if new and (unrecorded or isinstance(error, UsageError)) and HydraConfig.get().mode != RunMode.MULTIRUN:
         discard(run_dir)
         return
     with suppress(OSError):  # the log may be impossible to write

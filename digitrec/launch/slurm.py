@@ -17,6 +17,7 @@ from submitit.slurm.slurm import SlurmInfoWatcher
 from digitrec.launch.sweep import unrecorded_failures
 from digitrec.system.patches import use_submitit_executor
 from digitrec.system.signals import blocked
+from digitrec.system.wording import counted
 
 CANCEL = {"slurm": "scancel"}  # a person's command to end jobs; without one the sweep ends them
 SIGNALS = {getattr(signal, name) for name in ("SIGINT", "SIGHUP") if hasattr(signal, name)}  # of a terminal
@@ -68,7 +69,8 @@ class RobustExecutor(submitit.AutoExecutor):
         """Submit one job for each of the arguments, and print where their output goes."""
         with blocked(SIGNALS):  # which jobs inherit: one of this machine gets the signal once, from the sweep
             jobs = super().map_array(*arguments)
-        print(f"{len(jobs)} jobs go to {self.cluster}; what they print: {self.folder.parent}/*/*.out", file=sys.stderr)  # noqa: T201
+        place = f"{self.folder.parent}/*/*.out"
+        print(f"sent {counted(len(jobs), 'job')} to {self.cluster}; what they print: {place}", file=sys.stderr)  # noqa: T201
         return [RobustJob(job, self.cluster, jobs) for job in jobs]
 
 

@@ -9,6 +9,7 @@ from digitrec.run_folder.epochs import progress
 from digitrec.run_folder.ranking import usual_metric
 from digitrec.run_folder.run import Run, read_run
 from digitrec.run_folder.settings import read_settings
+from digitrec.system.wording import counted
 
 METRICS = ("val/accuracy", "test/accuracy", "train/images_per_second")
 
@@ -21,9 +22,9 @@ def print_sweep(folder: Path) -> int:
     from digitrec.run_folder.tables import print_runs  # imports rich, which --help can do without
 
     jobs = sorted((_job(path.parent) for path in folder.glob("*/.hydra")), key=lambda job: job.start)
-    metric = usual_metric(jobs)
+    metric, title = usual_metric(jobs), f"{counted(len(jobs), 'job')} in {folder}"
     how_far = {job.name: progress(job) for job in jobs}
-    print_runs(jobs, list(dict.fromkeys([*METRICS, metric])), f"{len(jobs)} jobs in {folder}", how_far, metric)
+    print_runs(jobs, list(dict.fromkeys([*METRICS, metric])), title, how_far, metric)
     return sum(job.status != "finished" for job in jobs)
 
 

@@ -31,6 +31,7 @@ MEANS = ("L", "LA", "RGB", "RGBA")  # modes in which pixels can be averaged
 REDUCING = Image.Resampling.HAMMING  # a box would break the thinnest lines
 PIXELS = 100_000_000  # more are not decoded: a small file can claim any number
 CONTENT = 500_000_000  # bytes of a file that is given by its content
+EMPTY = "the file is empty"
 UNREADABLE = {".heic", ".heif"}  # what phones save
 FIRST = "only the first of the images in its file was read"
 
@@ -74,6 +75,8 @@ def read_picture(picture: Picture, longest: int = LONGEST) -> OpenedPicture:
             case Image.Image():
                 return _opened(picture, longest)
             case bytes():
+                if not picture:
+                    raise ValueError(EMPTY)
                 if len(picture) > CONTENT:
                     raise ValueError(f"more than {CONTENT:,} bytes; give the name of its file instead")
                 return _opened(Image.open(io.BytesIO(picture), formats=FORMATS), longest, is_ours=True)
@@ -90,15 +93,17 @@ def _check_file(path: Path) -> None:
     if path.is_fifo():
         raise ValueError("it is a pipe; give its content instead, to digitrec.predict as -")
     if path.is_file() and not path.stat().st_size:
-        raise ValueError("the file is empty")
+        raise ValueError(EMPTY)
     if path.suffix.lower() in UNREADABLE and path.is_file():
         raise ValueError(f"HEIC is a format that is not read; save it as {one_of(FORMATS)}")
 
 
 def check_picture(path: Path) -> None:
     """Look at a file's head without decoding it; raises what `read_picture` does."""
-    with named(path), Image.open(path, formats=FORMATS) as opened:
-        _check_size(opened)
+    with named(path):
+        _check_file(path)
+        with Image.open(path, formats=FORMATS) as opened:
+            _check_size(opened)
 
 
 @contextmanager
@@ -120,12 +125,19 @@ def _reason(error: Exception) -> str:
         case UnidentifiedImageError():
             return f"no known image format, expected {one_of(FORMATS)}"
         case IsADirectoryError():
-            return "it is a folder, not a picture's file"
+            about = "not a picture's file" if _pictures_below(error.filename) else "with no pictures in it"
+            return f"it is a folder, {about}"
         case Image.DecompressionBombError():
             return f"more than {PIXELS:,} pixels (decompression bomb?)"
         case OSError(strerror=str(reason)):
             return reason
     return first_line(error) or type(error).__name__
+
+
+def _pictures_below(folder: str) -> bool:
+    from digitrec.preprocessing.finding import find_pictures  # which needs this module
+
+    return list(find_pictures([folder])) != [str(folder)]
 
 
 def _from_array(array: NDArray[Any]) -> Image.Image:

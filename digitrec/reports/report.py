@@ -9,6 +9,7 @@ from digitrec.evaluation.comparison import Comparison
 from digitrec.evaluation.evaluation import Evaluation
 from digitrec.reports.figures import FIGURES
 from digitrec.reports.page import Card, Picture, picture, write_page
+from digitrec.system.wording import counted
 
 TEMPLATE = Path(__file__).with_suffix(".html")
 SIGNIFICANCE = 0.05  # p-value from which a difference may be chance
@@ -45,7 +46,7 @@ def headline(evaluation: Evaluation) -> list[Card]:
             f"{metrics['accuracy']:.2%}",
             f"95% interval {metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}",
         ),
-        Card("Mistakes", f"{mistakes:,}", f"of {count:,} images"),
+        Card("Mistakes", f"{mistakes:,}", f"of {counted(count, 'image')}"),
         Card(
             "Balanced accuracy",
             f"{metrics['balanced_accuracy']:.2%}",
@@ -74,8 +75,9 @@ def verdict(comparison: Comparison, this: str = "This model") -> str:
     p_value = "p < 0.0001" if test.p_value < 0.0001 else f"p = {test.p_value:.4f}"
     meaning = "it may well be chance" if test.p_value >= SIGNIFICANCE else "more than chance would explain"
     return (
-        f"{this} is alone right on {test.only_a:,} images, {other} on {test.only_b:,}. The difference in accuracy is "
-        f"{difference} percentage points (95% interval {low} to {high}); McNemar's test gives {p_value}: {meaning}."
+        f"{this} is alone right on {counted(test.only_a, 'image')}, {other} on {test.only_b:,}. "
+        f"The difference in accuracy is {difference} percentage points (95% interval {low} to {high}); "
+        f"McNemar's test gives {p_value}: {meaning}."
     )
 
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from digitrec.config.overrides import AUTO, as_path, key_of, spelled_path, value_of
+from digitrec.config.overrides import AUTO, NO_TEXT, as_path, key_of, spelled_path, value_of
 from digitrec.errors import UsageError
 from digitrec.run_folder.reading import Note
-from digitrec.run_folder.record import RECORD
+from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.run import TRAINING, Run, read_run, try_run
 from digitrec.system.wording import near, printable
 from digitrec.weights import BY_NAME
@@ -33,6 +33,12 @@ def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[R
     Raises:
         UsageError: a folder other than the default one, outputs/, is missing.
     """
+    found = [run for run in _below(roots, note).values() if run is not None and run.kind == kind]
+    return _named(sorted(found, key=lambda run: run.start))
+
+
+def _below(roots: Sequence[Path], note: Note) -> dict[Path, Run | None]:
+    """Every run folder below some folders, and its run; None for one that can't be read."""
     folders: dict[Path, Path] = {}
     for root in roots:
         if not root.is_dir():
@@ -40,8 +46,7 @@ def find_runs(roots: Sequence[Path], note: Note, kind: str = TRAINING) -> list[R
                 continue
             raise UsageError(f"{root}: no such folder; expected one with runs below it, such as {DEFAULT}")
         folders |= {folder.resolve(): folder for folder in _search(root, note)}
-    found = [run for folder in folders.values() if (run := try_run(folder, note)) is not None and run.kind == kind]
-    return _named(sorted(found, key=lambda run: run.start))
+    return {folder: try_run(folder, note) for folder in folders.values()}
 
 
 def pick_run(text: str, runs: Sequence[Run], note: Note) -> Run:
@@ -79,31 +84,40 @@ def run_path(text: str) -> str:
     path = Path(text)
     if text in BY_NAME or path.is_absolute() or path.exists():
         return text
-    runs = find_runs([DEFAULT], lambda _: None)
-    if not any(text == run.name or ("/" not in text and text in run.name) for run in runs):
+    found = _below([DEFAULT], lambda _: None)
+    runs = _named([run for run in found.values() if run is not None and run.kind == TRAINING])
+    if not any(_is_named(run, text) for run in runs):  # one that can't be read is named, too, by what then reads it
+        runs = [Run(folder, "", name=folder.name) for folder, run in found.items() if run is None]
+    if not any(_is_named(run, text) for run in runs):
         return text
     return str(pick_run(text, runs, lambda _: None).folder)
 
 
+def _is_named(run: Run, text: str) -> bool:
+    return text == run.name or ("/" not in text and text in run.name)
+
+
 def with_run_paths(override: str) -> str:
-    """An override with the paths of runs that it names; any other as it is."""
+    """An override with the paths of runs that it names, which may look like numbers; any other as it is."""
     key, text = key_of(override), value_of(override)
     if not text or key not in NAMING or text in (AUTO, "null"):
         return override
     inner = text.removeprefix("[").removesuffix("]")
     paths = ",".join(
-        part if (path := run_path(part)) == part else spelled_path(Path(path)) for part in inner.split(",")
+        part if (path := run_path(part)) == part and not NO_TEXT.fullmatch(part) else spelled_path(Path(path))
+        for part in inner.split(",")
     )
     head = override.partition("=")[0]
     return override if paths == inner else f"{head}={text.replace(inner, paths)}"
 
 
 def check_run_folder(option: str, folder: str) -> None:
-    """Raise UsageError if the folder that `resume` or `rerun` names holds no run."""
+    """Raise UsageError if the folder that `resume` or `rerun` names holds no run, DigitrecError if it is damaged."""
     place = as_path(folder)
     if not (place / RECORD).is_file():
         hint = f"; did you mean {place.parent.parent}?" if place.suffix == ".ckpt" else ""
-        raise UsageError(f"{option}={folder}: no run in this folder; expected one such as outputs/train/...{hint}")
+        raise UsageError(f"{option}={place}: no run in this folder; expected one such as outputs/train/...{hint}")
+    read_record(place)
 
 
 def _search(folder: Path, note: Note, depth: int = DEPTH) -> list[Path]:

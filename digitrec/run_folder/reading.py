@@ -56,6 +56,9 @@ def unreadable(file: Path) -> Iterator[None]:
         raise
     except RecursionError as error:
         raise DigitrecError(f"{file}: cannot be read: {TOO_DEEP}") from error
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        form = "JSON" if isinstance(error, json.JSONDecodeError) else "UTF-8"
+        raise DigitrecError(f"{file}: damaged (not {form})") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise DigitrecError(f"{file}: cannot be read: {reason}") from error

@@ -30,7 +30,7 @@ from digitrec.run_folder.epochs import read_epochs
 from digitrec.run_folder.find import check_run_folder
 from digitrec.run_folder.record import RECORD, read_record
 from digitrec.run_folder.repetition import circumstances
-from digitrec.system.wording import shown
+from digitrec.system.wording import counted, shown
 
 RUNS = Path("outputs/train")
 
@@ -124,8 +124,8 @@ def _extended(run_dir: Path, earlier: DictConfig, record: Mapping[str, Any], mor
     if by_steps or (record["status"] == "finished" and done != planned + sum(before)):
         of = "" if by_steps else f" of {planned + sum(before)}"
         raise FolderTakenError(
-            f"extend: {shown(run_dir)} has {done} epochs{of}, and its other settings end it; start a new run from its "
-            f"weights: init_from={shown(run_dir)}"
+            f"extend: {shown(run_dir)} has {counted(done, 'epoch')}{of}, and its other settings end it; start a new "
+            f"run from its weights: init_from={shown(run_dir)}"
         )
     return before + more
 

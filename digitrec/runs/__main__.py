@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _count(text: str) -> int:
     if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a whole number, got {text}")
+        raise argparse.ArgumentTypeError(f"expected a whole number, 0 or above, got {text}")
     return int(text)
 
 

@@ -16,7 +16,7 @@ from digitrec.run_folder.ranking import best_run, check_metric, data_of, first_o
 from digitrec.run_folder.run import EVALUATION, Run
 from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
 from digitrec.system.terminal import DONE, FAILED
-from digitrec.system.wording import printable, typed
+from digitrec.system.wording import counted, printable, typed
 
 METRICS = ("val/accuracy", "test/accuracy")
 
@@ -42,7 +42,7 @@ def list_command(arguments: Namespace) -> int:
         from digitrec.run_folder.tables import print_runs
 
         order = f"by {setting}" if setting else f"the best by {metric} first"
-        print_runs(rows, metrics, f"{_counted(len(runs), 'run')}{_apart(runs)}, {order}", how_far, metric)
+        print_runs(rows, metrics, f"{counted(len(runs), 'run')}{_apart(runs)}, {order}", how_far, metric)
     else:
         note(_nothing(everything, arguments))
     return DONE
@@ -58,7 +58,7 @@ def _list_groups(
     elif groups:
         from digitrec.run_folder.tables import print_groups
 
-        title = f"{_counted(len(groups), 'recipe')}{_apart(runs)}, the best mean of {metric} first"
+        title = f"{counted(len(groups), 'recipe')}{_apart(runs)}, the best mean of {metric} first"
         print_groups(groups, metrics, title, metric)
     else:
         note(_nothing(everything, arguments))
@@ -105,7 +105,7 @@ def best_command(arguments: Namespace) -> int:
         from digitrec.run_folder.tables import print_runs
 
         metrics = list(dict.fromkeys([metric, *METRICS]))
-        print_runs([run], metrics, f"the best of {_counted(len(runs), 'run')} by {metric}")
+        print_runs([run], metrics, f"the best of {counted(len(runs), 'run')} by {metric}")
         print(safe(run.folder))  # noqa: T201
     return DONE
 
@@ -215,11 +215,11 @@ def prune_command(arguments: Namespace) -> int:
         print_selection(sizes)
         total = format_size(sum(count for run, count in sizes if run in deleted or not arguments.delete))
         if arguments.delete:
-            print(f"deleted {_counted(len(deleted), 'run')}, {total}")  # noqa: T201
+            print(f"deleted {counted(len(deleted), 'run')}, {total}")  # noqa: T201
         else:
-            print(f"would delete {_counted(len(sizes), 'run')}, {total}; to delete them, add --delete")  # noqa: T201
+            print(f"would delete {counted(len(sizes), 'run')}, {total}; to delete them, add --delete")  # noqa: T201
     else:
-        note(f"none of {_counted(len(runs), 'run')} would be deleted")
+        note(f"none of {counted(len(runs), 'run')} would be deleted")
     return FAILED if errors and arguments.delete else DONE
 
 
@@ -239,7 +239,7 @@ def _known_metric(runs: Sequence[Run]) -> str:
 def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
     """Why a list is empty."""
     if everything or arguments.where:
-        return f"none of {_counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
+        return f"none of {counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
     searched = ", ".join(map(str, arguments.folders))
     return f"no runs below {searched}; train one: {typed('train')} data=digits model=mlp"
 
@@ -248,10 +248,6 @@ def _apart(runs: Sequence[Run]) -> str:
     """That runs are of several data sets, for a title; empty if they are not."""
     data = list(dict.fromkeys(map(data_of, runs)))
     return f" of {len(data)} data sets" if len(data) > 1 else ""
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def note(line: str) -> None:

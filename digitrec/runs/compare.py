@@ -21,7 +21,7 @@ from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
 from digitrec.runs.json_csv import Entry, run_entry
 from digitrec.runs.paired_predictions import paired_predictions
-from digitrec.system.wording import printable
+from digitrec.system.wording import counted, printable
 
 if TYPE_CHECKING:  # torch takes seconds to import
     from digitrec.evaluation.comparison import Comparison
@@ -180,7 +180,7 @@ def print_pairs(pairs: Sequence[Pair]) -> None:
         which = f"A and {letter}, " if len(pairs) > 1 else ""
         if pair.comparison:
             words = verdict(replace(pair.comparison, other=letter), "A")
-            out.print(f"{which}{pair.images:,} test images: {words}", markup=False, soft_wrap=True)
+            out.print(f"{which}{counted(pair.images, 'test image')}: {words}", markup=False, soft_wrap=True)
         else:
             out.print(f"{which}no comparison on the same images: {pair.why_not}", markup=False, soft_wrap=True)
     if len(pairs) > 1:

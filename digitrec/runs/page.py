@@ -11,6 +11,7 @@ from digitrec.run_folder.record import write_json
 from digitrec.run_folder.run import Run
 from digitrec.run_folder.settings import spelled
 from digitrec.runs.compare import Pair, difference_text, main_metrics, signed
+from digitrec.system.wording import counted
 
 TEMPLATE = Path(__file__).with_name("compare.html")
 FACTS = ("command", "git_revision", "device_name", "precision", "parameters", "data", "data_checksum")
@@ -47,7 +48,7 @@ def _cards(pair: Pair) -> list[Card]:
     (accuracy_a, accuracy_b), test = pair.accuracies, pair.comparison.test
     difference, low, high = (signed(f"{100 * value:+.2f}") for value in pair.comparison.difference)
     return [
-        Card("Accuracy of A", f"{accuracy_a:.2%}", f"of {pair.images:,} test images"),
+        Card("Accuracy of A", f"{accuracy_a:.2%}", f"of {counted(pair.images, 'test image')}"),
         Card("Accuracy of B", f"{accuracy_b:.2%}", "of the same images"),
         Card("Difference, in points", difference, f"95% interval {low} to {high}"),
         Card("McNemar's test", f"p = {test.p_value:.2g}", "chance of so much between equals"),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # Each is true of every run of ours and asks for nothing.
 HARMLESS_WARNINGS = (
     r".*does not have many workers.*",  # batches are slices of tensors: workers would only copy them
+    r".*logs directory .* exists and is not empty.*",  # only metrics.csv is replaced, and written again
     r".*Checkpoint directory .* exists and is not empty.*",  # two callbacks share the folder on purpose
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # inside Lightning, about torch
     r".*number of training batches .* is smaller than the logging interval.*",  # steps are counted over the whole run

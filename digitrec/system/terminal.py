@@ -28,6 +28,7 @@ OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
 }
 TRACEBACK = "DIGITREC_TRACEBACK"  # environment variable: 1 shows where a person's error was raised, too
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
+EMPTY_ARGUMENT = "an argument is empty, as a shell's variable is that was not set"
 PLAIN = "plain-characters"  # name of an error handler of encodings
 SUBSTITUTES = dict(zip("─━│┃\N{MINUS SIGN}\N{EN DASH}—•▁▂▃▄▅▆▇█", "--||---*_.,-~=+#", strict=True)) | {"±": "+-"}
 
@@ -47,6 +48,15 @@ def expand_home(word: str) -> str:
     return HOME.sub(lambda found: f"{found[1]}{Path.home()}", word)
 
 
+def folder(text: str) -> Path:
+    """The folder of an argument, which may be absent; an error where a file is in its way."""
+    path = Path(text)
+    for place in (path, *path.parents):
+        if os.path.exists(place) and not os.path.isdir(place):  # noqa: PTH110, PTH112 - no error for impossible names
+            raise argparse.ArgumentTypeError(f"{place} is a file, expected a folder")
+    return path
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong, in characters that the terminal has, and knows what `~` means."""
 
@@ -58,6 +68,8 @@ class Parser(argparse.ArgumentParser):
         """Called for a command, and for each command in it."""
         words = sys.argv[1:] if args is None else args
         answer_version(words)
+        if any(word == "" or (word.startswith("--") and word.endswith("=")) for word in words):
+            self.error(EMPTY_ARGUMENT)
         return super().parse_known_args([expand_home(word) for word in words], namespace)
 
     def error(self, message: str) -> NoReturn:

@@ -35,6 +35,12 @@ def near(word: str, known: Iterable[str], prefix: str = "") -> str:
     return f", did you mean {prefix}{by_small_letters[close[0]]}?" if close else ""
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with what is counted: '1 image', '2,000 images', '3 classes'."""
+    plural = "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
+
+
 def shown(path: Path) -> Path:
     """A path as the person would type it from where the command was given."""
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

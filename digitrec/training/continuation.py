@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from digitrec.errors import CheckpointError
+from digitrec.system.wording import counted
 
 if TYPE_CHECKING:  # the command line is read before Lightning is imported
     from lightning.pytorch.loggers import Logger
@@ -40,7 +41,9 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object], *, repair: b
         except (CheckpointError, KeyError, TypeError) as error:
             warn(str(error) if isinstance(error, CheckpointError) else f"{file}: not a checkpoint of a training")
     if files and not whole:
-        raise CheckpointError(f"{run_dir}: none of its {len(files)} checkpoints can be used; start the run anew")
+        raise CheckpointError(
+            f"{run_dir}: none of its {counted(len(files), 'checkpoint')} can be used; start the run anew"
+        )
     step, _, newest = max(whole, default=(0, 0.0, None))
     if newest is not None and newest.name != LAST and repair:
         # A kill between the best file and the last. Where no step is left to do, Lightning would not save it again.

@@ -16,7 +16,7 @@ from digitrec.models.checkpoint_file import read_checkpoint
 from digitrec.models.classifier import DigitClassifier
 from digitrec.run_folder.formatting import counted_names
 from digitrec.run_folder.settings import decides, flatten, option_of, spelled
-from digitrec.system.wording import shown
+from digitrec.system.wording import counted, shown
 from digitrec.training.history import History, epochs_done
 from digitrec.training.throughput import Throughput
 
@@ -93,8 +93,9 @@ def print_start(record: Mapping[str, Any], run_dir: Path, resumed: Path | None =
     if resumed is not None:
         console.print(f"goes on after step {step:,}, from {resumed.name}", soft_wrap=True)
     if record.get("extended"):
-        added = " and ".join(map(str, record["extended"]))
-        console.print(f"extended by {added} epochs, over which the learning rate follows its schedule anew")
+        *first, last = record["extended"]
+        added = " and ".join([*map(str, first), counted(last, "epoch")])
+        console.print(f"extended by {added}, over which the learning rate follows its schedule anew")
     if record.get("compile"):
         console.print("compile=true: the first steps are compiled, for seconds to minutes")
 

@@ -14,7 +14,7 @@ from rich.text import Text
 from digitrec.run_folder.formatting import format_duration, format_metric, short_names
 from digitrec.run_folder.settings import spelled
 from digitrec.run_folder.tables import console
-from digitrec.system.wording import printable_lines, shown
+from digitrec.system.wording import counted, printable_lines, shown
 from digitrec.tune.job import Point
 from digitrec.tune.study import COMPLETE, FAILED, PRUNED, RUNNING, STATUS_TEXTS, Study, Trial
 
@@ -47,9 +47,9 @@ class Display:
         turned = ", ".join(self._study.space)
         less = "less" if self._study.lower else "more"
         self._print(f"study folder: {shown(self._folder)}")
-        self._print(f"{self._planned} trials for {less} {self._metric}, searching {turned}")
+        self._print(f"{counted(self._planned, 'trial')} for {less} {self._metric}, searching {turned}")
         if found:
-            self._print(f"resumed after {self._before} trials{self._best()}")
+            self._print(f"resumed after {counted(self._before, 'trial')}{self._best()}")
         if self._console.is_terminal:
             self._live.start()
         return self

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digitrec.run_folder.formatting import format_metric
-from digitrec.system.wording import shown, typed
+from digitrec.system.wording import counted, shown, typed
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, STATUS_TEXTS, Study, Trial
@@ -50,7 +50,7 @@ class Outcome:
         trials = self.study.trials
         numbers = {text: sum(trial.status == status for trial in trials) for status, text in STATUS_TEXTS.items()}
         parts = [f"{number} {text}" for text, number in numbers.items() if number]
-        return f"{len(trials)} trials" + (f" ({', '.join(parts)})" if parts else "")
+        return f"{counted(len(trials), 'trial')}" + (f" ({', '.join(parts)})" if parts else "")
 
     def seconds(self) -> float:
         """Time of all trials together."""

@@ -9,7 +9,7 @@ from digitrec.reports.figures.style import Theme
 from digitrec.reports.page import Card, Picture, picture, write_page
 from digitrec.run_folder.formatting import format_duration, format_metric, format_time, is_share, short_names
 from digitrec.run_folder.settings import spelled
-from digitrec.system.wording import shown
+from digitrec.system.wording import counted, shown
 from digitrec.tune.outcome import Outcome, confirmation
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.space import CHOICE, LOG_UNIFORM
@@ -43,7 +43,7 @@ def write_pictures_and_page(outcome: Outcome) -> Path:
     return write_page(
         TEMPLATE,
         folder / "tune.html",
-        title=f"{outcome.best.number} of {len(trials)} trials",
+        title=f"{outcome.best.number} of {counted(len(trials), 'trial')}",
         metric=outcome.metric,
         turned=", ".join(outcome.study.space),
         cards=_cards(outcome),

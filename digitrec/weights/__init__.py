@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from digitrec.errors import CheckpointError
+from digitrec.errors import MissingCheckpointError
 from digitrec.system.wording import one_of
 
 CHECKPOINT, SUFFIX, ONNX = ".ckpt", ".safetensors", ".onnx"
@@ -29,7 +29,7 @@ def find_checkpoint(path: str | Path, formats: Sequence[str] = (CHECKPOINT, SUFF
         formats: suffixes of the files that are read, for the error.
 
     Raises:
-        CheckpointError: there is no such file.
+        MissingCheckpointError: there is no such file.
     """
     path = file_of(path)
     places = [path / "checkpoints" / "best.ckpt", path / "checkpoints" / "last.ckpt"] if path.is_dir() else [path]
@@ -37,7 +37,7 @@ def find_checkpoint(path: str | Path, formats: Sequence[str] = (CHECKPOINT, SUFF
         if place.is_file():
             return place
     missing = "no checkpoint in this folder" if path.is_dir() else "not a file" if path.exists() else "no such file"
-    raise CheckpointError(
+    raise MissingCheckpointError(
         f"{path}: {missing}; expected a run folder such as outputs/train/..., or a {one_of(formats)} file"
     )
 

@@ -244,7 +244,7 @@ def test_ink_of_another_size_than_stated_is_refused(served: Served, length: int)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "cannot be read as a picture: no known image format"),
+        (b"", "cannot be read as a picture: the file is empty"),
         (b"GIF89a", "cannot be read"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no known image format"),
         (file(3, "mouse", 1)[:300], "cannot be read"),
@@ -340,14 +340,18 @@ def test_an_occupied_port_is_reported_at_once(run_main: Callable[..., Outcome], 
     [
         (("--port", "70000"), 2, "expected a number from 0 to 65535, got 70000"),
         (("--port", "x"), 2, "expected a number from 0 to 65535, got x"),
-        (("--checkpoint", "nowhere"), 1, "error: nowhere: no such file"),
+        (("--checkpoint", "nowhere"), 2, "error: nowhere: no such file"),
         (("--host", "nowhere.invalid"), 1, "error: cannot listen at 'nowhere.invalid': "),
-        (("--host", ""), 1, "error: cannot listen at '': "),
+        (("--host", "192.0.2.1"), 1, "cannot listen at 192.0.2.1: no address of this machine; next: another --host"),
+        (("--host", ""), 2, "error: an argument is empty"),
+        (("--save", "taken"), 2, "argument --save: taken is a file, expected a folder"),
+        (("--save", "taken/samples"), 2, "argument --save: taken is a file, expected a folder"),
     ],
 )
 def test_a_wrong_argument_is_reported_in_a_line(
-    run_main: Callable[..., Outcome], arguments: tuple[str, ...], code: int, words: str
+    run_main: Callable[..., Outcome], arguments: tuple[str, ...], code: int, words: str, tmp_path: Path
 ) -> None:
+    (tmp_path / "taken").touch()
     outcome = run_main(main, "--no-browser", "--port", "0", *arguments)
     assert outcome.code == code
     assert words in outcome.err.splitlines()[-1]

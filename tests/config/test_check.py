@@ -32,6 +32,9 @@ WRONG = {
     "optimizer.lr=interval(0.001,0.1)": ["optimizer.lr=interval(0.001,0.1)", "digitrec.tune"],
     "-m optimizer.lr=tag(log,interval(0.001,0.1))": ["interval(0.001,0.1)", "digitrec.tune"],
     "hydra/sweeper=optuna": ["hydra/sweeper=optuna", "digitrec.tune"],
+    "--cfg": ["--cfg: expected job, hydra or all"],
+    "--cfg yaml": ["--cfg: expected job, hydra or all"],
+    "seed=1 --config-dir": ["--config-dir: expected something after it"],
     "+sede=1": ["sede", "did you mean seed?"],
     "+foo=1": ["foo: unknown key", "known: model"],
     "+augmentation.affne.degrees=3": ["augmentation.affne", "_target_"],
@@ -142,6 +145,28 @@ FILES = {
 def test_what_is_wrong_in_a_file_is_named_with_the_file(case: str, run_train: Command, tmp_path: Path) -> None:
     content, parts = FILES[case]
     run_train(*write_experiment(tmp_path, content)).assert_refused(*parts)
+
+
+@pytest.mark.parametrize(
+    ("content", "part"), [("", "no settings in it"), ("# mine\n", "no settings in it"), ("hidden: [8]\n", "a _target_")]
+)
+def test_an_option_without_what_it_needs_is_named_by_its_file(
+    content: str, part: str, run_train: Command, tmp_path: Path
+) -> None:
+    (tmp_path / "conf" / "model").mkdir(parents=True)
+    (tmp_path / "conf" / "model" / "mine.yaml").write_text(content)
+    run_train("--config-dir=conf", "model=mine").assert_refused("conf/model/mine.yaml", part)
+
+
+def test_settings_that_were_not_installed_are_named(
+    run_train: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("digitrec.launch.command.CONF_DIR", tmp_path / "conf")
+    run_train("model=mlp").assert_refused(f"{tmp_path}/conf/train.yaml: no such file")
+
+
+def test_an_empty_argument_is_one(run_train: Command) -> None:
+    run_train("").assert_refused("an argument is empty")
 
 
 @pytest.mark.parametrize("before", ["", "\ufeff", "\n# mine\n", "\ufeff# mine\r\n"])

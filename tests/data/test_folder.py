@@ -264,7 +264,7 @@ def png(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "no known image format"), (b"my notes", "no known image format"), (png(12_000, 12_000), "bomb")],
+    [(b"", "the file is empty"), (b"my notes", "no known image format"), (png(12_000, 12_000), "bomb")],
     ids=["empty", "text", "decompression bomb"],
 )
 def test_a_file_that_is_no_picture_is_named_before_training(content: bytes, message: str, root: Path) -> None:
@@ -305,7 +305,7 @@ def test_what_is_no_file_in_a_class_is_named_and_not_waited_for(entry: str, root
 @pytest.mark.parametrize("count", [0, 1])
 def test_a_class_too_small_to_split_is_named(count: int, root: Path) -> None:
     fill(root, {"zero": count})
-    with pytest.raises(DataError, match=f"zero has {count} pictures, expected at least 2"):
+    with pytest.raises(DataError, match=f"zero has {count} pictures?, expected at least 2"):
         folder.check(root)
 
 
@@ -325,7 +325,7 @@ def test_splits_with_different_classes_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("classes", [{}, {"one": 3}])
 def test_fewer_than_two_classes_are_refused(classes: dict[str, int], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=f"has {len(classes)} sub-folders"):
+    with pytest.raises(UsageError, match=f"has {len(classes)} sub-folders?,"):
         folder.class_names(fill(tmp_path, classes))
 
 

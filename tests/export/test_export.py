@@ -215,13 +215,16 @@ def test_a_network_that_no_graph_can_hold_is_named(write: Callable[..., None], t
         (("--format=onnx", "-o", "it.pt2"), "it.pt2: expected the name of a file, it.onnx for example"),
         (("--format=torch", "-o", "folder.pt2"), "folder.pt2: expected the name of a file"),
         (("--format=web", "--input=float", "-o", "page"), "--input float: the page draws its images itself"),
+        (("--format=web", "--checkpoint=nope", "-o", "page"), "nope: no such file; expected a run folder"),
         (("--format=web", "-o", "taken"), "taken is a file, expected a folder"),
+        (("--format=web", "-o", "site"), "site holds index.html, and no earlier export; next: -o with a new or an"),
         (("--format=web", "--checkpoint=it.onnx", "-o", "page"), "it.onnx: exported already; give the run folder"),
     ],
 )
 def test_a_wrong_command_is_named(arguments: tuple[str, ...], reason: str, run_export: Command, tmp_path: Path) -> None:
     (tmp_path / "folder.pt2").mkdir()
-    for name in ("taken", "it.onnx"):
+    (tmp_path / "site").mkdir()
+    for name in ("taken", "it.onnx", "site/index.html"):
         (tmp_path / name).touch()
     outcome = run_export(*arguments)
     assert (outcome.code, outcome.err.count("\n")) == (2, 1)

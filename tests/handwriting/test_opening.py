@@ -15,7 +15,7 @@ from digitrec.errors import DataError
 from digitrec.preprocessing import picture as reading
 from digitrec.preprocessing.digit import find_digit
 from digitrec.preprocessing.page_ink import find_page_ink
-from digitrec.preprocessing.picture import read_picture
+from digitrec.preprocessing.picture import check_picture, read_picture
 from tests.handwriting.situations import EXIF_ORIENTATION, file, picture
 
 DEEP = {
@@ -138,6 +138,10 @@ def test_what_is_no_picture_is_said_at_once(name: str, words: str, tmp_path: Pat
     os.mkfifo(tmp_path / "pipe.png")
     with pytest.raises(DataError, match=re.escape(words)):
         read_picture(tmp_path / name)
+    if name == "empty.png":
+        for look in (lambda: read_picture(b""), lambda: check_picture(tmp_path / name)):
+            with pytest.raises(DataError, match=words.rpartition(": ")[2]):
+                look()
 
 
 @pytest.mark.parametrize("thing", [None, 5, {"a": 1}])

@@ -161,7 +161,7 @@ def test_slurm_is_asked_for_what_the_option_says(spawn_train: Command, tmp_path:
         "--partition=long", "--gpus-per-node=1", "--mem=3GB", "--cpus-per-task=4", "--time=240", "--array=0-1%2",
         "--signal=USR2@120",
     } <= asked  # fmt: skip
-    assert "2 jobs go to slurm" in sweep.err
+    assert "sent 2 jobs to slurm" in sweep.err
     assert "error: job 77_0 did not finish (cancelled)" in sweep.err
     assert "error: job 77_1 did not finish (out_of_memory)" in sweep.err
     assert "Traceback" not in sweep.err

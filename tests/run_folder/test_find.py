@@ -162,6 +162,8 @@ def test_no_run_or_several_is_said_in_one_line(word: str, answer: str, outputs: 
         ("resume=auto", "resume=auto"),
         ("rerun=outputs/3f2a", "rerun=outputs/3f2a"),
         ("checkpoint=unknown", "checkpoint=unknown"),
+        ("checkpoint=9999", "checkpoint='9999'"),
+        ("checkpoint=[77,1e5,true]", "checkpoint=[outputs/train/mlp-77,'1e5','true']"),
         ("checkpoint=2026-11-21_11-00-00/0", "checkpoint=outputs/multirun/2026-11-21_11-00-00/0"),
         ("checkpoint=11-00-00/0", "checkpoint=11-00-00/0"),
         ("checkpoint=other/0", "checkpoint=other/0"),

@@ -118,6 +118,20 @@ def test_runs_that_cannot_be_repeated_are_refused(
     assert not list(tmp_path.glob("outputs/train/*"))
 
 
+@pytest.mark.parametrize("content", ["", "not JSON", '{"status": "\udcff"}'])
+@pytest.mark.parametrize("option", ["rerun", "resume"])
+def test_a_damaged_record_is_named_alike_by_path_and_by_part_of_a_name(
+    option: str, content: str, run_train: Command, tmp_path: Path
+) -> None:
+    run = tmp_path / "outputs" / "train" / "cnn-3f2a"
+    run.mkdir(parents=True)
+    (run / "run.json").write_bytes(content.encode(errors="surrogateescape"))
+    for name in ("outputs/train/cnn-3f2a", "3f2a"):
+        refused = run_train(f"{option}={name}")
+        refused.assert_refused("outputs/train/cnn-3f2a/run.json: damaged (not ", "start the run anew", code=1)
+    assert list(tmp_path.glob("outputs/*/*")) == [run]
+
+
 @pytest.mark.parametrize(
     ("changes", "lines"),
     [

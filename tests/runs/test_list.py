@@ -110,7 +110,7 @@ def test_a_group_is_the_mean_over_its_seeds(run_runs: Command, tmp_path: Path) -
         (("--where", "modle=cnn"), "did you mean model"),
         (("--where", "val/accuracy>good"), "expected a number"),
         (("--sort", "val/acuracy"), "did you mean val/accuracy"),
-        (("--limit", "few"), "expected a whole number, got few"),
+        (("--limit", "-2"), "expected a whole number, 0 or above, got -2"),
         (("elsewhere",), "elsewhere: no such folder"),
         (("--sortt", "x"), "unrecognized arguments"),
         (("--json", "--csv"), "not allowed with"),

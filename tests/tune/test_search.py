@@ -230,7 +230,7 @@ def test_a_finished_study_takes_more_trials_but_no_other_settings(run_tune: Comm
     assert (taken.code, "holds a study already; go on with it: resume=" in taken.err) == (2, True)
     more = run_tune(*QUICK, "trials=2", place)
     assert more.code == 0, more.err
-    assert "resumed after 1 trials" in more.out
+    assert "resumed after 1 trial" in more.out
     assert len(trials(study_folder(tmp_path))) == 2
 
 

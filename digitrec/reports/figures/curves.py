@@ -15,6 +15,7 @@ from digitrec.evaluation.evaluation import Robustness
 from digitrec.evaluation.metrics import calibration_error, reliability
 from digitrec.evaluation.predictions import Predictions
 from digitrec.reports.figures.style import SMALL, Theme, drawable, legend, new_figure, percent, style_axes
+from digitrec.system.wording import counted
 
 NAMED = 4  # precision-recall curves drawn in a colour of their own
 NAMED_COLOURS = (2, 1, 0, 4, 3)  # of the theme's many
@@ -226,7 +227,7 @@ def precision_recall(predictions: Predictions, theme: Theme) -> Figure:
     others = [areas[label] for label in order if label not in named]
     if others:
         (line,) = panels[1].plot([], [], color=theme.muted, linewidth=0.7)
-        line.set_label(f"{len(others)} others: {others[0]:.4f} to {others[-1]:.4f}")
+        line.set_label(f"{counted(len(others), 'other')}: {others[0]:.4f} to {others[-1]:.4f}")
     panels[0].set(xlim=(0, 1.02), ylim=(0, 1.02))
     farthest = min(float(np.minimum(*curve).max()) for curve in curves.values())  # 1 for a curve that reaches it
     low = min(max(1 - 4 * (1 - farthest), 0), 0.99)
