@@ -184,7 +184,7 @@ def plot_command(arguments: Namespace) -> int:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    print(f"{safe(png)} and {safe(table)}: {_counted(len(found), 'point')} of {_counted(len(runs), 'run')}")  # noqa: T201
+    print(f"{safe(png)} and {safe(table)}: {counted(len(found), 'point')} of {counted(len(runs), 'run')}")  # noqa: T201
     return DONE
 
 
