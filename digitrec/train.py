@@ -220,7 +220,7 @@ def _build(settings: Settings, step: int, checkpoint: Path | None, *, resume: bo
 def _describe(
     parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
 ) -> None:
-    """Read the images, and say in the run's record, in TensorBoard and on the terminal what will be trained."""
+    """Read the images, and describe in the run's record, in TensorBoard and on the terminal what will be trained."""
     from digitrec import build
     from digitrec.training import results, tensorboard
     from digitrec.training.checkpoints import check_room

@@ -25,7 +25,7 @@ from digitrec.weights import MOST_LAYERS
 
 Batch = tuple[Tensor, Tensor]
 TrainingBatch = tuple[Tensor, ...]  # with labels and share of the images mixed in, if there are any
-MOST_CLASSES = 100_000  # of a network; a file of a few bytes can ask for more
+MOST_CLASSES = 100_000  # of a network; a file of a few bytes can name more
 MOST_FEATURES = 2**22  # values of one image after any layer; a batch of 250 takes 4 GiB of them
 
 
@@ -282,7 +282,7 @@ class DigitClassifier(LightningModule):
         """Go on counting the epoch that the checkpoint was saved in, with the threshold that its network had.
 
         Raises:
-            CheckpointError: it does not tell how far the training was, which Lightning would not say in one line.
+            CheckpointError: it has no training state, for which Lightning has no message of one line.
         """
         if not (
             self._trainer is None

@@ -19,7 +19,7 @@ def typed(command: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says, without its details."""
+    """The message of another library's error, without its details."""
     return str(error).partition("\n")[0]
 
 
