@@ -16,6 +16,7 @@ examples:
   python -m digitrec.runs list --group                   one row per recipe: mean ± std (n) over its seeds
   python -m digitrec.evaluate checkpoint=$(python -m digitrec.runs best --print-path)
   python -m digitrec.runs compare 2bbc f436              a part of a run's name is enough
+  python -m digitrec.runs compare --group model=cnn 'model=cnn optimizer=sgd'    is one recipe better, over seeds?
   python -m digitrec.runs prune --where status=failed    lists what would be deleted; --delete deletes it
 """
 
@@ -78,6 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     comparer.add_argument("a", metavar="A", help="a folder, a name from the list, or a part of one")
     comparer.add_argument("b", metavar="B", help="another")
     comparer.add_argument("others", nargs="*", metavar="C", help="more of them; A is compared with each")
+    comparer.add_argument(
+        "--group", action="store_true", help="A and B are expressions as of --where: two recipes, over seeds"
+    )
+    comparer.add_argument("--metric", help="with --group (default: the runs' objective)")
     comparer.set_defaults(run=commands.compare_command)
 
     wrong = verbs.add_parser("mistakes", parents=[inside, output], help="test images read wrong, as 9s read as 4")

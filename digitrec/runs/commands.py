@@ -112,6 +112,8 @@ def best_command(arguments: Namespace) -> int:
 
 def compare_command(arguments: Namespace) -> int:
     """Runs side by side, the first against each other one, and a page about each of these pairs."""
+    if arguments.group:
+        return _compare_groups(arguments)
     runs = find_runs(arguments.folders, _ignore)
     named: dict[Path, str] = {}
     chosen_runs = []
@@ -138,6 +140,23 @@ def compare_command(arguments: Namespace) -> int:
         print_pairs(pairs)
         for page in pages:
             print(f"page: {page}")  # noqa: T201
+    return DONE
+
+
+def _compare_groups(arguments: Namespace) -> int:
+    if arguments.others:
+        raise UsageError("--group: expected two expressions, such as 'model=cnn' 'model=cnn optimizer=sgd'")
+    runs = find_runs(arguments.folders, note)
+    metric, names = arguments.metric or usual_metric(runs), (arguments.a, arguments.b)
+    from digitrec.runs.recipes import choose, compare_recipes, lines
+
+    found = compare_recipes(*choose(runs, names, metric), names, metric)
+    if arguments.json:
+        print_json(asdict(found))
+    elif arguments.csv:
+        print_csv([flat(asdict(found))])
+    else:
+        print("\n".join(lines(found)))  # noqa: T201
     return DONE
 
 
