@@ -14,6 +14,7 @@ from digitrec.config.schema import CONF_DIR
 
 WIDTH = 80
 KEY = re.compile(r"( *)([A-Za-z_]\w*):(?: |$)")
+GROUP = re.compile(r"^  - (?:override )?/?(\w+)(?:@[\w.]+)?:", re.MULTILINE)  # in the list of defaults
 COMMENT = re.compile(r"\s#\s+(.+)$")
 
 
@@ -29,7 +30,7 @@ def keep_comments_in_help(config_name: str) -> None:
         plain = OmegaConf.to_yaml(cfg, resolve=resolve)
         comments = _comments(config_name, HydraConfig.get().runtime.choices)
         text: str = get_help(self, help_cfg, cfg, args_parser, resolve)
-        return text.replace(plain, commented(plain, comments))
+        return _without_other_groups(text, config_name).replace(plain, commented(plain, comments))
 
     Hydra.get_help = with_comments  # type: ignore[method-assign]
 
@@ -48,10 +49,22 @@ def commented(text: str, comments: Mapping[str, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _without_other_groups(text: str, config_name: str) -> str:
+    """Leave out the groups in conf/ that this command does not take."""
+    files = [CONF_DIR / f"{name}.yaml" for name in _primaries(config_name)]
+    taken = {group for file in files for group in GROUP.findall(file.read_text(encoding="utf-8"))}
+    others = {folder.name for folder in CONF_DIR.iterdir() if folder.is_dir()} - taken
+    return "".join(line for line in text.splitlines(keepends=True) if line.partition(": ")[0] not in others)
+
+
+def _primaries(config_name: str) -> tuple[str, ...]:
+    return ("train", "tune") if config_name == "tune" else (config_name,)
+
+
 def _comments(config_name: str, choices: Mapping[str, Any]) -> dict[str, str]:
     """Comments of the command's own files and of the chosen options, by dotted keys."""
     found: dict[str, str] = {}
-    for name in ("train", "tune") if config_name == "tune" else (config_name,):
+    for name in _primaries(config_name):
         found |= _comments_in(CONF_DIR / f"{name}.yaml", "")
     for group in sorted(folder.name for folder in CONF_DIR.iterdir() if folder.is_dir() and folder.name != "hydra"):
         # Hydra does not note which options a list has chosen: any may be among them

@@ -28,6 +28,7 @@ def main() -> None:
         SystemExit: 0 done, 1 failed, 2 wrong usage.
     """
     arguments = _parser().parse_args(_with_command(sys.argv[1:]))
+    _take_folders(arguments)
     end_with(lambda: arguments.run(arguments))
 
 
@@ -35,6 +36,16 @@ def _with_command(arguments: list[str]) -> list[str]:
     """`list` where no command is given."""
     first = arguments[0] if arguments else "-"
     return arguments if not first.startswith("-") or first in ("-h", "--help") else ["list", *arguments]
+
+
+def _take_folders(arguments: argparse.Namespace) -> None:
+    """Take folders that stand behind --where or --metrics for what they are."""
+    for option in ("where", "metrics"):
+        words = getattr(arguments, option, [])
+        if folders := [word for word in words if Path(word).is_dir()]:
+            setattr(arguments, option, [word for word in words if word not in folders])
+            given = [] if arguments.folders == [DEFAULT] else arguments.folders
+            arguments.folders = [*given, *map(Path, folders)]
 
 
 def _parser() -> argparse.ArgumentParser:

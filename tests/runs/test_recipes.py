@@ -91,7 +91,7 @@ def test_a_run_that_fits_both_expressions_belongs_to_the_longer(study: Path, run
 @pytest.mark.parametrize(
     ("expressions", "message"),
     [
-        (("model=mlp", "lr=0.5"), "lr=0.5: 0 of 8 runs with val/accuracy; expected two seeds or more"),
+        (("lr=0.003", "lr=0.5"), "lr=0.5: 0 of 8 runs with val/accuracy; expected two seeds or more"),
         (("model=mlp", "seed>=2 model=mlp"), "model=mlp: its runs differ in optimizer.lr as well"),
         (("lr=0.003", "lr=0.01", "lr=1"), "expected two expressions"),
     ],
