@@ -45,7 +45,8 @@ REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 class Span:
     """Pieces of a line that may be a digit: from the first, up to the last and without it.
 
-    ``is_whole``: they are all pieces of one mark. ``doubt``: how little the mark that they are only a part of looks like several digits; 0 for a whole mark.
+    ``is_whole``: they are all pieces of one mark. ``doubt``: how little a mark that they are only a part of looks like
+    several digits; 0 for a whole mark.
     """
 
     first: int
