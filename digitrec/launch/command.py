@@ -79,7 +79,7 @@ def launch(
     complete = False  # until all that was asked for has been done
     with exit_codes():
         try:
-            _check_words(sys.argv[1:])
+            _check_words(name_jobs(sys.argv[1:]))
             _check_conf(config_name)
             words = [with_run_paths(expand_home(word)) for word in sys.argv[1:]]
             sys.argv[1:] = name_jobs(prepare(start_anew(words)))

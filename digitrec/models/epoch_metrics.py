@@ -83,6 +83,8 @@ def by_input(metrics: Metrics, num_classes: int) -> tuple[dict[str, Metric], dic
         UsageError: a metric takes neither, or gives something else than one number, or one for each class where its
             name ends in `BY_CLASS`.
     """
+    if not metrics:  # as for every network that is built: trying costs time, and on torch's meta device imports
+        return {}, {}
     labels = torch.tensor([0, num_classes - 1])
     probabilities = torch.zeros(2, num_classes).scatter_(1, labels[:, None], 1.0).softmax(dim=1)
     parts: tuple[dict[str, Metric], dict[str, Metric]] = {}, {}

@@ -211,7 +211,7 @@ def test_help_keeps_the_comments_of_what_is_composed_within_80_columns(
     assert "feature maps of each block" not in settings
     commented = [line for line in settings.splitlines() if "# " in line]
     assert max(map(len, commented)) <= 80
-    assert "# test, val or train" in run_evaluate("--help", code=0).out
+    assert "# test, val, train; out_of_fold:" in run_evaluate("--help", code=0).out
 
 
 def test_gpu_on_a_machine_without_one_is_one_line(run_train: Command) -> None:
