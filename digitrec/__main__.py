@@ -23,7 +23,7 @@ def main() -> None:
 
 
 def _line(command: str) -> str:
-    """What its module says first; read, not imported: torch takes seconds."""
+    """The first line of its module; read, not imported: torch takes seconds."""
     place = Path(__file__).with_name(command)
     file = place / "__main__.py" if place.is_dir() else place.with_suffix(".py")
     summary = (ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or "").splitlines()[0]

@@ -62,10 +62,10 @@ def build_datamodule(settings: Settings) -> DigitDataModule:
 
 def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
     """The data set that a classifier's checkpoint names, none of it read yet; UsageError if it is none of ours."""
-    # Only these, by name and checked: a checkpoint may come from anybody, and must not say where files are written.
+    # Only these, by name and checked: a checkpoint may come from anybody, and must not choose where files are written.
     named = {name: value for name, value in data_settings(classifier).items() if name in (*SPLITTING, "part")}
     if "dataset" not in named:
-        raise UsageError(f"checkpoint: {path} does not say what it was trained on; name it, as in data=mnist")
+        raise UsageError(f"checkpoint: {path} does not name the data it was trained on; add it, as in data=mnist")
     if named["dataset"] == "folder":
         named |= {name: value for name, value in data_settings(classifier).items() if name in ("root", "skip_damaged")}
     try:
@@ -76,7 +76,7 @@ def trained_on(classifier: DigitClassifier, path: str) -> DigitDataModule:
 
 
 def data_settings(classifier: DigitClassifier) -> dict[str, Any]:
-    """What a checkpoint says of its data; empty where that is nothing, or nothing sensible."""
+    """The data settings in a checkpoint; empty where there are none, or no mapping."""
     settings: Any = classifier.settings
     data = settings.get("data") if isinstance(settings, dict) else None
     return data if isinstance(data, dict) else {}
@@ -89,7 +89,7 @@ def build_model(
 
     Args:
         settings: checked ones.
-        datamodule: tells the classes; with `init_from` it is told those of the network that training goes on from.
+        datamodule: gives the classes; with `init_from` it takes those of the network that training goes on from.
         checkpoint: of this very training, which will bring its own weights; None: it starts, from the weights that
             `init_from` names if it names some.
     """
@@ -258,14 +258,14 @@ def _build(path: str, node: Any, **extra: Any) -> Any:
         cause = error.__cause__ or error
         if isinstance(cause, UsageError | ValueError | TypeError | ImportError | MisconfigurationException):
             raise UsageError(f"{path}: {first_line(cause)}") from cause
-        raise cause  # noqa: B904  # a defect of ours: its own traceback says more than Hydra's
+        raise cause  # noqa: B904  # a defect of ours: its own traceback shows more than Hydra's
 
 
 def find_device(key: str, accelerator: str) -> torch.device:
     """The device that Lightning takes for an accelerator by its name.
 
     Raises:
-        UsageError: there is none on this machine; `key` is the setting that asks for it.
+        UsageError: there is none on this machine; `key` is the setting that names it.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return torch.device("cuda", 0)

@@ -26,7 +26,7 @@ from digitrec.run_folder.record import RECORD, read_record, run_record, write_js
 from digitrec.run_folder.rerun import check_rerun, compare_with_original, original_composition, warn_of_circumstances
 from digitrec.run_folder.resume import earlier_composition, point_to_run, warn_of_changes
 from digitrec.run_folder.run import read_run
-from digitrec.system.wording import first_line, shown
+from digitrec.system.wording import first_line, shown, typed
 from digitrec.training.continuation import continue_csv, continue_events, newest_checkpoint
 
 if TYPE_CHECKING:  # torch and Lightning take seconds to import; a wrong key is reported before that
@@ -185,7 +185,7 @@ def _explained_failures(run_dir: Path) -> Iterator[None]:
 
 def _resuming(run_dir: Path) -> str:
     """The command that goes on with a run."""
-    return f"python -m digitrec.train {shlex.quote(f'resume={spelled_path(shown(run_dir))}')}"
+    return f"{typed('train')} {shlex.quote(f'resume={spelled_path(shown(run_dir))}')}"
 
 
 def _set_up_libraries(seed: int) -> None:
@@ -220,7 +220,7 @@ def _build(settings: Settings, step: int, checkpoint: Path | None, *, resume: bo
 def _describe(
     parts: _Parts, settings: Settings, run_dir: Path, record: dict[str, Any], checkpoint: Path | None, step: int
 ) -> None:
-    """Read the images, and say in the run's record, in TensorBoard and on the terminal what will be trained."""
+    """Read the images, and describe in the run's record, in TensorBoard and on the terminal what will be trained."""
     from digitrec import build
     from digitrec.training import results, tensorboard
     from digitrec.training.checkpoints import check_room

@@ -174,7 +174,7 @@ def test_the_shipped_weights_are_evaluated_by_their_name(run_evaluate: Command, 
     run_evaluate("checkpoint=handwriting", "data=digits", "robustness=0", "hydra.run.dir=run", code=0)
     assert read_json(tmp_path / "run" / "metrics.json")["test/accuracy"] > 0.9
     line = refusal(run_evaluate("checkpoint=handwriting"), tmp_path)
-    assert line.endswith("does not say what it was trained on; name it, as in data=mnist")
+    assert line.endswith("does not name the data it was trained on; add it, as in data=mnist")
 
 
 def test_a_network_in_onnx_is_no_checkpoint(run_evaluate: Command, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_images_that_may_have_been_learned_are_no_validation(run_evaluate: Comma
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (None, "does not say what it was trained on; name it, as in data=mnist"),
+        (None, "does not name the data it was trained on; add it, as in data=mnist"),
         ({"dataset": "nowhere"}, "was trained on what is no data set of ours: data.dataset=nowhere"),
         ({"dataset": "digits", "val_size": "x"}, "was trained on what is no data set of ours: data.val_size=x"),
     ],

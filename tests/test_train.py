@@ -238,6 +238,13 @@ def test_best_is_one_epoch_in_figures_and_file(files: str, run_train: Command, t
     assert count == {"every_n_epochs=2": 2, "save_top_k=2": 4, "save_top_k=-1": 6}[files]  # last, best, and those kept
 
 
+def test_a_single_image_to_validate_on_ends_no_run(run_train: Command, tmp_path: Path) -> None:
+    run_train(*QUICK, "model=mlp", "data.val_size=1", "data.limit=50", code=0)
+    metrics = read_json(only_run(tmp_path) / "metrics.json")
+    assert "val/accuracy" in metrics
+    assert "val/r2" not in metrics  # of one image there is none
+
+
 def test_a_wrong_command_deletes_nothing_of_a_persons(run_train: Command, tmp_path: Path) -> None:
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.txt").write_text("words", encoding="utf-8")

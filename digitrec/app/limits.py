@@ -1,6 +1,6 @@
 """Limits of the server: from which address, how much and how often; and headers that limit browsers.
 
-Starlette's TrustedHostMiddleware knows names only: it can't take every number, and no port.
+Starlette's TrustedHostMiddleware takes names only: not every number, and no port.
 """
 
 import asyncio

@@ -83,7 +83,7 @@ def _check_folder(data: Mapping[str, Any]) -> None:
 
 
 def _check_run_dir(given: str) -> None:
-    """Hydra has made the run folder already; `run_dir` only tells the others where it is."""
+    """Hydra has made the run folder already; `run_dir` only repeats where it is."""
     if not HydraConfig.initialized() or OmegaConf.is_missing(HydraConfig.get().runtime, "output_dir"):
         return
     if Path(given) != Path(HydraConfig.get().runtime.output_dir):
@@ -100,8 +100,8 @@ def _check_tags(tags: Sequence[str]) -> None:
 def check_path(key: str, path: str) -> None:
     """UsageError unless something lies at the path of a checkpoint or run folder; opening it comes much later."""
     if not path or not file_of(path).exists():
-        said = path or "nothing given"
-        raise UsageError(f"{key}: {said}: no such file or folder; name yours, as in {key}=outputs/train/...")
+        shown = path or "nothing given"
+        raise UsageError(f"{key}: {shown}: no such file or folder; name yours, as in {key}=outputs/train/...")
 
 
 def check_data(values: Mapping[str, Any]) -> None:

@@ -17,7 +17,7 @@ from digitrec.system.wording import first_line, near
 EXTRAS = dict.fromkeys(("submitit_local", "submitit_slurm"), "cluster")  # which of ours brings a launcher of Hydra's
 RANGE = re.compile(r"\b(interval|\w*uniform|randint)\(")  # as other sweepers of Hydra take them
 SEARCH = "to search ranges of settings use python -m digitrec.tune; a sweep takes values, as in -m seed=1,2"
-# What Hydra says of an option that a file of settings names in its own defaults.
+# Hydra's message about an option that a file of settings names in its own defaults.
 _GROUP = f"(?:{'|'.join(WHOLE)})"
 DEFAULTS = re.compile(
     rf"Could not find '{_GROUP}/(\w+)/|Could not override '{_GROUP}/(\w+)@"

@@ -1,4 +1,4 @@
-"""How a file of settings has to be written: its encoding, and the line that says where its settings belong."""
+"""How a file of settings has to be written: its encoding, and the line that names where its settings belong."""
 
 import codecs
 import re
@@ -30,5 +30,5 @@ def check_file(group: str, file: Path) -> None:
 
 
 def header_lines(text: str) -> str:
-    """Those lines of a file's beginning that say where its settings belong, without what editors put before them."""
+    """Those lines of a file's beginning that name where its settings belong, without what editors put before them."""
     return "\n".join(line for line in text.removeprefix("\ufeff").splitlines() if HEADER.fullmatch(line))

@@ -17,6 +17,6 @@ def check_folds(folds: int | None, fold: int | None) -> None:
 
 
 def reads_test(settings: Mapping[str, Any]) -> bool:
-    """Whether a run reads the test images: as `test` says, and where it is null, unless it is a fold."""
+    """Whether a run reads the test images: as `test` is, and where it is null, unless it is a fold."""
     test = settings.get("test")
     return (settings.get("data") or {}).get("folds") is None if test is None else bool(test)

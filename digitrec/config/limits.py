@@ -1,4 +1,4 @@
-"""How much a configuration may ask for: a few lines of yaml can stand for more memory than a machine has."""
+"""How large a configuration may be: a few lines of yaml can stand for more memory than a machine has."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

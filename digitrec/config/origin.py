@@ -12,7 +12,7 @@ from digitrec.config.overrides import key_of
 
 
 def origin(path: str) -> str:
-    """Where a setting was given: ' (command line)' or ' (conf/group/option.yaml:line)', as far as it can be told."""
+    """Where a setting was given: ' (command line)' or ' (conf/group/option.yaml:line)', as far as it is known."""
     if not HydraConfig.initialized():
         return ""
     hydra = HydraConfig.get()

@@ -1,4 +1,4 @@
-"""Words of a command line, told apart before Hydra reads them."""
+"""Words of a command line, parsed before Hydra reads them."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -9,7 +9,7 @@ from digitrec.system import terminal
 
 SWEEP = {"-m", "--multirun"}
 AUTO = "auto"  # resume: whichever run has the same settings
-ANNOTATIONS = ("tags", "note")  # what a person says about a run; it changes nothing in it
+ANNOTATIONS = ("tags", "note")  # a person's remarks on a run; they change nothing in it
 PLACE = "hydra.run.dir"
 SEARCH_PATH = "hydra.searchpath"
 NO_TEXT = re.compile(r"[+-]?[\d_.]+(e[+-]?\d+)?|[+-]?(inf|nan)|true|false", re.IGNORECASE)  # as Hydra reads them bare
@@ -64,7 +64,7 @@ def start_anew(words: Sequence[str]) -> list[str]:
 
 
 def expand_home(word: str) -> str:
-    """The word with the person's home folder for each `~` that begins a path, except in what is said about a run."""
+    """The word with the person's home folder for each `~` that begins a path, except in remarks on a run."""
     return word if key_of(word) in ANNOTATIONS else terminal.expand_home(word)
 
 
@@ -102,7 +102,7 @@ def quote_note(word: str) -> str:
 
 
 def search_path(overrides: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """What stands for `--config-dir`, which only Hydra's own command line knows, beside a search path that is given."""
+    """What stands for `--config-dir`, which only Hydra's own command line has, beside a search path that is given."""
     folders = [f"'{as_path(folder).resolve()}'" for folder in _config_folders(arguments)]
     given = (value(overrides, SEARCH_PATH) or "").strip().removeprefix("[").removesuffix("]")
     return [f"{SEARCH_PATH}=[{','.join(filter(None, [*folders, given]))}]"] if folders else []

@@ -19,7 +19,7 @@ class Signature:
 
     Attributes:
         module: the module that defines it, after following re-exports.
-        arguments: name -> annotation; `typing.Any` where it names something only an import could tell.
+        arguments: name -> annotation; `typing.Any` where it names something only an import could resolve.
         open: whether it also takes `**kwargs`.
     """
 

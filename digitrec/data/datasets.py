@@ -97,7 +97,7 @@ class Torchvision:
     def _open(self, root: Path, split: str) -> Any:
         """Open a split by torchvision's class.
 
-        Left alone it would ask for the other split's files, and prefer a pickle in ``processed``, unchecked.
+        By itself it would require the other split's files, and prefer a pickle in ``processed``, unchecked.
         """
         ours = {
             "raw_folder": str(self._folder(root)),

@@ -76,7 +76,7 @@ class BatchLoader:
         return self._evaluation() if self.order is None else self._training(self.order)
 
     def _training(self, draw: Callable[[], Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
-        # Called at the first batch: when Lightning calls `iter`, a resumed run does not know its position yet.
+        # Called at the first batch: when Lightning calls `iter`, a resumed run has no position yet.
         order = draw().to(self.images.device)
         step = self.batch_size * self.world_size
         last = len(self) - 1

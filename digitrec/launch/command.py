@@ -22,6 +22,7 @@ from omegaconf.errors import OmegaConfBaseException
 from digitrec.config.allowed import LAUNCHER, check_hydra_logging, check_hydra_target
 from digitrec.config.error_texts import explain
 from digitrec.config.files import check_file, header_lines
+from digitrec.config.help_comments import keep_comments_in_help
 from digitrec.config.limit_omegaconf import limit_configurations
 from digitrec.config.overrides import expand_home, is_override, key_of, spelled_path, start_anew
 from digitrec.config.schema import CONF_DIR
@@ -73,7 +74,7 @@ def launch(
             138 or 140 warned of a time limit, 143 terminated.
     """
     answer_version(sys.argv[1:])
-    _set_up()
+    _set_up(config_name)
     errors: list[Exception] = []
     complete = False  # until all that was asked for has been done
     with exit_codes():
@@ -117,7 +118,7 @@ class SweepStart(Callback):
             use_robust_executor()
 
 
-def _set_up() -> None:
+def _set_up(config_name: str) -> None:
     """Prepare this process for Hydra."""
     os.environ.setdefault(TRACEBACK, str(int("HYDRA_FULL_ERROR" in os.environ)))
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
@@ -131,6 +132,7 @@ def _set_up() -> None:
     register_launcher(SideBySide, LAUNCHER)
     if {"--help", "-h"} & set(sys.argv):
         list_groups_quickly()
+        keep_comments_in_help(config_name)
     SweepStart.folder = None
     forget_warnings()
     unrecorded_failures.clear()

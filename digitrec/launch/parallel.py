@@ -64,7 +64,7 @@ class SideBySide(Launcher):
         self._context, self._task, self._config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run every job; a failed one is no error here, its run.json says why.
+        """Run every job; a failed one is no error here, run.json has the reason.
 
         Raises:
             KeyboardInterrupt, SystemExit: a signal ended every job, and then the sweep.
@@ -100,7 +100,7 @@ class SideBySide(Launcher):
         waiting, returned = deque(configs), dict[int, JobReturn]()
         while self._running or (waiting and self._signal is None):
             while waiting and len(self._running) < self.n_jobs and self._signal is None:
-                with blocked():  # until the job has handlers of its own, and we know of it
+                with blocked():  # until the job has handlers of its own, and it is in the list
                     job = self._start(waiting.popleft())
                     self._running[job.descriptor] = job
             for ended in wait(list(self._running)):

@@ -43,7 +43,7 @@ def processes_started() -> int | None:
 
 
 def is_peer_gone(error: Exception) -> bool:
-    """Whether an error says that another process of the training has ended."""
+    """Whether an error means that another process of the training has ended."""
     return PEER_GONE.search(str(error)) is not None
 
 
@@ -82,6 +82,6 @@ def check_processes(trainer: "Trainer", *, sweep: bool) -> None:
     # Lightning starts further processes by repeating the command line, which in a sweep is the whole sweep.
     if sweep and trainer.world_size > 1:
         raise UsageError(
-            f"trainer.devices: a sweep runs each job in one process, this one asks for {trainer.world_size}; "
+            f"trainer.devices: a sweep runs each job in one process, this one has {trainer.world_size}; "
             "use trainer.devices=1"
         )

@@ -30,7 +30,7 @@ def folder_of(resume: str | None, new: str) -> str:
 
 
 def folder_name(overrides: str, number: int | str) -> str:
-    """Name of a job that says what varies, as in `model-cnn_optimizer.lr-0.1`, and needs no quotes anywhere."""
+    """Name of a job by what varies, as in `model-cnn_optimizer.lr-0.1`, and needs no quotes anywhere."""
     plain = _plain(overrides, longest=None)
     if plain == overrides and 0 < len(plain) <= 120:
         return plain
@@ -58,13 +58,13 @@ def name_jobs(arguments: Sequence[str]) -> list[str]:
     try:
         parsed = OverridesParser.create().parse_overrides(given)
     except HydraException:
-        return list(arguments)  # Hydra itself will say what is wrong
+        return list(arguments)  # Hydra's own message follows
     fixed = {item.key_or_group for item in parsed if not item.is_sweep_override()}
     exclude = f"hydra.job.config.override_dirname.exclude_keys=[{','.join(sorted(fixed))}]"
     flags = [argument for argument in arguments if argument in SWEEP]
     rest = [argument for argument in arguments if argument not in SWEEP]
     place = rest.index(given[0]) if given else len(rest)
-    return [flags[0], *rest[:place], exclude, *rest[place:]]  # argparse wants all overrides side by side
+    return [flags[0], *rest[:place], exclude, *rest[place:]]  # argparse needs all overrides side by side
 
 
 def _plain(text: str, longest: int | None = LONGEST) -> str:

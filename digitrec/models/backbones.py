@@ -19,7 +19,7 @@ from digitrec.models.wrapped import Wrapped
 from digitrec.system.wording import first_line, near
 
 Share = Annotated[float, Ge(0), Lt(1)]
-WITH_AUXILIARY = ("googlenet", "inception_v3")  # which give more than logits in training, unless told not to
+WITH_AUXILIARY = ("googlenet", "inception_v3")  # which give more than logits in training, unless switched off
 
 
 class Backbone(Wrapped):

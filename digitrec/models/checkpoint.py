@@ -73,7 +73,7 @@ def training_history(path: str | Path) -> list[dict[str, float]]:
 
 
 def _without_download(arguments: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of a network whose weights the file holds: nothing is fetched, whatever it asks for."""
+    """The arguments of a network whose weights the file holds: nothing is fetched, whatever the arguments are."""
     kept = {name: _without_download(value) if isinstance(value, dict) else value for name, value in arguments.items()}
     return kept | ({"pretrained": False} if "pretrained" in kept else {})
 

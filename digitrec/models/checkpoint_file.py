@@ -153,7 +153,7 @@ class _ExtentError(Exception):
 
 
 def _check_extent(data: bytes) -> None:
-    """Refuse what torch would read for hours, or inflate: it compresses nothing itself, but its reader would obey.
+    """Refuse what torch would read for hours, or inflate: it compresses nothing itself, but its reader would unpack it.
 
     Raises:
         Exception: zipfile's own, of an archive that only torch would open.

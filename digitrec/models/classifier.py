@@ -25,7 +25,7 @@ from digitrec.weights import MOST_LAYERS
 
 Batch = tuple[Tensor, Tensor]
 TrainingBatch = tuple[Tensor, ...]  # with labels and share of the images mixed in, if there are any
-MOST_CLASSES = 100_000  # of a network; a file of a few bytes can ask for more
+MOST_CLASSES = 100_000  # of a network; a file of a few bytes can name more
 MOST_FEATURES = 2**22  # values of one image after any layer; a batch of 250 takes 4 GiB of them
 
 
@@ -282,15 +282,13 @@ class DigitClassifier(LightningModule):
         """Go on counting the epoch that the checkpoint was saved in, with the threshold that its network had.
 
         Raises:
-            CheckpointError: it does not tell how far the training was, which Lightning would not say in one line.
+            CheckpointError: it has no training state, for which Lightning has no message of one line.
         """
         if not (
             self._trainer is None
             or _has_keys(checkpoint.get("loops"), {"fit_loop": self.trainer.fit_loop.state_dict()})
         ):
-            raise CheckpointError(
-                "the checkpoint does not tell how far its training was; start a run with init_from=..."
-            )
+            raise CheckpointError("the checkpoint lacks the progress of its training; start a run with init_from=...")
         about = checkpoint.get("digitrec", {})
         self.threshold = about.get("threshold")
         self._epoch.load_state(about.get("seen", {}), self.global_rank)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Literal
 
 import torch
@@ -58,9 +59,12 @@ class StageMetrics(nn.Module):
         self.of_labels.update(outputs, labels)
 
     def compute(self, class_names: Sequence[str]) -> dict[str, Tensor]:
-        """Every metric by its name in TensorBoard, over all processes; counting starts anew."""
+        """Every metric by its name in TensorBoard, over all processes; counting starts anew.
+
+        What cannot be computed from so few images is left out.
+        """
         values = {"loss": self.loss_sum.compute() / self.images.compute()}
-        for name, value in (self.of_labels.compute() | self.of_probabilities.compute()).items():
+        for name, value in (_computable(self.of_labels) | _computable(self.of_probabilities)).items():
             each = value.flatten()
             if name.endswith(BY_CLASS):
                 stem = name.removesuffix(BY_CLASS)
@@ -103,6 +107,15 @@ def _collection(stage: Stage, metrics: Metrics) -> MetricCollection:
     return MetricCollection(
         {name: metric.clone() for name, metric in metrics.items() if stage == "test" or not name.endswith(BY_CLASS)}
     )
+
+
+def _computable(metrics: MetricCollection) -> dict[str, Tensor]:
+    """Values by name, without those that so few images do not give, as R^2 of a single one."""
+    values = {}
+    for name, metric in metrics.items():
+        with suppress(ValueError):
+            values[name] = metric.compute()
+    return values
 
 
 def _computed(metric: Metric, inputs: Tensor, labels: Tensor) -> object:

@@ -1,4 +1,4 @@
-"""Tells ink from paper: polarity, uneven light and the colour of the pen."""
+"""Separates ink from paper: polarity, uneven light and the colour of the pen."""
 
 import numpy as np
 from scipy import ndimage

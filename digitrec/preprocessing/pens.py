@@ -14,13 +14,11 @@ FINE = 120  # pixels of the digit's longer side, at least, when strokes are redr
 
 
 def usual_pen(ink: Plane) -> Plane:
-    """A digit, (H, W) in [0, 1] cropped to it, as if drawn with a pen of a usual width; unchanged where it was, or is no pen."""
+    """A digit, (H, W) in [0, 1] cropped to it, as if drawn with a pen of a usual width; a dot stays as it is."""
     side = max(ink.shape)
     scale = INK_SIDE / side
     width = stroke_width(ink) * scale
-    if (
-        THINNEST <= width <= THICKEST or width >= DOT or not width
-    ):  # without a width there is nothing to change: all ink is faint
+    if THINNEST <= width <= THICKEST or width >= DOT or not width:  # a width of 0: all ink is faint
         return ink
     wanted = THIN if width < THINNEST else THICK
     factor = max(1, -(-FINE // side))

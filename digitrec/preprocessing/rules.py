@@ -8,7 +8,7 @@ from digitrec.preprocessing.planes import Mask, Plane
 SLOPES = np.linspace(-0.16, 0.16, 33)  # about 9 degrees
 FINER = np.linspace(-0.008, 0.008, 9)
 ENDS = 16  # lines are seen in this part of the picture's width at both ends
-BLOCKS = 64  # of columns, each averaged: enough to tell what a row has in common
+BLOCKS = 64  # of columns, each averaged: enough to show what a row has in common
 THICKEST, THINNEST = 0.03, 6  # of the picture's height, and pixels: what is thicker than both may be a stroke
 FAINT = 0.06  # contrast below is paper
 DARK = 0.7  # of the ink's contrast: a line that has it may be a stroke

@@ -12,7 +12,7 @@ class Reading:
 
     Attributes:
         label: name of the most probable class; None where no digit was found.
-        probabilities: of each class, by its name, the most probable first. Where `label` is None they tell what the
+        probabilities: of each class, by its name, the most probable first. Where `label` is None they are what the
             rejected ink looks most like; empty without any ink, and where the picture can't be opened.
         image: uint8 (28, 28), the network's input, white ink on black; None where the picture can't be opened.
         problem: why there is no label; None if there is one.

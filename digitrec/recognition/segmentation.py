@@ -24,7 +24,7 @@ ANY_ASPECT = 0.80, 0.22
 NARROW = 1.4  # times its height wide is a mark of two digits, as a rule
 COMPANY = 3  # marks on a page: with fewer such a narrow one, or a closed shape, is rather a letter or a drawing
 MOST = 7  # pieces of a digit
-HIGH_ENOUGH = 0.5  # of the usual height: lower marks say nothing about a page
+HIGH_ENOUGH = 0.5  # of the usual height: lower marks are no evidence about a page
 LETTERS = 0.4  # of a page's marks, at most: narrow ones that are no digit
 REST = 0.3  # usual heights that a part of a mark of digits may measure that is none itself
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
@@ -45,7 +45,8 @@ REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 class Span:
     """Pieces of a line that may be a digit: from the first, up to the last and without it.
 
-    ``is_whole``: they are all pieces of one mark. ``doubt``: how little the mark that they are only a part of looks like several digits; 0 for a whole mark.
+    ``is_whole``: they are all pieces of one mark. ``doubt``: how little a mark that they are only a part of looks like
+    several digits; 0 for a whole mark.
     """
 
     first: int

@@ -37,7 +37,7 @@ def write_report(evaluation: Evaluation, folder: Path) -> Path:
 
 
 def headline(evaluation: Evaluation) -> list[Card]:
-    """The numbers that a reader wants first."""
+    """The most important numbers."""
     metrics, count, names = evaluation.metrics, len(evaluation.images), evaluation.predictions.class_names
     mistakes = int((~evaluation.predictions.correct).sum())
     cards = [

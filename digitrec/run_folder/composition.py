@@ -84,7 +84,7 @@ def _kept(run_dir: Path) -> dict[str, Any]:
 def what_was_changed(run_dir: Path, record: Mapping[str, Any]) -> str:
     """What a person has changed in the composition since the run began, and what to do; empty if nothing.
 
-    A record of a version before 0.2 has no checksum of it, and what it says is taken as it is.
+    A record of a version before 0.2 has no checksum of it, and its content is taken as it is.
     """
     if record.get("composition_checksum", checksum := _checksum(run_dir)) == checksum:
         return ""

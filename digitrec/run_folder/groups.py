@@ -45,7 +45,7 @@ def grouped(runs: Sequence[Run], metric: str) -> list[Group]:
     without = lacked([run for run in runs if run.settings])
     for run in runs:
         same.setdefault(recipe(run, without) or run.folder, []).append(run)
-    groups = [Group(tuple(members), _spreads(one_per_seed(members))) for members in same.values()]
+    groups = [Group(tuple(members), spreads(one_per_seed(members))) for members in same.values()]
     data = list(dict.fromkeys(map(data_of, sorted(runs, key=lambda run: run.start, reverse=True))))
     return sorted(groups, key=lambda group: (data.index(data_of(group.runs[0])), *order(group.means, metric)))
 
@@ -56,7 +56,8 @@ def one_per_seed(runs: Sequence[Run]) -> list[Run]:
     return list({run.folder if run.seed is None else (run.seed, run.fold): run for run in last}.values())
 
 
-def _spreads(runs: Sequence[Run]) -> dict[str, Spread]:
+def spreads(runs: Sequence[Run]) -> dict[str, Spread]:
+    """Each metric over runs of different seeds."""
     names = dict.fromkeys(name for run in runs for name in run.metrics)
     values = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in names}
     return {

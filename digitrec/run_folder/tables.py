@@ -42,7 +42,7 @@ class Column:
     cells: Sequence[str]
     right: bool = False
     drop: int = 0  # 0 is always shown; the highest is dropped first
-    keep_end: bool = False  # of what is shortened the end stays, which tells names apart
+    keep_end: bool = False  # of what is shortened the end stays, which distinguishes names
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "head", printable(self.head))

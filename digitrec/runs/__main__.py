@@ -1,4 +1,4 @@
-"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|mistakes|prune]."""
+"""List, show, compare and delete runs: python -m digitrec.runs [list|show|best|compare|mistakes|plot|prune]."""
 
 import argparse
 import sys
@@ -16,6 +16,7 @@ examples:
   python -m digitrec.runs list --group                   one row per recipe: mean ± std (n) over its seeds
   python -m digitrec.evaluate checkpoint=$(python -m digitrec.runs best --print-path)
   python -m digitrec.runs compare 2bbc f436              a part of a run's name is enough
+  python -m digitrec.runs compare --group model=cnn 'model=cnn optimizer=sgd'    is one recipe better, over seeds?
   python -m digitrec.runs prune --where status=failed    lists what would be deleted; --delete deletes it
 """
 
@@ -27,6 +28,7 @@ def main() -> None:
         SystemExit: 0 done, 1 failed, 2 wrong usage.
     """
     arguments = _parser().parse_args(_with_command(sys.argv[1:]))
+    _take_folders(arguments)
     end_with(lambda: arguments.run(arguments))
 
 
@@ -34,6 +36,16 @@ def _with_command(arguments: list[str]) -> list[str]:
     """`list` where no command is given."""
     first = arguments[0] if arguments else "-"
     return arguments if not first.startswith("-") or first in ("-h", "--help") else ["list", *arguments]
+
+
+def _take_folders(arguments: argparse.Namespace) -> None:
+    """Take folders that stand behind --where or --metrics for what they are."""
+    for option in ("where", "metrics"):
+        words = getattr(arguments, option, [])
+        if folders := [word for word in words if Path(word).is_dir()]:
+            setattr(arguments, option, [word for word in words if word not in folders])
+            given = [] if arguments.folders == [DEFAULT] else arguments.folders
+            arguments.folders = [*given, *map(Path, folders)]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,6 +90,10 @@ def _parser() -> argparse.ArgumentParser:
     comparer.add_argument("a", metavar="A", help="a folder, a name from the list, or a part of one")
     comparer.add_argument("b", metavar="B", help="another")
     comparer.add_argument("others", nargs="*", metavar="C", help="more of them; A is compared with each")
+    comparer.add_argument(
+        "--group", action="store_true", help="A and B are expressions as of --where: two recipes, over seeds"
+    )
+    comparer.add_argument("--metric", help="with --group (default: the runs' objective)")
     comparer.set_defaults(run=commands.compare_command)
 
     wrong = verbs.add_parser("mistakes", parents=[inside, output], help="test images read wrong, as 9s read as 4")
@@ -86,6 +102,15 @@ def _parser() -> argparse.ArgumentParser:
     wrong.add_argument("--predicted", metavar="CLASS", help="only those read as this class")
     wrong.add_argument("-o", "--output", type=Path, metavar="FILE", help="draw the worst of them into this PNG")
     wrong.set_defaults(run=commands.mistakes_command)
+
+    plotter = verbs.add_parser("plot", parents=[folders, where], help="a metric over a setting that varies")
+    plotter.add_argument("--x", required=True, metavar="SETTING", help="that varies, as in optimizer.lr")
+    plotter.add_argument("--y", default="val/accuracy", metavar="METRIC", help="final metric (default: %(default)s)")
+    plotter.add_argument("--by", metavar="SETTING", help="a line for each of its values, as in model")
+    plotter.add_argument("--log-x", action="store_true", help="logarithmic axis")
+    plotter.add_argument("-o", "--output", type=Path, default=Path("outputs/plot.png"), metavar="FILE",
+                         help="PNG, with a csv beside it (default: %(default)s)")  # fmt: skip
+    plotter.set_defaults(run=commands.plot_command)
 
     pruner = verbs.add_parser("prune", parents=[folders, where, output], help="list runs to delete, or delete them")
     pruner.add_argument("--keep-best", type=_count, metavar="N", help="keep the best N of each data set")

@@ -1,8 +1,10 @@
 """The commands: arguments -> output on the terminal and an exit code."""
 
+import csv
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from digitrec.errors import DigitrecError, UsageError
@@ -14,7 +16,7 @@ from digitrec.run_folder.ranking import best_run, check_metric, data_of, first_o
 from digitrec.run_folder.run import EVALUATION, Run
 from digitrec.runs.json_csv import flat, group_entry, print_csv, print_json, run_entry, safe
 from digitrec.system.terminal import DONE, FAILED
-from digitrec.system.wording import counted, printable
+from digitrec.system.wording import counted, printable, typed
 
 METRICS = ("val/accuracy", "test/accuracy")
 
@@ -110,6 +112,8 @@ def best_command(arguments: Namespace) -> int:
 
 def compare_command(arguments: Namespace) -> int:
     """Runs side by side, the first against each other one, and a page about each of these pairs."""
+    if arguments.group:
+        return _compare_groups(arguments)
     runs = find_runs(arguments.folders, _ignore)
     named: dict[Path, str] = {}
     chosen_runs = []
@@ -139,6 +143,23 @@ def compare_command(arguments: Namespace) -> int:
     return DONE
 
 
+def _compare_groups(arguments: Namespace) -> int:
+    if arguments.others:
+        raise UsageError("--group: expected two expressions, such as 'model=cnn' 'model=cnn optimizer=sgd'")
+    runs = find_runs(arguments.folders, note)
+    metric, names = arguments.metric or usual_metric(runs), (arguments.a, arguments.b)
+    from digitrec.runs.recipes import choose, compare_recipes, lines
+
+    found = compare_recipes(*choose(runs, names, metric), names, metric)
+    if arguments.json:
+        print_json(asdict(found))
+    elif arguments.csv:
+        print_csv([flat(asdict(found))])
+    else:
+        print("\n".join(lines(found)))  # noqa: T201
+    return DONE
+
+
 def mistakes_command(arguments: Namespace) -> int:
     """The test images that a run reads wrong, and a picture of the worst."""
     run = pick_run(arguments.which, find_runs(arguments.folders, _ignore), note)
@@ -160,6 +181,29 @@ def mistakes_command(arguments: Namespace) -> int:
         note(f"{run.name}: no such mistake")
     elif arguments.output:
         note(f"{arguments.output}: the worst {draw_mistakes(run, found, arguments.output)} of {len(found):,} mistakes")
+    return DONE
+
+
+def plot_command(arguments: Namespace) -> int:
+    """A metric over a setting, as a PNG and a csv of the same name."""
+    everything = find_runs(arguments.folders, note)
+    runs = chosen(everything, arguments.where)
+    if not runs:
+        raise UsageError(_nothing(everything, arguments))
+    from digitrec.runs.plot import draw, points
+
+    found = points(runs, arguments.x, arguments.y, arguments.by)
+    if arguments.log_x and any(point.x <= 0 for point in found):
+        raise UsageError(f"--log-x: {arguments.x} is not above 0 everywhere; leave it out, or choose with --where")
+    png = arguments.output.with_suffix(".png")
+    draw(found, png, arguments.x, arguments.y, log_x=arguments.log_x)
+    rows = [{"line": point.line, "x": point.x, **asdict(point.y)} for point in found]
+    table = arguments.output.with_suffix(".csv")
+    with table.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    print(f"{safe(png)} and {safe(table)}: {counted(len(found), 'point')} of {counted(len(runs), 'run')}")  # noqa: T201
     return DONE
 
 
@@ -216,7 +260,7 @@ def _nothing(everything: Sequence[Run], arguments: Namespace) -> str:
     if everything or arguments.where:
         return f"none of {counted(len(everything), 'run')} fits {' '.join(arguments.where)}"
     searched = ", ".join(map(str, arguments.folders))
-    return f"no runs below {searched}; train one: python -m digitrec.train data=digits model=mlp"
+    return f"no runs below {searched}; train one: {typed('train')} data=digits model=mlp"
 
 
 def _apart(runs: Sequence[Run]) -> str:

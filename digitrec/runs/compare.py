@@ -90,7 +90,7 @@ def place(a: Run, b: Run, root: Path = Path("outputs/compare")) -> Path:
 
 
 def pair_entry(pair: Pair) -> Entry:
-    """A comparison for scripts; `test` is null where there is none, and `why_not` says why."""
+    """A comparison for scripts; `test` is null where there is none, and `why_not` is the reason."""
     test: Entry | None = None
     if found := pair.comparison:
         (accuracy_a, accuracy_b), (difference, low, high) = pair.accuracies, found.difference

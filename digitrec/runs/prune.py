@@ -33,8 +33,8 @@ class Selection:
 
     Attributes:
         where: expressions, as for the filter.
-        keep: of the runs that fit `where`, so many of the best by `metric` stay of each data set, and the finished
-            ones without it, which cannot be ranked. None keeps no run for its metric.
+        keep: of the runs that fit `where`, so many of the best by `metric` stay of each data set, and those without it
+            that have finished or can be resumed. None keeps no run for its metric.
         metric: name.
         older: only runs that began before so much time.
     """
@@ -88,7 +88,7 @@ def _kept(runs: Sequence[Run], selection: Selection) -> set[Path]:
         return set()
     having = [run for run in ranked(runs, selection.metric) if selection.metric in run.metrics]
     best = first_of_each(having, map(data_of, having), selection.keep)
-    unranked = [run for run in runs if run.status == "finished" and selection.metric not in run.metrics]
+    unranked = [run for run in runs if run.status != "failed" and selection.metric not in run.metrics]
     return {run.folder for run in [*best, *unranked]}
 
 

@@ -25,7 +25,7 @@ def open_regular(path: Path, limit: int | None = None) -> BinaryIO:
         limit: largest size in bytes; None for any.
 
     Raises:
-        OSError: it cannot be opened, is no regular file, or is larger; `strerror` says which.
+        OSError: it cannot be opened, is no regular file, or is larger; `strerror` is which.
     """
     file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - Path.open has no opener
     try:

@@ -58,7 +58,7 @@ class LeanImporter:
 
     @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """As Python's import system asks for it."""
+        """As Python's import system requires it."""
         spec = PathFinder.find_spec(name, path, target) if name in STAND_INS else None
         if spec and spec.loader:
             spec.loader = cls(spec.loader)  # type: ignore[assignment]  # its two methods are all that is used

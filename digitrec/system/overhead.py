@@ -11,7 +11,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 
 
 class NoProfiler(PassThroughProfiler):
-    """Times nothing, and unlike Lightning's own says so with one object instead of 70 new ones a step (0.1 ms)."""
+    """Times nothing, with one object instead of 70 new ones a step (0.1 ms), as Lightning's own makes."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     import yaml
     from hydra.plugins.launcher import Launcher
 
-# Each is true of every run of ours and asks for nothing.
+# Each is true of every run of ours and needs no action.
 HARMLESS_WARNINGS = (
     r".*does not have many workers.*",  # batches are slices of tensors: workers would only copy them
     r".*logs directory .* exists and is not empty.*",  # only metrics.csv is replaced, and written again
     r".*Checkpoint directory .* exists and is not empty.*",  # two callbacks share the folder on purpose
     r".*`isinstance\(treespec, LeafSpec\)` is deprecated.*",  # inside Lightning, about torch
     r".*number of training batches .* is smaller than the logging interval.*",  # steps are counted over the whole run
-    r".*ended before the epoch ended and your dataloader is not resumable.*",  # it asks the trainer where it was
+    r".*ended before the epoch ended and your dataloader is not resumable.*",  # it takes its place from the trainer
     r".*Total length of `list` across ranks is zero.*",  # data.val_size=0
     r".*`ModelCheckpoint\(monitor='val/accuracy'\)` could not find.*",  # likewise: the last checkpoint is tested
     r".*sync_dist=True.*",  # torchmetrics has already summed over processes
@@ -133,7 +133,7 @@ def register_launcher(launcher: "type[Launcher]", target: str) -> None:
 def use_submitit_executor(executor: Any, watcher: Any) -> None:
     """Have Hydra's launcher hand jobs to this executor, and SLURM's states come from this watcher.
 
-    Hydra's launcher ends with the first job that is killed and leaves the others alone; submitit asks for states only
+    Hydra's launcher ends with the first job that is killed and leaves the others alone; submitit queries states only
     every ten minutes (hydra-submitit-launcher 1.2.0, submitit 1.5).
     """
     import submitit

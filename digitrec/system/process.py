@@ -1,4 +1,4 @@
-"""What a process asks of its C library and its threads; to be said before torch is imported."""
+"""Settings of a process for its C library and its threads; made before torch is imported."""
 
 import ctypes
 import os
@@ -19,7 +19,7 @@ OWN_MEMORY = {"GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD
 def prepare_process() -> None:
     """Let threads wait without burning their core, keep freed memory, and leave no process of a training behind.
 
-    What the person's environment says of either comes first.
+    The person's environment comes first.
     """
     if not OWN_WAITING & os.environ.keys():
         # By default a thread that waits for another one spins, on a core which that other one may be waiting for.
@@ -30,7 +30,7 @@ def prepare_process() -> None:
         # Started by the first process of a training; without it, this one would wait half an hour for its answer.
         die_with_parent(signal.SIGKILL)
     if not OWN_MEMORY & os.environ.keys() and platform.libc_ver()[0] == "glibc":
-        # Each training step frees tensors of megabytes and asks for the same again. By default they go back to the
+        # Each training step frees tensors of megabytes and allocates the same again. By default they go back to the
         # system in between, and every page of theirs is cleared and mapped anew: up to a quarter of the step's time.
         libc = ctypes.CDLL(None)
         libc.mallopt(MMAP_THRESHOLD, KEPT)

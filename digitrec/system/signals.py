@@ -1,4 +1,4 @@
-"""Signals that ask a program to end, and the exit codes that follow from them."""
+"""Signals that end a program, and the exit codes that follow from them."""
 
 import signal
 import threading
@@ -57,7 +57,7 @@ def defer_signals() -> Iterator[None]:
 
 
 def exit_on_signal(number: int, frame: FrameType | None = None) -> NoReturn:
-    """End the program as a signal asks; a signal handler."""
+    """End the program; a signal handler."""
     if number == signal.SIGINT:
         raise KeyboardInterrupt
     raise SystemExit(128 + number)

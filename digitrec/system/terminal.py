@@ -58,7 +58,7 @@ def folder(text: str) -> Path:
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that says in one line what is wrong, in characters that the terminal has, and knows what `~` means."""
+    """A parser with errors of one line, in characters that the terminal has, and with `~` expanded."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -78,7 +78,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def end_with(work: Callable[[], int | None]) -> NoReturn:
-    """Do what a command asks for, and end with the exit code that it returns, None for 0, or that of `exit_codes`."""
+    """Run a command, and end with the exit code that it returns, None for 0, or that of `exit_codes`."""
     with exit_codes():
         code = work()
     sys.exit(code or DONE)

@@ -1,6 +1,8 @@
 """How errors, paths and names are put to a person."""
 
 import difflib
+import os
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,8 +10,16 @@ from pathlib import Path
 STEERING = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, marks of direction, bytes that are no text, ends of lines
 
 
+def typed(command: str) -> str:
+    """A command as this one was started: scripts/train, digitrec-train or python -m digitrec.train."""
+    script = os.environ.get("DIGITREC_SCRIPT", "")
+    if Path(script).name == command:
+        return script
+    return f"digitrec-{command}" if Path(sys.argv[0]).name.startswith("digitrec-") else f"python -m digitrec.{command}"
+
+
 def first_line(error: BaseException) -> str:
-    """What an error of somebody else's says, without its details."""
+    """The message of another library's error, without its details."""
     return str(error).partition("\n")[0]
 
 

@@ -52,7 +52,7 @@ def newest_checkpoint(run_dir: Path, warn: Callable[[str], object], *, repair: b
 
 
 def continue_events(loggers: dict[str, Any], step: int) -> dict[str, Any]:
-    """Nodes of loggers, TensorBoard's told to drop what a lost part of the run wrote from `step` on.
+    """Nodes of loggers, with TensorBoard's dropping what a lost part of the run wrote from `step` on.
 
     TensorBoard reads files in the order of their names, which begin with the second they were begun in: the run's next
     one is not to share it with its last.

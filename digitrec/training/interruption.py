@@ -12,8 +12,8 @@ from lightning.pytorch.callbacks import Checkpoint
 from digitrec.system.signals import install_handlers, restore_handlers
 from digitrec.training.checkpoints import EpochCheckpoint
 
-BETWEEN_TALKS = 10  # optimizer steps after which the processes of a training ask each other, which makes them wait
-REPEAT = 2.0  # seconds; what ends a whole group of processes is often said to each of them twice
+SYNC_EVERY = 10  # optimizer steps between two exchanges of the processes of a training, which make them wait
+REPEAT = 2.0  # seconds; a signal to a whole group of processes often reaches each of them twice
 
 
 class Interruption(Checkpoint):
@@ -26,7 +26,7 @@ class Interruption(Checkpoint):
 
     def __init__(self) -> None:
         self._number: int | None = None
-        self._heard = 0.0
+        self._received = 0.0
         self._previous: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -41,7 +41,7 @@ class Interruption(Checkpoint):
         """Save and stop, unless gradients are still being gathered or the end of the epoch comes next."""
         gathering = (batch_idx + 1) % trainer.accumulate_grad_batches
         at_end = trainer.is_last_batch or trainer.global_step == trainer.max_steps
-        together = trainer.world_size == 1 or trainer.global_step % BETWEEN_TALKS == 0
+        together = trainer.world_size == 1 or trainer.global_step % SYNC_EVERY == 0
         if not gathering and not at_end and together and self._asked(trainer):
             trainer._logger_connector.update_train_step_metrics()  # this step's points, written only after this hook
             self._save_and_stop(trainer)
@@ -63,8 +63,8 @@ class Interruption(Checkpoint):
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self._number is None:
-            self._number, self._heard = number, time.monotonic()
-        elif time.monotonic() - self._heard > REPEAT:
+            self._number, self._received = number, time.monotonic()
+        elif time.monotonic() - self._received > REPEAT:
             self._give_back()
             self._stop()
 

@@ -26,7 +26,7 @@ class ValidationPictures(Callback):
         self._seen: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Say so where pictures have nowhere to go."""
+        """Warn where pictures have nowhere to go."""
         if not _writers(trainer):
             warnings.warn("callbacks.pictures draws into TensorBoard, and logger has none: no pictures", stacklevel=2)
 

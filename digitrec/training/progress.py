@@ -48,7 +48,7 @@ class TrainingProgress(ProgressBar):
         self._start = time.perf_counter()
 
     def disable(self) -> None:
-        """Show nothing, as Lightning asks of all processes but the first."""
+        """Show nothing, as Lightning has it for all processes but the first."""
         self._console.quiet = True
         self._bar.disable = True
 

@@ -24,7 +24,7 @@ Settings = Mapping[str, Any]
 
 
 def describe(settings: Settings, model: DigitClassifier, trainer: Trainer) -> dict[str, Any]:
-    """What run.json says of a run before it starts."""
+    """The description of a run in run.json before it starts."""
     device = trainer.strategy.root_device
     return {
         "seed": settings["seed"],

@@ -19,7 +19,7 @@ CHARTS = {name: ["Multiline", [f"^train/{name}$", f"^val/{name}$"]] for name in 
 
 
 def log_config(loggers: Sequence[Logger], settings: Mapping[str, Any]) -> None:
-    """Write the composed configuration to hparams.yaml and the Text tab, and what a person says about the run.
+    """Write the composed configuration to hparams.yaml and the Text tab, and a person's remarks on the run.
 
     The Custom Scalars tab gets training and validation in one chart each for loss and accuracy.
     """
@@ -33,9 +33,9 @@ def log_config(loggers: Sequence[Logger], settings: Mapping[str, Any]) -> None:
         if isinstance(logger, TensorBoardLogger):
             logger.hparams.update(settings)
             logger.experiment.add_custom_scalars({"training and validation": CHARTS})
-            for name, said in texts.items():
-                if said:
-                    logger.experiment.add_text(name, said)
+            for name, content in texts.items():
+                if content:
+                    logger.experiment.add_text(name, content)
 
 
 def log_hyperparameters(

@@ -25,7 +25,7 @@ class TrialCurve(Callback):
         self.monitor, self.turned = monitor, turned
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Report the metric, and stop if the search says so."""
+        """Report the metric, and stop if the search ends the trial."""
         value = trainer.callback_metrics.get(self.monitor)
         if TrialCurve.should_continue is None or value is None or trainer.sanity_checking or not trainer.is_global_zero:
             return

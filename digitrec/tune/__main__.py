@@ -25,7 +25,7 @@ from digitrec.launch import launch
 from digitrec.run_folder.composition import keep_composition
 from digitrec.run_folder.resume import earlier_composition
 from digitrec.run_folder.settings import spelled
-from digitrec.system.wording import near, shown
+from digitrec.system.wording import near, shown, typed
 from digitrec.tune.space import Dimension, as_they_are, check_values, read_space
 from digitrec.tune.study_info import StudyInfo, read_study_info, write_study_info
 
@@ -114,7 +114,7 @@ def _search(settings: Mapping[str, Any], space: Sequence[Dimension], folder: Pat
             ).run()
     except (KeyboardInterrupt, SystemExit):
         place = shlex.quote(f"resume={spelled_path(shown(folder))}")
-        print(f"go on with: python -m digitrec.tune {place}", file=sys.stderr)  # noqa: T201
+        print(f"go on with: {typed('tune')} {place}", file=sys.stderr)  # noqa: T201
         raise
     return publish(study, settings, info, before, without)
 

@@ -1,4 +1,4 @@
-"""One run of digitrec.train in a process of its own, which tells how its validation goes."""
+"""One run of digitrec.train in a process of its own, which reports validation metrics."""
 
 import multiprocessing
 import os
@@ -17,7 +17,7 @@ from digitrec.system.process import die_with_parent
 from digitrec.system.signals import CODES, describe_exit
 
 OUTPUT = "terminal.log"
-ERROR = "error: "  # how a command begins what it says to a person
+ERROR = "error: "  # how a command's errors begin
 # A server imports torch once, and each job is a copy of it; where systems have none, a job imports for itself.
 FORKSERVER = "forkserver" in multiprocessing.get_all_start_methods()
 PRELOADED = [
@@ -42,7 +42,7 @@ class Job:
 
     Args:
         arguments: of digitrec.train.
-        folder: of the run; what it says goes into `OUTPUT` there.
+        folder: of the run; its output goes into `OUTPUT` there.
     """
 
     def __init__(self, arguments: Sequence[str], folder: Path) -> None:
@@ -81,11 +81,11 @@ class Job:
         try:
             self.connection.send(go_on)
             self.waits = False
-        except OSError:  # it has died meanwhile; `failure` will tell
+        except OSError:  # it has ended meanwhile; `failure` gives the reason
             return
 
     def end(self) -> None:
-        """Ask it to save a checkpoint and end."""
+        """Make it save a checkpoint and end."""
         self._process.terminate()
 
     def kill(self) -> None:
@@ -114,9 +114,9 @@ class Job:
                 describe_exit(code) if code < 0 else f"exit code {code}"
             )
         if record["status"] == "interrupted" or code in CODES:
-            return "its process was told to end"
-        said = _last_line(self.folder / OUTPUT)  # a full disk keeps the record as it was
-        last = said.removeprefix(ERROR) if said.startswith(ERROR) else f"exit code {code}"
+            return "its process was ended by a signal"
+        output = _last_line(self.folder / OUTPUT)  # a full disk keeps the record as it was
+        last = output.removeprefix(ERROR) if output.startswith(ERROR) else f"exit code {code}"
         return str(record.get("error", last)).strip().partition("\n")[0]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from digitrec.run_folder.formatting import format_metric
-from digitrec.system.wording import counted, shown
+from digitrec.system.wording import counted, shown, typed
 from digitrec.tune.recipe import FOLDER, NAME
 from digitrec.tune.space import Value
 from digitrec.tune.study import COMPLETE, STATUS_TEXTS, Study, Trial
@@ -67,4 +67,4 @@ def confirmation(folder: Path, flags: Sequence[str]) -> str:
     if flags:  # Hydra takes one such folder; the user's own goes into its search path
         own = ",".join(f"'{flag.partition('=')[2]}'" for flag in flags)
         place += " " + shlex.quote(f"hydra.searchpath=[{own}]")
-    return f"python -m digitrec.train -m {place} experiment={NAME} seed={SEEDS} test=false"
+    return f"{typed('train')} -m {place} experiment={NAME} seed={SEEDS} test=false"

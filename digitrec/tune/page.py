@@ -28,7 +28,7 @@ EXPLAINED = {
     ),
     "slices": (
         "Each setting by itself",
-        "Every trial in every panel, the best one marked. A best value at the edge of a panel asks for a wider range.",
+        "Every trial in every panel, the best one marked. A best value at the edge of a panel suggests a wider range.",
     ),
 }
 

@@ -15,7 +15,7 @@ from digitrec.errors import DigitrecError
 from digitrec.run_folder.record import RECORD
 from digitrec.run_folder.run import is_held, read_metrics
 from digitrec.run_folder.settings import spelled
-from digitrec.system.wording import shown
+from digitrec.system.wording import shown, typed
 from digitrec.tune.failures import log_failure
 from digitrec.tune.job import Job, Point
 from digitrec.tune.space import Value
@@ -230,7 +230,7 @@ def _check_room(study: Path, error: str) -> None:
     """Raise DigitrecError if a run failed because the disk is full, as every other run would."""
     if os.strerror(errno.ENOSPC) in error or shutil.disk_usage(study).free < MIN_FREE_BYTES:
         place = spelled_path(shown(study))
-        raise DigitrecError(f"the disk is full: {error}\nfree some room, then: python -m digitrec.tune resume={place}")
+        raise DigitrecError(f"the disk is full: {error}\nfree some room, then: {typed('tune')} resume={place}")
 
 
 def _check_failures(trials: Sequence[Trial]) -> None:

@@ -177,7 +177,7 @@ class Study:
             return self._pruner.prune(self._study, self._storage.get_trial(key))
 
     def stop(self, number: int) -> None:
-        """Note that a trial is to end early, before its run ends: a resumed search then knows why it ended."""
+        """Note that a trial is to end early, before its run ends: a resumed search then has the reason."""
         with self._own(number) as key:
             self._storage.set_trial_user_attr(key, "stopped", True)
 
@@ -297,7 +297,7 @@ def _mend(journal: Path) -> None:
 def _readable(journal: Path) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # Optuna trips over whatever is not its own
+    except Exception as error:  # Optuna fails on files that are not its own
         raise DigitrecError(f"{journal}: the study's journal cannot be read: {error}; start a new search") from error
 
 

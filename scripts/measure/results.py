@@ -204,8 +204,8 @@ def summarise(name: str, row: Row, group: Group | None) -> list[str]:
     """Cells of a row of the results table."""
     title, published, runs = title_of(name, row), row.get("published", ""), by_seed(group) if group else []
     seeds = ",".join(str(run.seed) for run in runs) or "1"
-    said = [name if "=" in name else f"experiment={name}", *(f"{key}=..." for key in row.get("given", ()))]
-    command = f"`{' '.join(['scripts/train', *(['-m'] if len(runs) > 1 else []), *said])} seed={seeds}`"
+    overrides = [name if "=" in name else f"experiment={name}", *(f"{key}=..." for key in row.get("given", ()))]
+    command = f"`{' '.join(['scripts/train', *(['-m'] if len(runs) > 1 else []), *overrides])} seed={seeds}`"
     if group is None:
         return [title, published, "not run yet", *[""] * 4, command]
     others = [f"{head} {spread(group, metric)}" for metric, head in row.get("show", {}).items()]

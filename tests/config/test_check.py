@@ -201,6 +201,19 @@ def test_help_lists_groups_options_and_examples(run_train: Command) -> None:
     assert all(words in outcome.out for words in shown)
 
 
+def test_help_keeps_the_comments_of_what_is_composed_within_80_columns(
+    run_train: Command, run_evaluate: Command
+) -> None:
+    outcome = run_train("--help", "model=mlp", "callbacks=[default,early_stopping]", code=0)
+    settings = outcome.out.partition("as composed now")[2]
+    for line in ("hidden:", "share of units silenced after each", "refresh_rate: 20", "# batches between two updates"):
+        assert line in settings
+    assert "feature maps of each block" not in settings
+    commented = [line for line in settings.splitlines() if "# " in line]
+    assert max(map(len, commented)) <= 80
+    assert "# test, val or train" in run_evaluate("--help", code=0).out
+
+
 def test_gpu_on_a_machine_without_one_is_one_line(run_train: Command) -> None:
     import torch
 

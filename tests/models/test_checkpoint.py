@@ -184,7 +184,7 @@ def test_a_checkpoint_without_a_place_to_go_on_from_is_refused(
 ) -> None:
     torch.save(content | {"loops": wrong}, tmp_path / "lost.ckpt")
     loader = BatchLoader(*data, 16)
-    with pytest.raises(CheckpointError, match="does not tell how far"):
+    with pytest.raises(CheckpointError, match="has no training state"):
         quiet_trainer(max_epochs=2).fit(mlp(), loader, loader, ckpt_path=tmp_path / "lost.ckpt")
 
 

@@ -243,3 +243,12 @@ def test_folders_of_pictures_are_data_of_their_own(run_runs: Command, tmp_path: 
     assert len(groups) == 2
     nothing = run_runs("list", str(tmp_path), "--group", "--where", "seed=99", code=0)
     assert "none of 2 runs fits" in nothing.err
+
+
+def test_a_folder_may_stand_behind_expressions(run_runs: Command, tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        make_run(tmp_path / name / "run", metrics={"val/accuracy": 0.9}, data__batch_size=32)
+    listed = run_runs("list", "--json", "--where", "batch_size=32", "--", str(tmp_path / "here"), code=0)
+    behind = run_runs("list", "--json", "--where", "batch_size=32", str(tmp_path / "here"), code=0)
+    assert json.loads(listed.out) == json.loads(behind.out)
+    assert len(json.loads(behind.out)) == 1

@@ -24,7 +24,7 @@ def leave_a_child(arguments: list[str], folder: Path, search: Connection) -> Non
 
 
 def end_between_points(arguments: list[str], folder: Path, search: Connection) -> None:
-    """The same as a training does when it is told to end: not while it waits for an answer."""
+    """The same as a training does when a signal ends it: not while it waits for an answer."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     come_to_half(arguments, folder, search)
 

@@ -111,7 +111,7 @@ def test_trials_that_are_killed_or_diverge_are_recorded_and_the_search_goes_on(
     assert outcome.code == 0, outcome.err
     tried = trials(study_folder(tmp_path))
     assert [trial.status for trial in tried] == [COMPLETE, FAILED, FAILED, FAILED, COMPLETE]
-    for number, reason in {1: "SIGKILL", 2: "told to end", 3: "diverged"}.items():
+    for number, reason in {1: "SIGKILL", 2: "ended by a signal", 3: "diverged"}.items():
         assert reason in tried[number].error
         assert tried[number].error in outcome.out
     killed = read_json(study_folder(tmp_path) / "trial-001_seed-42" / "run.json")

@@ -39,7 +39,7 @@ export class Answer {
     this.#parts.second.textContent = other ? `or ${this.#classes[second]}, ${percent(probabilities[second])}` : "";
     this.#level(probabilities, label === null ? -1 : best);
     paint(this.#parts.seen, image);
-    this.say(label === null ? problem : `${label}, ${sure.textContent}`);
+    this.announce(label === null ? problem : `${label}, ${sure.textContent}`);
   }
 
   clear(words) {
@@ -49,11 +49,11 @@ export class Answer {
     this.#parts.second.textContent = "";
     this.#level(this.#classes.map(() => 0), -1);
     paint(this.#parts.seen, new Uint8Array(28 * 28));
-    this.say("");
+    this.announce("");
   }
 
   /** Announce it to screen readers, once nothing newer has come for a while. */
-  say(words) {
+  announce(words) {
     clearTimeout(this.#speech);
     this.#speech = setTimeout(() => (this.#parts.spoken.textContent = words), words === "" ? 0 : SPOKEN_AFTER);
   }

@@ -1,4 +1,4 @@
-// The person says what the digit is, and keeps it as a sample to train on.
+// The person names the digit, and keeps it as a sample to train on.
 
 export class Correction {
   #form;

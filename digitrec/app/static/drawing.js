@@ -3,7 +3,7 @@
 export const PENS = { thin: 0.02, medium: 0.045, thick: 0.08 };
 const INK_SIDE = 160; // pixels of the whole sheet; the digit's own box is what is read
 const PIECE = 3; // pixels of a curve that are inked as a straight line
-const NEAREST = 0.003; // nearer points say nothing new
+const NEAREST = 0.003; // nearer points add nothing
 
 export class Drawing {
   #strokes = [];

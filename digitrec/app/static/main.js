@@ -41,7 +41,7 @@ function changed() {
     if (disabled && part(name) === document.activeElement) part("sheet").focus(); // it would lose the focus
     part(name).disabled = disabled;
   }
-  requests.ask(ink);
+  requests.add(ink);
   if (ink === null) nothing(NOTHING);
 }
 
@@ -107,7 +107,7 @@ function showPage(page) {
   write("text", several ? [page.text] : []);
   write("note", [several && page.problem, page.note, picture.blank && UNSEEN]);
   if (page.digits.length === 1 && !page.note) return; // shown as its own answer
-  answer.say([page.text ? `Read: ${page.text}` : page.problem, page.note].filter(Boolean).join(". "));
+  answer.announce([page.text ? `Read: ${page.text}` : page.problem, page.note].filter(Boolean).join(". "));
 }
 
 /** Put sentences where there may be none. */

@@ -5,7 +5,7 @@ const BUSY = [408, 429, 503];
 
 /** What there is to read with: {classes, name, can: {pictures, correct, peek}, folder}. */
 export function open() {
-  return ask("about");
+  return request("about");
 }
 
 /**
@@ -13,30 +13,30 @@ export function open() {
  * Returns {label, problem, probabilities, image}, the probabilities in the order of the classes, all 0 without ink.
  */
 export async function read(ink) {
-  return withImage(await ask(`read?${sizeOf(ink)}`, ink.data));
+  return withImage(await request(`read?${sizeOf(ink)}`, ink.data));
 }
 
 /**
  * Read all digits of a picture's file: {width, height, text, problem, note, digits}, each of the digits
- * {label, problem, probabilities, image, box}; `problem` says why there is none, `note` what else of the file was not read.
+ * {label, problem, probabilities, image, box}; `problem` is the reason if there is none, `note` what else of the file was not read.
  */
 export async function readPicture(blob) {
-  const page = await ask("picture", blob, PATIENT);
+  const page = await request("picture", blob, PATIENT);
   return { ...page, digits: page.digits.map(withImage) };
 }
 
 /** Keep ink as a sample of a label: {file, counts}, how many there are of each label. */
 export function save(ink, label) {
-  return ask(`save?${sizeOf(ink)}&label=${encodeURIComponent(label)}`, ink.data);
+  return request(`save?${sizeOf(ink)}&label=${encodeURIComponent(label)}`, ink.data);
 }
 
 /** What each layer makes of ink: [{name, width, height, maps: [Uint8Array]}]. */
 export async function peek(ink) {
-  const { layers } = await ask(`peek?${sizeOf(ink)}`, ink.data);
+  const { layers } = await request(`peek?${sizeOf(ink)}`, ink.data);
   return layers.map((layer) => ({ ...layer, maps: layer.maps.map(bytes) }));
 }
 
-async function ask(what, body, patience = QUICK) {
+async function request(what, body, patience = QUICK) {
   const options = { signal: AbortSignal.timeout(patience), cache: "no-store" };
   if (body !== undefined) {
     Object.assign(options, { method: "POST", body, headers: { "Content-Type": "application/octet-stream" } });

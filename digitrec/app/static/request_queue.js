@@ -15,7 +15,7 @@ export class RequestQueue {
   }
 
   /** Have this ink read as soon as possible; null drops an earlier one. */
-  ask(ink) {
+  add(ink) {
     this.#newest = ink;
     if (!this.#busy) this.#run();
   }

@@ -6,7 +6,7 @@ import { INK_SIDE, SIDE } from "./framing.js";
 const DIGITS = "0123456789";
 
 /**
- * Say why an image shows no digit; null if it may show one.
+ * The reason why an image shows no digit; null if it may show one.
  * @param {{most_ink: number, finest: number, threshold: ?number}} limits the most ink, as a share of the digit's
  *   20 x 20 pixels; the most strokes that an inked row or column crosses; the least certainty, null if there is none
  * @param {Uint8Array} image the 784 pixels that the network saw

@@ -35,7 +35,7 @@ class Labelled(NamedTuple):
 def find_labelled(arguments: Iterable[str], class_names: Sequence[str], many: bool) -> tuple[list[Labelled], list[str]]:
     """The pictures of folders with what they show, and those of which it is not known.
 
-    A picture shows what truth.json or truth.csv beside it says, else what the nearest folder is called that has the
+    A picture shows what truth.json or truth.csv beside it gives, else what the nearest folder is called that has the
     name of a class, or none. Pictures are pages if a text of their file of truths is no label, or with `many`.
 
     Raises:
@@ -70,7 +70,7 @@ def _pictures(argument: str) -> Iterator[Path]:
 
 
 def _folder_name(file: Path, root: Path, class_names: Sequence[str]) -> str | None:
-    """The label that a folder's name says, from the picture's own up to the one that was given; "" for none."""
+    """The label that a folder's name gives, from the picture's own up to the one that was given; "" for none."""
     folder, top = file.absolute().parent, root.absolute()
     for place in (folder, *folder.parents):
         if place.name in class_names or place.name == NONE:

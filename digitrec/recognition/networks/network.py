@@ -58,7 +58,7 @@ def as_maps(name: str, features: NDArray[np.float32]) -> FeatureMaps:
 
 @contextmanager
 def opening(path: str | Path, otherwise: str) -> Iterator[None]:
-    """Turn the errors of reading a file into a CheckpointError of one line that tells what it is otherwise."""
+    """Turn the errors of reading a file into a CheckpointError of one line that names the difference."""
     try:
         yield
     except UsageError:

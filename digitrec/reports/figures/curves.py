@@ -93,6 +93,44 @@ def overlay(histories: Sequence[Sequence[Mapping[str, float]]], names: Sequence[
     return figure
 
 
+def over_setting(
+    lines: Mapping[str, Sequence[tuple[float, float, float]]],
+    x: str,
+    y: str,
+    theme: Theme,
+    *,
+    log_x: bool,
+    shares: bool,
+) -> Figure:
+    """A metric over a setting.
+
+    Args:
+        lines: by name, points of x, mean and standard deviation, x rising.
+        x: name of the setting.
+        y: name of the metric.
+        theme: of the page.
+        log_x: a logarithmic axis.
+        shares: the metric is a share, in percent.
+    """
+    figure = new_figure(theme, 4.0)
+    axes = figure.subplots()
+    style_axes(axes, theme, drawable(y, 60), x=drawable(x, 60))
+    colours = (theme.first, theme.second, *theme.many[2:])
+    for number, (name, points) in enumerate(lines.items()):
+        where, means, deviations = zip(*points, strict=True)
+        axes.errorbar(
+            where, means, deviations, color=colours[number % len(colours)], marker="o", markersize=4, capsize=3,
+            linewidth=1.6, label=drawable(name, 30),
+        )  # fmt: skip
+    if log_x:
+        axes.set_xscale("log")
+    if shares:
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+    if len(lines) > 1:
+        legend(axes, theme)
+    return figure
+
+
 def robustness(changes: Sequence[Robustness], theme: Theme) -> Figure | None:
     """Accuracy over the strength of each change, starting at that of unchanged images; None without any."""
     if not changes:

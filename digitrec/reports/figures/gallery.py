@@ -45,7 +45,7 @@ FIGURES = {
     "worst_writers": FigureSpec(
         "Predictions",
         "Writers that are read worst",
-        "Mistakes of the writers of whom least is read right; at the left how much of how many images, "
+        "Mistakes of the writers who are read worst; at the left how much of how many images, "
         "below each image what it was read as.",
         lambda e, theme: digits.worst_writers(e.images, e.predictions, theme),
     ),

@@ -1,4 +1,4 @@
-"""One look for every figure: colours that colour-blind people can tell apart, sizes, sheets of small images."""
+"""One look for every figure: colours that colour-blind people can distinguish, sizes, sheets of small images."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
