@@ -49,7 +49,7 @@ def _task(cfg: DictConfig, run_dir: Path) -> float:
             check_path("against", settings["against"])
         from digitrec.data.folder import check_pictures  # numpy and Pillow, not torch
 
-        check_pictures(settings["data"])
+        check_pictures(settings["data"] or {})
         metrics = _run(settings, paths, run_dir, record)
     return metrics[f"{settings['split']}/accuracy"]
 
