@@ -79,10 +79,10 @@ def launch(
     complete = False  # until all that was asked for has been done
     with exit_codes():
         try:
-            _check_words(name_jobs(sys.argv[1:]))
             _check_conf(config_name)
             words = [with_run_paths(expand_home(word)) for word in sys.argv[1:]]
             sys.argv[1:] = name_jobs(prepare(start_anew(words)))
+            _check_words(sys.argv[1:])
             with _run_folder_errors():
                 hydra.main(str(CONF_DIR), config_name, "1.3")(_job(task, config_name, errors))()
             if errors and SweepStart.folder is None:

@@ -28,7 +28,7 @@ OUTSIDE = {  # not our doing: disks, permissions, and paths that no system takes
 }
 TRACEBACK = "DIGITREC_TRACEBACK"  # environment variable: 1 shows where a person's error was raised, too
 DONE, FAILED, USAGE, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
-EMPTY_ARGUMENT = "an argument is empty, as a shell's variable is that was not set"
+EMPTY_ARGUMENT = "an argument is empty; is a shell variable not set?"
 PLAIN = "plain-characters"  # name of an error handler of encodings
 SUBSTITUTES = dict(zip("─━│┃\N{MINUS SIGN}\N{EN DASH}—•▁▂▃▄▅▆▇█", "--||---*_.,-~=+#", strict=True)) | {"±": "+-"}
 

@@ -394,7 +394,7 @@ def test_a_run_that_is_extended_is_one_that_was_planned_so(
     run_train(*SETTINGS, *settings, *LONGER, "hydra.run.dir=run", code=0)
     run, first = tmp_path / "run", state(tmp_path / "run")
     composed = (run / ".hydra" / "config.yaml").read_bytes()
-    assert "extended by 1 epoch" in run_train("resume=run", "extend=1", code=0).out
+    assert "extended by 1 epoch," in run_train("resume=run", "extend=1", code=0).out
     signal_at(signal.SIGTERM, STEPS + 2)
     run_train("resume=run", "extend=2", code=143)
     again = run_train("resume=run", "extend=2", code=0)
