@@ -18,7 +18,7 @@ from digitrec.export.check import Reader
 from digitrec.export.trained import Trained
 from digitrec.models.plain import plain_layers
 from digitrec.recognition.networks.layers import Floats, Layer, filled, run
-from digitrec.recognition.rejection import FINEST, MOST_INK
+from digitrec.recognition.rejection import FINEST, FLATTEST, MOST_INK
 
 MAGIC = b"digitrec"
 FORMAT = 1
@@ -41,7 +41,12 @@ def write(trained: Trained, file: Path) -> None:
         "name": trained.name,
         "about": json.loads(trained.metadata["digitrec"]),
         "card": json.loads(trained.metadata["card"]),
-        "limits": {"most_ink": MOST_INK, "finest": FINEST, "threshold": classifier.threshold},
+        "limits": {
+            "flattest": FLATTEST,
+            "most_ink": MOST_INK,
+            "finest": FINEST,
+            "threshold": classifier.threshold,
+        },
         "mean": classifier.mean.item(),
         "std": classifier.std.item(),
         "layers": _placed(filled(layers, tensors), weights),

@@ -62,7 +62,7 @@ def threshold_for(certainties_of_digits: NDArray[np.float32], accepted: float = 
 
 def flatness(image: NDArray[np.uint8]) -> float:
     """Width over height of the ink; 0 without any."""
-    inked = image >= (WHITE + 1) // 2
+    inked = image >= (WHITE + 1) // 8  # faint strokes count, or the one bold stroke of a digit would stand for it
     rows, columns = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
     return float((np.ptp(columns) + 1) / (np.ptp(rows) + 1)) if rows.size else 0.0
 

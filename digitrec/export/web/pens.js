@@ -10,13 +10,14 @@ const THINNEST = 1.5; // pixels in MNIST's frame
 const THICKEST = 4.4;
 const THIN = 2.2; // what thinner and thicker strokes are brought to
 const THICK = 3.6;
+const DOT = 7; // from which on it is no stroke: dots and solid shapes are left for the network to reject
 const FINE = 120; // pixels of the digit's longer side, at least, when strokes are redrawn
 
-/** A digit, cropped, ink in [0, 1], as if drawn with a pen of a usual width; unchanged where it was. */
+/** A digit, cropped, ink in [0, 1], as if drawn with a pen of a usual width; a dot stays as it is. */
 export function usualPen(ink) {
   const side = Math.max(ink.width, ink.height);
   const width = strokeWidth(ink) * (INK_SIDE / side);
-  if ((THINNEST <= width && width <= THICKEST) || width === 0) return ink;
+  if ((THINNEST <= width && width <= THICKEST) || width >= DOT || width === 0) return ink;
   const wanted = width < THINNEST ? THIN : THICK;
   const fine = redrawn(ink, Math.max(1, Math.ceil(FINE / side)));
   const excess = (((width - wanted) / 2) * Math.max(fine.width, fine.height)) / INK_SIDE;

@@ -7,8 +7,9 @@ const DIGITS = "0123456789";
 
 /**
  * The reason why an image shows no digit; null if it may show one.
- * @param {{most_ink: number, finest: number, threshold: ?number}} limits the most ink, as a share of the digit's
- *   20 x 20 pixels; the most strokes that an inked row or column crosses; the least certainty, null if there is none
+ * @param {{flattest: number, most_ink: number, finest: number, threshold: ?number}} limits the most width over height; the
+ *   most ink, as a share of the digit's 20 x 20 pixels; the most strokes that an inked row or column crosses; the least
+ *   certainty, null if there is none
  * @param {Uint8Array} image the 784 pixels that the network saw
  * @param {number[]} probabilities what it gave to each class
  * @param {string[]} classes their names
@@ -18,6 +19,8 @@ export function rejectionReason(limits, image, probabilities, classes) {
   if (ink === 0) return "no ink found";
   if (!probabilities.every(Number.isFinite)) return "the network's output is not a number";
   if (!classes.every((name) => name.length === 1 && DIGITS.includes(name))) return null;
+  const flat = flatness(image);
+  if (flat > limits.flattest) return `${flat.toFixed(0)} times as wide as high, a digit at most ${limits.flattest}`;
   if (ink > limits.most_ink) return `ink covers ${percent(ink)} of it, of a digit at most ${percent(limits.most_ink)}`;
   const strokes = Math.max(crossings(image, 1, SIDE), crossings(image, SIDE, 1));
   if (strokes > limits.finest) {
@@ -34,6 +37,13 @@ export function rejectionReason(limits, image, probabilities, classes) {
 function certaintyOf(probabilities) {
   const [first, second] = [...probabilities].sort((one, other) => other - one);
   return first + second;
+}
+
+/** Width over height of the ink, faint strokes included. */
+function flatness(image) {
+  const places = [...image.keys()].filter((place) => image[place] >= 32);
+  const extent = (values) => Math.max(...values) - Math.min(...values) + 1;
+  return places.length ? extent(places.map((at) => at % SIDE)) / extent(places.map((at) => Math.floor(at / SIDE))) : 0;
 }
 
 /** Strokes side by side in an inked line, a mean; `along` and `across` are steps in the image. */
