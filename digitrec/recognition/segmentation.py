@@ -26,6 +26,9 @@ COMPANY = 3  # marks on a page: with fewer such a narrow one, or a closed shape,
 MOST = 7  # pieces of a digit
 HIGH_ENOUGH = 0.5  # of the usual height: lower marks are no evidence about a page
 LETTERS = 0.4  # of a page's marks, at most: narrow ones that are no digit
+FEW = 5  # such marks, and fewer, are no evidence
+NUMBER = 1.4  # times its height wide, and more, is a mark of several digits that were written into each other
+ROW = 3.0  # and so wide is a row of them, of which some may be lost
 REST = 0.3  # usual heights that a part of a mark of digits may measure that is none itself
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
@@ -70,7 +73,8 @@ def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
     found = []
     for line, of_line in zip(page_ink.lines, spans, strict=True):
         candidates = [(span, *next(costs)) for span in of_line]
-        found.append(_whole_marks(line, _cheapest(line, candidates, page_ink.height), page_ink.height))
+        chosen = _cheapest(line, candidates, page_ink.height)
+        found.append(_whole_marks(line, chosen, page_ink.height) if part else chosen)
     return [[(span.box, reading) for span, reading in row] for row in found]
 
 
@@ -84,7 +88,7 @@ def _has_company(page_ink: PageInk, spans: Sequence[Span], readings: Sequence[Re
         if span.is_whole and max(span.box.width, span.box.height) >= HIGH_ENOUGH * page_ink.height
     ]
     letters = sum(label is None and box.width < NARROW * box.height for box, label in high)
-    return apart >= COMPANY and letters <= LETTERS * len(high)
+    return apart >= COMPANY and (len(high) < FEW or letters <= LETTERS * len(high))
 
 
 def _marks(line: Sequence[Piece]) -> list[tuple[int, int]]:
@@ -106,7 +110,8 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
             ends = [line[n].cut for n in (first, last) if begin < n < end]
             crossed = sum(max(0, cut.strokes - 1) for cut in ends if cut is not None)
             is_whole = (first, last) == (begin, end)
-            spans.append(Span(first, last, box, as_mnist(ink), is_whole, narrowness + crossed if is_part else 0.0))
+            doubt = narrowness + (crossed if mark.width < NUMBER * mark.height else 0)
+            spans.append(Span(first, last, box, as_mnist(ink), is_whole, doubt if is_part else 0.0))
     return spans
 
 
@@ -154,12 +159,13 @@ def _whole_marks(
     kept = []
     for span, reading in found:
         begin, end = next(mark for mark in _marks(line) if mark[0] <= span.first < mark[1])
+        mark = around([piece.box for piece in line[begin:end]])
         rests = [
             max(other.box.width, other.box.height)
             for other, of_other in found
             if begin <= other.first < end and of_other.label is None
         ]
-        if reading.label is not None and max(rests, default=0) >= REST * height:
+        if reading.label is not None and mark.width < ROW * mark.height and max(rests, default=0) >= REST * height:
             reading = replace(reading, label=None, problem="not a digit: part of a mark that is no number")
         kept.append((span, reading))
     return kept
