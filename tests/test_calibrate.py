@@ -1,5 +1,6 @@
 """The command: from a run to a calibrated checkpoint, read by all that read networks."""
 
+import json
 import shutil
 from collections.abc import Callable
 from functools import partial
@@ -9,16 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from digitrec import calibrate
+from digitrec import calibrate, predict
 from digitrec.build import trained_on
 from digitrec.config.schema import CONF_DIR
 from digitrec.data import datasets
 from digitrec.evaluation.calibration import prediction_sets
 from digitrec.export import __main__ as export
+from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_checkpoint, write_checkpoint
 from digitrec.models.mlp import MLP
 from digitrec.recognition.networks.opening import open_network
+from digitrec.recognition.recognizer import Recognizer
 from digitrec.recognition.rejection import certainties
 from digitrec.weights import HANDWRITING
 from tests.command import Command, Outcome, contents, read_json
@@ -97,7 +101,27 @@ def test_the_threshold_travels_to_onnx(
     images = datasets.load("digits", "test").images[:, 0].numpy()
     assert np.allclose(one(images), other(images), atol=1e-5)
     assert one.threshold == other.threshold is not None
+    assert one.quantile == other.quantile is not None
     assert 0.9 < (certainties(other(images)) >= other.threshold).mean() <= 1
+
+
+def test_a_prediction_set_comes_with_each_reading(
+    run: Path, run_calibrate: Command, run_main: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    run_calibrate("run", "--coverage", "0.95", code=0)
+    file = str(run / "checkpoints" / "calibrated.ckpt")
+    recognizer, quantile = Recognizer(file), load_classifier(file).quantile
+    assert quantile is not None
+    ink = datasets.load("digits", "test").images[:, 0].numpy() / np.float32(255)
+    readings = [reading for reading in recognizer.read_ink(list(ink[:40])) if reading.label is not None]
+    for reading in readings:
+        assert reading.labels == tuple(name for name, share in reading.probabilities.items() if 1 - share <= quantile)
+    assert len({len(reading.labels or ()) for reading in readings}) > 1, "the unsure ones are larger"
+
+    Image.fromarray((255 - 255 * ink[0]).astype(np.uint8)).resize((84, 84)).save(tmp_path / "one.png")
+    for checkpoint, expected in ((file, True), (str(run), False)):
+        shown = run_main(predict.main, "--checkpoint", checkpoint, "--format", "json", "one.png", code=0).out
+        assert ("labels" in json.loads(shown)[0]) == expected
 
 
 def test_a_risk_that_cannot_be_promised_leaves_nothing(run: Path, run_calibrate: Command) -> None:
