@@ -20,8 +20,9 @@ if TYPE_CHECKING:  # torch takes seconds to import, and a wrong argument shall n
     from digitrec.evaluation.predictions import Predictions
     from digitrec.models.classifier import DigitClassifier
 
-NAME = "calibrated"  # of the files
-DECIMALS = {"NLL": 4, "Brier": 4, "ECE": 4, "mean set size": 3}  # of the table's columns; the others are shares
+RESULT = "calibrated.ckpt"
+HEADS = {"loss": "NLL", "brier": "Brier", "calibration_error": "ECE"}  # of the table's columns, by name in the file
+DECIMALS = {"loss": 4, "brier": 4, "calibration_error": 4, "mean_set_size": 3}  # the others are shares
 
 
 def main() -> None:
@@ -58,7 +59,7 @@ def _share(text: str) -> float:
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    path = named_network(arguments.run) or ""
+    file = _source(named_network(arguments.run) or "")  # torch takes seconds to import
     from digitrec import build
     from digitrec.evaluation.calibration import divide_logits, fit_temperature
     from digitrec.evaluation.predictions import predict
@@ -68,32 +69,31 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from digitrec.system.patches import quiet_libraries
 
     quiet_libraries()
-    file = _source(path)
     content, classifier = read_content(file), load_classifier(file)
     _check(arguments, content, classifier, file)
     datamodule = build.trained_on(classifier, str(file))
     split = _held_out(datamodule, classifier, file)
     before = predict([classifier], split)
-    old = _figures(before, classifier.threshold, arguments.coverage)
+    old = _figures(before, classifier.threshold, _quantile(before, arguments.coverage))
     temperature = fit_temperature(before.probabilities, before.labels)
     divide_logits(classifier, temperature, split.images[:100])
     after = predict([classifier], split)
-    classifier.threshold = _threshold(arguments, before, after, classifier.threshold)
-    new = _figures(after, classifier.threshold, arguments.coverage)
+    threshold = _threshold(arguments, before, after, classifier.threshold)
+    quantile = _quantile(after, arguments.coverage)
+    images = {name: getattr(datamodule, name) for name in build.SPLITTING}
     calibration = {
         "temperature": temperature,
         "accept": arguments.accept,
         "risk": arguments.risk,
-        "conformal": arguments.coverage and {"coverage": arguments.coverage, "quantile": new.pop("quantile")},
-        "images": {name: getattr(datamodule, name) for name in build.SPLITTING}
-        | {"count": len(split.labels), "checksum": datamodule.checksum},
+        "conformal": None if quantile is None else {"coverage": arguments.coverage, "quantile": quantile},
+        "images": images | {"count": len(split.labels), "checksum": datamodule.checksum},
     }
-    old.pop("quantile", None)
-    target = file.with_name(f"{NAME}.ckpt")
-    about = content["digitrec"] | {"threshold": classifier.threshold, "calibration": calibration}
+    target = file.with_name(RESULT)
+    about = content["digitrec"] | {"threshold": threshold, "calibration": calibration}
     history = {"callbacks": {"History": {"epochs": training_history(file)}}}
     write_checkpoint({"state_dict": classifier.state_dict(), "digitrec": about, **history}, target)
-    report = {"checkpoint": str(file), "threshold": classifier.threshold, **calibration, "before": old, "after": new}
+    figures = {"before": old, "after": _figures(after, threshold, quantile)}
+    report = {"checkpoint": str(file), "threshold": threshold, **calibration, **figures}
     write_json(target.with_name("calibration.json"), report)
     if file.stem.startswith("best"):
         print(f"{file.name} was chosen on the images held out: figures and promises are a little too good")  # noqa: T201
@@ -157,8 +157,14 @@ def _threshold(
     return None if accept is None else min(1.0, threshold_for(values, accept))
 
 
-def _figures(found: Predictions, threshold: float | None, coverage: float | None) -> dict[str, float]:
-    from digitrec.evaluation.calibration import brier_score, conformal_quantile, prediction_sets
+def _quantile(found: Predictions, coverage: float | None) -> float | None:
+    from digitrec.evaluation.calibration import conformal_quantile
+
+    return None if coverage is None else conformal_quantile(found.probabilities, found.labels, coverage)
+
+
+def _figures(found: Predictions, threshold: float | None, quantile: float | None) -> dict[str, float]:
+    from digitrec.evaluation.calibration import brier_score, prediction_sets
     from digitrec.evaluation.metrics import calibration_error, log_loss, reliability
     from digitrec.recognition.rejection import certainties
 
@@ -167,16 +173,14 @@ def _figures(found: Predictions, threshold: float | None, coverage: float | None
     wrong = ~found.correct.numpy()
     figures = {
         "accuracy": found.correct.double().mean().item(),
-        "NLL": log_loss(probabilities, labels),
-        "Brier": brier_score(probabilities, labels),
-        "ECE": calibration_error(reliability(probabilities, labels)),
+        "loss": log_loss(probabilities, labels),
+        "brier": brier_score(probabilities, labels),
+        "calibration_error": calibration_error(reliability(probabilities, labels)),
         "accepted": float(accepted.mean()),
-        "wrong of accepted": float((wrong & accepted).sum() / max(1, accepted.sum())),
+        "wrong_of_accepted": float((wrong & accepted).sum() / max(1, accepted.sum())),
     }
-    if coverage:
-        quantile = conformal_quantile(probabilities, labels, coverage)
-        size = prediction_sets(probabilities, quantile).sum(dim=1).double().mean().item()
-        figures |= {"mean set size": size, "quantile": quantile}
+    if quantile is not None:
+        figures["mean_set_size"] = prediction_sets(probabilities, quantile).sum(dim=1).double().mean().item()
     return figures
 
 
@@ -186,7 +190,7 @@ def _print(report: dict[str, Any], images: str, dataset: str, target: Path) -> N
     def cell(name: str, value: float) -> str:
         return f"{value:.{DECIMALS[name]}f}" if name in DECIMALS else f"{value:.2%}"
 
-    rows = [["", *report["before"]]]
+    rows = [["", *(HEADS.get(name, name.replace("_", " ")) for name in report["before"])]]
     rows += [[when, *(cell(*pair) for pair in report[when].items())] for when in ("before", "after")]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)) for row in rows]

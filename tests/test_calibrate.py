@@ -70,7 +70,7 @@ def test_a_run_gets_a_calibrated_checkpoint(run: Path, run_calibrate: Command) -
     file, report = run / "checkpoints" / "calibrated.ckpt", read_json(run / "checkpoints" / "calibration.json")
     old, new = report["before"], report["after"]
     assert old["accuracy"] == new["accuracy"] > 0.8
-    assert new["NLL"] < old["NLL"]
+    assert new["loss"] < old["loss"]
     assert old["accepted"] == 1
     assert 0.985 <= new["accepted"] <= 1
     assert f"temperature {report['temperature']:.3f}, threshold {report['threshold']:.4f}" in shown

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from digitrec.errors import UsageError
 from digitrec.evaluation.calibration import (
+    LOWEST,
     brier_score,
     conformal_quantile,
     divide_logits,
@@ -82,6 +83,10 @@ def test_temperature_lowers_the_loss_and_leaves_every_argmax(seed: int, held_out
 def test_probabilities_that_are_right_stay() -> None:
     probabilities = torch.tensor([[0.75, 0.25]] * 4)
     assert fit_temperature(probabilities, torch.tensor([0, 0, 0, 1])) == pytest.approx(1, abs=1e-3)
+
+
+def test_without_a_mistake_the_temperature_stops_at_its_bound() -> None:
+    assert fit_temperature(torch.tensor([[0.75, 0.25]] * 4), torch.zeros(4)) == pytest.approx(LOWEST, rel=1e-3)
 
 
 @pytest.mark.parametrize("model", [MLP(hidden=[8]), CNN(filters=[4, 4], hidden=8)], ids=["mlp", "cnn"])
