@@ -7,7 +7,7 @@ from pathlib import Path
 
 from digitrec.system.terminal import Parser, end_with
 
-COMMANDS = ("train", "evaluate", "predict", "app", "runs", "tune", "export", "preview")
+COMMANDS = ("train", "evaluate", "calibrate", "predict", "app", "runs", "tune", "export", "preview")
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import os
 import shlex
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torchmetrics import Metric
 
 from digitrec.config.check import check_data
-from digitrec.config.overrides import parts_of
+from digitrec.config.overrides import as_path, parts_of
 from digitrec.config.schema import CONF_DIR
 from digitrec.config.signatures import read_signature
 from digitrec.data.augmentation import Augmentation
 from digitrec.data.datamodule import DigitDataModule
+from digitrec.data.datasets import DATASETS
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.models.checkpoint import load_classifier
-from digitrec.models.checkpoint_file import read_checkpoint
+from digitrec.models.checkpoint_file import read_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier, Recipe
 from digitrec.models.precision import native_precision
 from digitrec.models.transfer import take_weights
@@ -40,6 +41,7 @@ from digitrec.training.extension import Extension
 from digitrec.training.interruption import Interruption
 from digitrec.training.optimizers import of_model
 from digitrec.training.schedules import over_steps
+from digitrec.weights import find_checkpoint
 
 Settings = Mapping[str, Any]
 COPIES = 4  # of the weights in training: themselves, gradients, and two averages of Adam's
@@ -80,6 +82,51 @@ def data_settings(classifier: DigitClassifier) -> dict[str, Any]:
     settings: Any = classifier.settings
     data = settings.get("data") if isinstance(settings, dict) else None
     return data if isinstance(data, dict) else {}
+
+
+def reason_seen(classifier: DigitClassifier, path: str, datamodule: DigitDataModule, free: Container[str] = ()) -> str:
+    """Why images that `datamodule` holds out may have been trained on; empty if they were not.
+
+    Args:
+        classifier: what was trained.
+        path: names it.
+        datamodule: none of its images are read.
+        free: of `SPLITTING`, settings that may differ.
+    """
+    source = classifier.settings.get("init_from")
+    if source and not _is_of_other_images(source, datamodule.dataset):
+        return f"{path} started from another run's weights, which may have been trained on these images"
+    had = _division(data_settings(classifier))
+    for name, held_out in _division({name: getattr(datamodule, name) for name in (*SPLITTING, "root")}).items():
+        if had.get(name) != held_out and name not in free:
+            return (
+                f"{path} was trained with data.{name}={had.get(name)}, not {held_out}, "
+                "and may have been trained on these images"
+            )
+    return ""
+
+
+def _is_of_other_images(path: str, dataset: str) -> bool:
+    """Whether the network of a file was trained on none but images of another kind than a data set's."""
+    try:
+        content = read_content(find_checkpoint(path))
+        settings = content["digitrec"].get("settings") or {"data": {"dataset": content["card"]["data"]}}
+        before, origin = settings.get("init_from"), settings["data"]["dataset"]
+    except (DigitrecError, AttributeError, KeyError, TypeError):  # gone since, or it does not name them
+        return False
+    return before is None and origin in set(DATASETS) - {"folder"} and _images_of(origin) != _images_of(dataset)
+
+
+def _images_of(dataset: str) -> str:
+    """MNIST, QMNIST and EMNIST are drawn from the same images of NIST."""
+    return "nist" if dataset.startswith(("mnist", "qmnist", "emnist")) else dataset
+
+
+def _division(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides which images are held out, of settings of data that may lack some."""
+    found = dict.fromkeys(SPLITTING, "unknown") | {"folds": None, "fold": None}
+    found |= {name: value for name, value in data.items() if name in SPLITTING}
+    return found | ({"root": str(as_path(str(data.get("root"))).resolve())} if found["dataset"] == "folder" else {})
 
 
 def build_model(

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 
 from digitrec.config.check import check, check_path
-from digitrec.config.overrides import as_path
 from digitrec.config.schema import EvaluateConfig
 from digitrec.errors import DigitrecError, UsageError
 from digitrec.launch import launch
@@ -172,32 +171,14 @@ def _writers(datamodule: DigitDataModule, split: str) -> Tensor | None:
 
 def _check_held_out(datamodule: DigitDataModule, classifiers: dict[str, DigitClassifier], split: str) -> None:
     """Refuse images that one of the classifiers may have been trained on."""
-    from digitrec.build import SPLITTING, data_settings
+    from digitrec.build import reason_seen
 
     if split == "out_of_fold" and datamodule.folds is None:
         raise UsageError("split=out_of_fold: for the runs of a cross-validation, as with data.folds=5; use split=test")
+    free = ("fold",) if split == "out_of_fold" else ()
     for path, classifier in classifiers.items():
-        if classifier.settings.get("init_from"):
-            raise UsageError(
-                f"split={split}: {path} started from another run's weights, which may have been trained on these "
-                "images; use split=test"
-            )
-        had = _division(data_settings(classifier))
-        for name, held_out in _division({name: getattr(datamodule, name) for name in (*SPLITTING, "root")}).items():
-            if had.get(name) != held_out and not (split == "out_of_fold" and name == "fold"):
-                raise UsageError(
-                    f"split={split}: {path} was trained with data.{name}={had.get(name)}, not {held_out}, "
-                    "and may have been trained on these images; use split=test"
-                )
-
-
-def _division(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides which images are held out, of settings of data that may lack some."""
-    from digitrec.build import SPLITTING
-
-    found = dict.fromkeys(SPLITTING, "unknown") | {"folds": None, "fold": None}
-    found |= {name: value for name, value in data.items() if name in SPLITTING}
-    return found | ({"root": str(as_path(str(data.get("root"))).resolve())} if found["dataset"] == "folder" else {})
+        if reason := reason_seen(classifier, path, datamodule, free):
+            raise UsageError(f"split={split}: {reason}; use split=test")
 
 
 def _by_fold(classifiers: dict[str, DigitClassifier], datamodule: DigitDataModule) -> list[DigitClassifier]:

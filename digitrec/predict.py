@@ -157,6 +157,7 @@ def _digit(reading: Reading) -> Row:
         "digit": reading.label,
         "confidence": round(reading.confidence, 4),
         "others": others,
+        **({} if reading.labels is None else {"labels": list(reading.labels)}),
     }
 
 

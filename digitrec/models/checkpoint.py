@@ -10,7 +10,7 @@ from digitrec.errors import CheckpointError, UsageError
 from digitrec.models.checkpoint_file import read_checkpoint, read_content
 from digitrec.models.classifier import DigitClassifier
 from digitrec.system.memory import check_size
-from digitrec.weights import confidence_threshold, find_checkpoint
+from digitrec.weights import confidence_threshold, conformal_quantile, find_checkpoint
 
 SPARE = 2**26  # bytes that a network may take beside what its file holds: torchvision's are built with a layer more
 GROWTH = 4  # weights take at most this many times their size in the file
@@ -39,6 +39,7 @@ def load_classifier(path: str | Path) -> DigitClassifier:
         model.load_state_dict(checkpoint["state_dict"])
         model.describe_data(about["class_names"], model.mean.flatten().tolist(), model.std.flatten().tolist())
         model.threshold = confidence_threshold(about)
+        model.quantile = conformal_quantile(about)
     except UsageError as error:  # a network wrapped in it
         raise CheckpointError(f"{file}: its network {error}") from None
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError) as error:

@@ -67,6 +67,7 @@ class DigitClassifier(LightningModule):
         recipe: how it is trained; needed only for that.
         settings: the configuration it was built from, plain values; empty if there was none. The checkpoint keeps it.
         threshold: confidence below which an image counts as no digit (`digitrec.recognition.rejection`), or None.
+        quantile: greatest 1 - p in a prediction set (`digitrec.calibrate`), or None; a training doesn't keep it.
     """
 
     mean: Tensor
@@ -95,6 +96,7 @@ class DigitClassifier(LightningModule):
         self.recipe: Recipe | None = None
         self.settings: dict[str, Any] = {}
         self.threshold: float | None = None
+        self.quantile: float | None = None
         self.count_metrics({})
         self._epoch = RunningEpoch()
         self._watch = LossWatch()

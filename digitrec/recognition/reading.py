@@ -17,6 +17,8 @@ class Reading:
         image: uint8 (28, 28), the network's input, white ink on black; None where the picture can't be opened.
         problem: why there is no label; None if there is one.
         note: what else its file or the picture holds that was not read; None if nothing.
+        labels: prediction set of a network that was calibrated for one (`digitrec.calibrate --coverage`), the most
+            probable first, maybe empty; None otherwise, and where `label` is None.
     """
 
     label: str | None
@@ -24,6 +26,7 @@ class Reading:
     image: NDArray[np.uint8] | None = field(default=None, repr=False)
     problem: str | None = None
     note: str | None = None
+    labels: tuple[str, ...] | None = None
 
     @property
     def confidence(self) -> float:

@@ -126,7 +126,9 @@ class Recognizer:
         reason = rejection_reason(image, probabilities, names, self._network.threshold)
         if reason is not None:
             return Reading(None, ranked, image, f"not a digit: {reason}")
-        return Reading(next(iter(ranked)), ranked, image)
+        quantile = self._network.quantile
+        labels = None if quantile is None else tuple(name for name, share in ranked.items() if 1 - share <= quantile)
+        return Reading(next(iter(ranked)), ranked, image, labels=labels)
 
 
 def _without_name(error: DataError, picture: Picture) -> str:

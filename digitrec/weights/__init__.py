@@ -48,7 +48,22 @@ def confidence_threshold(about: Mapping[str, Any]) -> float | None:
     Raises:
         ValueError: it is not a number from 0 to 1.
     """
-    threshold = about.get("threshold")
-    if threshold is None or (isinstance(threshold, float) and 0 <= threshold <= 1):
-        return threshold
-    raise ValueError(f"its threshold is {reprlib.repr(threshold)}, expected a number from 0 to 1")
+    return _checked("threshold", about.get("threshold"))
+
+
+def conformal_quantile(about: Mapping[str, Any]) -> float | None:
+    """The greatest 1 - p of a class in a prediction set, likewise.
+
+    Raises:
+        ValueError: it is not a number from 0 to 1.
+    """
+    match about.get("calibration"):
+        case {"conformal": {"quantile": quantile}}:
+            return _checked("quantile", quantile)
+    return None
+
+
+def _checked(name: str, value: Any) -> float | None:
+    if value is None or (isinstance(value, float) and 0 <= value <= 1):
+        return value
+    raise ValueError(f"its {name} is {reprlib.repr(value)}, expected a number from 0 to 1")

@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from digitrec.build import trained_on
 from digitrec.data import datasets
 from digitrec.data.datasets import Split
 from digitrec.data.synthetic.written import written_digits
+from digitrec.evaluation.calibration import divide_logits, fit_temperature
 from digitrec.evaluation.metrics import summarise
 from digitrec.evaluation.predictions import Predictions, predict
 from digitrec.models.checkpoint import load_classifier
 from digitrec.models.checkpoint_file import read_checkpoint, write_portable
-from digitrec.models.classifier import DigitClassifier, last_dense
+from digitrec.models.classifier import DigitClassifier
 from digitrec.models.plain import plain_layers
 from digitrec.recognition.rejection import certainties, threshold_for
 from digitrec.run_folder.record import read_record
@@ -44,7 +43,10 @@ def main() -> None:
     checkpoint = run / "checkpoints" / "last.ckpt"  # the best would be chosen on the images held out
     record, classifier = read_record(run), load_classifier(checkpoint)
     sources = _held_out(classifier, run)
-    temperature = _calibrate(classifier, sources["validation"])
+    # Smoothed labels and the uniform targets of images without a digit leave it less confident than accurate.
+    found = predict([classifier], sources["validation"])
+    temperature = fit_temperature(found.probabilities, found.labels)
+    divide_logits(classifier, temperature, sources["validation"].images[:100])
     test = predict([classifier], datasets.load("mnist", "test"))
     figures = summarise(test.probabilities, test.labels, test.class_names)
     threshold, rejection = _rejection(classifier, sources, test)
@@ -67,23 +69,6 @@ def _held_out(classifier: DigitClassifier, run: Path) -> dict[str, Split]:
     data = trained_on(classifier, str(run))
     data.setup("validate")
     return {"validation": data.splits["val"], "other_people": datasets.load("digits", "test")}
-
-
-def _calibrate(classifier: DigitClassifier, split: Split) -> float:
-    """Divide the logits, in the last layer, by the temperature of the least loss (Guo et al., 2017), and return it.
-
-    Smoothed labels and the uniform targets of images without a digit leave the network less confident than accurate.
-    """
-    found = predict([classifier], split)
-    logits = found.probabilities.double().clamp(min=1e-12).log()
-    temperatures = torch.linspace(0.3, 1.5, 241).tolist()
-    temperature: float = min(temperatures, key=lambda value: float(F.cross_entropy(logits / value, found.labels)))
-    _, layer = last_dense(classifier)
-    assert layer is not None
-    with torch.no_grad():
-        for parameter in layer.parameters():
-            parameter.div_(temperature)
-    return temperature
 
 
 def _rejection(

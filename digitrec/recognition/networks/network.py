@@ -13,7 +13,7 @@ from digitrec.data.labels import checked_class_names
 from digitrec.errors import CheckpointError, UsageError
 from digitrec.preprocessing.framing import SIDE
 from digitrec.system.wording import first_line
-from digitrec.weights import confidence_threshold
+from digitrec.weights import confidence_threshold, conformal_quantile
 
 Images = NDArray[np.uint8]
 Probabilities = NDArray[np.float32]
@@ -38,10 +38,12 @@ class Network(Protocol):
     Attributes:
         class_names: one per class.
         threshold: confidence threshold (`digitrec.recognition.rejection`); None rejects nothing by confidence.
+        quantile: greatest 1 - p of a class in a prediction set; None without such sets.
     """
 
     class_names: tuple[str, ...]
     threshold: float | None
+    quantile: float | None
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
@@ -81,13 +83,13 @@ def check_images(arguments: Mapping[str, Any], path: str | Path) -> None:
         )
 
 
-def described(about: Mapping[str, Any]) -> tuple[tuple[str, ...], float | None]:
-    """Names of the classes and the confidence threshold in a file's description of its network.
+def described(about: Mapping[str, Any]) -> tuple[tuple[str, ...], float | None, float | None]:
+    """Names of the classes, confidence threshold and conformal quantile in a file's description of its network.
 
     Raises:
         ValueError: one of them is invalid.
     """
-    return checked_class_names(about["class_names"]), confidence_threshold(about)
+    return checked_class_names(about["class_names"]), confidence_threshold(about), conformal_quantile(about)
 
 
 def check_output(network: Network) -> None:

@@ -49,7 +49,7 @@ class NumpyNetwork:
                 about, layers = (json.loads(content.metadata()[name]) for name in ("digitrec", "layers"))
                 tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118 - not a mapping
             check_images(about["arguments"], path)
-            self.class_names, self.threshold = described(about)
+            self.class_names, self.threshold, self.quantile = described(about)
             self._mean, self._std = (np.float32(tensors[name].item()) for name in ("mean", "std"))
             self._layers = filled(layers, tensors)
             check_output(self)

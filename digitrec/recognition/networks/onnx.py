@@ -49,7 +49,7 @@ class OnnxNetwork:
         with opening(path, "not a network that digitrec.export wrote"):
             _check_graph(content)
             self._session = _session(content)
-            self.class_names, self.threshold = _description(self._session)
+            self.class_names, self.threshold, self.quantile = _description(self._session)
             self._name, self._type = _input(self._session)
             check_output(self)
 
@@ -123,8 +123,8 @@ def _threads() -> int:
     return min(cores, MOST_THREADS)
 
 
-def _description(session: Any) -> tuple[tuple[str, ...], float | None]:
-    """Names of the classes, and the threshold."""
+def _description(session: Any) -> tuple[tuple[str, ...], float | None, float | None]:
+    """Names of the classes, threshold and quantile."""
     metadata = session.get_modelmeta().custom_metadata_map
     if "digitrec" not in metadata:
         raise ValueError("it has no description of its classes")

@@ -24,6 +24,7 @@ class TorchNetwork:
         check_images(self._model.hparams, path)
         self.class_names = self._model.class_names
         self.threshold = self._model.threshold
+        self.quantile = self._model.quantile
 
     def __call__(self, images: Images) -> Probabilities:
         """Images (N, 28, 28), white ink on black -> probabilities (N, C)."""
