@@ -222,7 +222,7 @@ def _describe(
 ) -> None:
     """Read the images, and describe in the run's record, in TensorBoard and on the terminal what will be trained."""
     from digitrec import build
-    from digitrec.training import results, tensorboard
+    from digitrec.training import results, tensorboard, tracking
     from digitrec.training.checkpoints import check_room
 
     model, datamodule, trainer = parts
@@ -234,6 +234,7 @@ def _describe(
         tensorboard.log_config(trainer.loggers, settings)
     if not trainer.is_global_zero:
         return
+    record["trackers"] = tracking.begin(trainer.loggers, settings, record.get("trackers", {}))
     build.warn_if_idle(settings["trainer"])
     if settings["rerun"] is not None:
         warn_of_circumstances(as_path(settings["rerun"]), record, warnings.warn)
@@ -263,15 +264,18 @@ def _publish(
     """Write and print the results, in the first process; returns the metrics, a report's included if there is one."""
     if not parts.trainer.is_global_zero:
         return metrics
-    from digitrec.training import results, tensorboard
+    from digitrec.training import results, tensorboard, tracking
 
     write_json(run_dir / "metrics.json", metrics)
     chosen = [key_of(override) for override in record.get("overrides", ())]
     tensorboard.log_hyperparameters(parts.trainer, results.hyperparameters(settings), metrics, chosen)
     results.print_end(metrics, run_dir, results.best_checkpoint(parts.trainer), brief=_is_sweep())
-    if settings["report"]:
-        metrics = _report(parts, record, run_dir, _reported(settings)) | metrics
-        write_json(run_dir / "metrics.json", metrics)
+    reported = _report(parts, record, run_dir, _reported(settings)) if settings["report"] else {}
+    if reported:
+        write_json(run_dir / "metrics.json", reported | metrics)
+    new = {name: value for name, value in reported.items() if name not in metrics}
+    tracking.finish(parts.trainer.loggers, run_dir, new, parts.trainer.global_step)
+    metrics = reported | metrics
     if settings["rerun"] is not None:
         print(compare_with_original(as_path(settings["rerun"]), run_dir, metrics, record))  # noqa: T201
     return metrics

@@ -67,7 +67,7 @@ class TrainConfig:
     data: Annotated[Any, Node(("digitrec.data.datamodule",), given=("augmentations", "seed"))]
     trainer: Annotated[Any, Node(("lightning.pytorch.trainer.trainer",), given=("callbacks", "logger"))]
     callbacks: Annotated[Any, Nodes((*CALLBACKS, "digitrec.evaluation.pictures", "lightning.pytorch.callbacks"))]
-    logger: Annotated[Any, Nodes(("lightning.pytorch.loggers",))]
+    logger: Annotated[Any, Nodes(("digitrec.training.tracking", "lightning.pytorch.loggers"))]
     metrics: Annotated[Any, Nodes(("torchmetrics.classification", "torchmetrics.regression"))]
     init_from: str | None
     resume: str | None

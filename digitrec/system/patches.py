@@ -177,6 +177,7 @@ def quiet_libraries(*, every_warning: bool = True) -> None:
     """
     for name in ("lightning.pytorch", "lightning.fabric", "lightning"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning.pytorch.loggers.mlflow").setLevel(logging.ERROR)  # that it makes a first experiment
     logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # compile=true: that there is no CUDA
     for message in HARMLESS_WARNINGS:
         warnings.filterwarnings("ignore", message)

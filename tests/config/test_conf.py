@@ -23,8 +23,8 @@ OPTIONS = sorted(str(file.relative_to(CONF_DIR).with_suffix("")) for file in CON
 def test_every_option_composes_and_builds(option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     group, name = option.split("/")
     overrides = {"data": "data=digits", "init_from": "init_from=null", group: f"{group}={name}"}
-    if option == "model/timm":
-        pytest.importorskip("timm", reason="needs timm")
+    if option in ("model/timm", "logger/mlflow", "logger/wandb"):
+        pytest.importorskip(name, reason=f"needs {name}")
     if option == "model/wrap":
         monkeypatch.setenv("DIGITREC_ALLOW", "tests.networks")
         overrides["network"] = "model.network._target_=tests.networks.Plain"

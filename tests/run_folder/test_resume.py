@@ -138,6 +138,7 @@ CASES = {
     "when it was to stop early": (2 * STEPS, EARLY),
     "on the last of a number of steps": (6, ("trainer.max_steps=6",)),
     "after an epoch without validation": (2 * STEPS, ("trainer.check_val_every_n_epoch=2",)),
+    "with muon": (STEPS + 1, ("optimizer=muon", "callbacks=[default,ema]", "trainer.gradient_clip_val=1")),
     **{name: (STEPS + 1, (f"scheduler={name}",)) for name in ("constant", "cosine", "exponential", "step")},
 }
 DEFAULT = ("in the middle of an epoch", "on the last step of an epoch", "between accumulated batches")

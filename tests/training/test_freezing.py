@@ -17,7 +17,7 @@ from digitrec.models.mlp import MLP
 from digitrec.models.residual import ResidualCNN
 from digitrec.models.wrapped import Wrapped
 from digitrec.training.freezing import FreezeFeatures
-from digitrec.training.optimizers import adam, adamw, rmsprop, sgd
+from digitrec.training.optimizers import adam, adamw, muon, rmsprop, sgd
 from digitrec.training.schedules import one_cycle
 
 EPOCHS = 4
@@ -64,6 +64,7 @@ def same(some: State, others: State) -> bool:
         partial(adamw, weight_decay=0.5, decay_all=True),
         partial(sgd, weight_decay=0.1),
         partial(rmsprop, weight_decay=0.1, momentum=0.9),
+        partial(muon, weight_decay=0.5),
     ],
 )
 @pytest.mark.parametrize("settings", [{}, {"val_check_interval": 1}, {"gradient_clip_val": 0.1}], ids=str)

@@ -1,14 +1,15 @@
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 
 import pytest
 import torch
 from torch import nn
-from torch.optim import Optimizer
+from torch.optim import AdamW, Muon, Optimizer
 
-from digitrec.training.optimizers import adam, adamw, parameter_groups, rmsprop, sgd
+from digitrec.training.optimizers import adam, adamw, muon, orthogonalised, parameter_groups, rmsprop, sgd
 
-EVERY = [adam, adamw, sgd, rmsprop]
+EVERY = [adam, adamw, sgd, rmsprop, muon]
 each = pytest.mark.parametrize("make", EVERY, ids=lambda make: make.__name__)
 
 
@@ -63,7 +64,7 @@ def test_the_learning_rate_is_that_of_every_group(make: Callable[..., Optimizer]
 @pytest.mark.parametrize(
     "make",
     [*EVERY, partial(sgd, momentum=0.0), partial(sgd, nesterov=False), partial(rmsprop, momentum=0.9)],
-    ids=["adam", "adamw", "sgd", "rmsprop", "sgd-without-momentum", "sgd-classical", "rmsprop-momentum"],
+    ids=["adam", "adamw", "sgd", "rmsprop", "muon", "sgd-without-momentum", "sgd-classical", "rmsprop-momentum"],
 )
 def test_steps_lower_a_convex_loss(make: Callable[..., Optimizer]) -> None:
     torch.manual_seed(0)
@@ -87,3 +88,60 @@ def test_decay_is_decoupled_in_adamw_only() -> None:
         model.weight.grad = torch.zeros(1, 1)
         make(model, lr=0.1, weight_decay=0.5).step()
         assert model.weight.item() == pytest.approx(expected, rel=1e-4)
+
+
+def step_on(inputs: torch.Tensor, model: nn.Module, *optimizers: Optimizer) -> None:
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    model(inputs).square().sum().backward()
+    for optimizer in optimizers:
+        optimizer.step()
+
+
+@pytest.mark.parametrize("shape", [(7, 5), (5, 7)])
+@pytest.mark.parametrize("nesterov", [True, False])
+def test_muon_is_torchs_for_linear_layers_and_adamw_for_biases(shape: tuple[int, int], nesterov: bool) -> None:
+    torch.manual_seed(0)
+    ours, theirs = nn.Linear(*shape), nn.Linear(*shape)
+    theirs.load_state_dict(ours.state_dict())
+    by_torch = Muon([theirs.weight], 0.1, 0.3, nesterov=nesterov, adjust_lr_fn="match_rms_adamw")
+    both, biases = muon(ours, 0.1, weight_decay=0.3, nesterov=nesterov), AdamW([theirs.bias], 0.1, weight_decay=0.0)
+    for inputs in torch.randn(4, 16, shape[0]):
+        step_on(inputs, ours, both)
+        step_on(inputs, theirs, by_torch, biases)
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_muon_takes_filters_for_rows_of_a_matrix(layout: torch.memory_format) -> None:
+    torch.manual_seed(0)
+    flat = nn.Linear(3 * 3 * 2, 4, bias=False)
+    filters = nn.Conv2d(2, 4, 3, bias=False)
+    filters.weight.data = flat.weight.detach().clone().view(4, 2, 3, 3).to(memory_format=layout)
+    one, other = muon(filters), muon(flat)
+    for images in torch.randn(4, 16, 2, 3, 3):
+        step_on(images, filters, one)
+        step_on(images.flatten(1), flat, other)
+    torch.testing.assert_close(filters.weight.flatten(1), flat.weight)
+
+
+@pytest.mark.parametrize("shape", [(6, 20), (20, 6)])
+def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonalised(torch.randn(shape) * 1e3, 5).float())
+    assert values.min() > 0.5
+    assert values.max() < 1.5
+
+
+def test_muon_goes_on_from_its_state_to_the_last_bit(model: nn.Sequential) -> None:
+    copy, images = deepcopy(model), torch.randn(6, 8, 1, 6, 6)
+    optimizer = muon(model)
+    for batch in images[:3]:
+        step_on(batch, model, optimizer)
+    copy.load_state_dict(model.state_dict())
+    resumed = muon(copy)
+    resumed.load_state_dict(deepcopy(optimizer.state_dict()))
+    for batch in images[3:]:
+        step_on(batch, model, optimizer)
+        step_on(batch, copy, resumed)
+    assert all(torch.equal(one, other) for one, other in zip(model.parameters(), copy.parameters(), strict=True))
