@@ -55,7 +55,9 @@ def test_shipped_weights_have_a_name_and_pass_on_their_rejection(run_train: Comm
     assert same_weights(load_classifier(run), load_classifier(HANDWRITING))
     pictures = [sketch("written_letters", seed) for seed in range(8)]
     shipped, ours = ([reading.label for reading in Recognizer(it).read_all(pictures)] for it in (None, run))
-    assert sum(map(eq, shipped, ours)) >= 7, "one of eight may lie at the threshold: these data are normalised otherwise"
+    assert sum(map(eq, shipped, ours)) >= 7, (
+        "one of eight may lie at the threshold: these data are normalised otherwise"
+    )
     assert None in shipped
 
 
