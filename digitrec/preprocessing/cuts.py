@@ -13,7 +13,6 @@ LENGTH = 0.02  # what a pixel of a path costs, beside the ink on it
 SIDEWAYS = 0.15  # what a step aside costs
 STROKES = 3.5  # widths of the pen that a path may cross
 LEAST = 0.25  # of the ink of an upright stroke: a path that has less on either side parts nothing
-INKED = 0.25  # and more is a stroke that a path crosses
 APART = 0.12  # of the usual height, between paths, and from the ends
 MOST = 6  # paths per usual height of the mark's width
 STEPS = np.array([0, -1, 1], np.int8)  # aside, with which a path may come down a row
@@ -25,12 +24,10 @@ class Cut(NamedTuple):
     Attributes:
         columns: (H,), of each row the first column on the path's right.
         ink: what it crosses, in widths of the pen.
-        strokes: that it crosses, one after the other: digits touch at one place, a closed shape is crossed twice.
     """
 
     columns: Columns
     ink: float
-    strokes: int
 
 
 def find_cuts(ink: Plane, height: float, pen: float) -> list[Cut]:
@@ -65,8 +62,7 @@ def find_cuts(ink: Plane, height: float, pen: float) -> list[Cut]:
         if min(left, float(ink.sum()) - left) < LEAST * height * pen:  # it goes around the mark
             cost[column] = np.inf
             continue
-        crossed = ink[rows, path]
-        cuts.append(Cut(path, float(crossed.sum()) / pen, _runs(crossed >= INKED)))
+        cuts.append(Cut(path, float(ink[rows, path].sum()) / pen))
         cost[max(0, column - margin) : column + margin + 1] = np.inf
     return _in_order(cuts)
 
@@ -97,8 +93,4 @@ def _followed(steps: NDArray[np.int8], column: int) -> Columns:
 def _in_order(cuts: list[Cut]) -> list[Cut]:
     cuts.sort(key=lambda cut: float(cut.columns.mean()))
     columns = np.maximum.accumulate([cut.columns for cut in cuts], axis=0) if cuts else ()
-    return [cut._replace(columns=path) for path, cut in zip(columns, cuts, strict=True)]
-
-
-def _runs(inked: NDArray[np.bool_]) -> int:
-    return int((inked & ~np.roll(np.pad(inked, (0, 1)), 1)[:-1]).sum())
+    return [Cut(path, cut.ink) for path, cut in zip(columns, cuts, strict=True)]

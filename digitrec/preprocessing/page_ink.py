@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitrec.preprocessing.boxes import Box, around
-from digitrec.preprocessing.cuts import Cut, find_cuts
+from digitrec.preprocessing.cuts import find_cuts
 from digitrec.preprocessing.framing import crop
 from digitrec.preprocessing.ink import find_ink
 from digitrec.preprocessing.marks import Mark, find_marks, ink_of
@@ -37,12 +37,12 @@ class Piece(NamedTuple):
     Attributes:
         ink: (h, w) in [0, 1], cropped to it.
         box: where it lies, in pixels of the reduced picture; h and w are those of `ink`.
-        cut: what parts it from the piece on its left; None where there is paper between.
+        cut: widths of the pen that part it from the piece on its left; None where there is paper between.
     """
 
     ink: Plane
     box: Box
-    cut: Cut | None
+    cut: float | None
 
 
 class PageInk(NamedTuple):
@@ -187,7 +187,7 @@ def _pieces(
         rows, across = (np.flatnonzero(inked.any(axis)) for axis in (1, 0))
         if rows.size:
             place = Box(left + int(across[0]), top + int(rows[0]), int(np.ptp(across)) + 1, int(np.ptp(rows)) + 1)
-            pieces.append(Piece(crop(inked), place, cuts[number - 1] if number and pieces else None))
+            pieces.append(Piece(crop(inked), place, cuts[number - 1].ink if number and pieces else None))
     return pieces
 
 

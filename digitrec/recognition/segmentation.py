@@ -27,8 +27,7 @@ MOST = 7  # pieces of a digit
 HIGH_ENOUGH = 0.5  # of the usual height: lower marks are no evidence about a page
 LETTERS = 0.4  # of a page's marks, at most: narrow ones that are no digit
 FEW = 5  # such marks, and fewer, are no evidence
-NUMBER = 1.4  # times its height wide, and more, is a mark of several digits that were written into each other
-ROW = 3.0  # and so wide is a row of them, of which some may be lost
+ROW = 3.0  # times its height wide is a row of digits, of which some may be lost
 REST = 0.3  # usual heights that a part of a mark of digits may measure that is none itself
 WIDEST_JOINED = 1.6  # usual heights of a digit that is made of pieces
 
@@ -38,7 +37,7 @@ CUT = 0.015  # of each cut
 CROSSED = 0.1  # of the ink that a cut crosses, per width of the pen
 GAP = 4.0  # of paper within a digit, per height
 LOW = 4.5  # of a digit below three quarters of the height, per height that is missing
-PART = 3.0  # of each digit that is part of such a mark, per height that is missing and per stroke crossed above one
+PART = 3.0  # of each digit that is part of a narrow mark, per height that this is narrower than two digits
 HIGH = 5.0  # of a digit above twice the height, per height that is too much
 WIDE = 0.06  # of a digit wider than its class usually is, per squared standard deviation
 REJECTED = 2.0  # of ink that is rejected, per height of its longer side
@@ -48,8 +47,8 @@ REJECTED = 2.0  # of ink that is rejected, per height of its longer side
 class Span:
     """Pieces of a line that may be a digit: from the first, up to the last and without it.
 
-    ``is_whole``: they are all pieces of one mark. ``doubt``: how little a mark that they are only a part of looks like
-    several digits; 0 for a whole mark.
+    ``is_whole``: they are all pieces of one mark. ``narrowness``: by how much the mark that they are only a part of is
+    too narrow for two digits; else 0.
     """
 
     first: int
@@ -57,7 +56,7 @@ class Span:
     box: Box
     image: Bytes
     is_whole: bool
-    doubt: float = 0.0
+    narrowness: float = 0.0
 
 
 def split(page_ink: PageInk, read: Read) -> list[list[Placed]]:
@@ -107,11 +106,8 @@ def _spans(line: Sequence[Piece], height: float) -> list[Span]:
             if last > first + 1 and box.width > WIDEST_JOINED * height:
                 break
             is_part = first > begin or last < end
-            ends = [line[n].cut for n in (first, last) if begin < n < end]
-            crossed = sum(max(0, cut.strokes - 1) for cut in ends if cut is not None)
             is_whole = (first, last) == (begin, end)
-            doubt = narrowness + (crossed if mark.width < NUMBER * mark.height else 0)
-            spans.append(Span(first, last, box, as_mnist(ink), is_whole, doubt if is_part else 0.0))
+            spans.append(Span(first, last, box, as_mnist(ink), is_whole, narrowness if is_part else 0.0))
     return spans
 
 
@@ -126,7 +122,7 @@ def _with_cost(span: Span, reading: Reading, height: float, part: float) -> tupl
         "too low for its line": LOW * max(0.0, 0.75 - span.box.height / height),
         "too high for its line": HIGH * max(0.0, span.box.height / height - 2),
         "too wide for its height": WIDE * max(0.0, (span.box.width / span.box.height - usual) / spread) ** 2,
-        "part of a mark that is no number": part * span.doubt,
+        "part of a mark that is too narrow for two": part * span.narrowness,
         unsure: -log(max(reading.confidence, 1e-9)),
     }
     cost = sum(reasons.values())
@@ -166,7 +162,7 @@ def _whole_marks(
             if begin <= other.first < end and of_other.label is None
         ]
         if reading.label is not None and mark.width < ROW * mark.height and max(rests, default=0) >= REST * height:
-            reading = replace(reading, label=None, problem="not a digit: part of a mark that is no number")
+            reading = replace(reading, label=None, problem="not a digit: part of a mark that is no row of digits")
         kept.append((span, reading))
     return kept
 
@@ -174,7 +170,7 @@ def _whole_marks(
 def _cost_of_gaps(pieces: Sequence[Piece], height: float) -> float:
     """Cost of the cut on the left of some pieces, and of the paper between them."""
     first = pieces[0].cut
-    cost = 0.0 if first is None else CUT + CROSSED * first.ink
+    cost = 0.0 if first is None else CUT + CROSSED * first
     for before, after in pairwise(pieces):
         if after.cut is None:
             cost += GAP * max(0.0, after.box.x - before.box.right) / height

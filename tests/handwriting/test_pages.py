@@ -118,7 +118,7 @@ FLOOR = {
         "all but touching": 0.8,
     },
     "digits": {
-        "all": 0.75, "crowded digits": 0.75, "shadow": 0.75, "hard shadow": 0.65, "dark screen": 0.75,
+        "all": 0.75, "touching digits": 0.7, "crowded digits": 0.75, "shadow": 0.75, "hard shadow": 0.65, "dark screen": 0.75,
         "all but touching": 0.75, "dotted squares": 0.75, "sheet with edges": 0.75,
     },
 }  # fmt: skip

