@@ -23,6 +23,7 @@ from digitrec.recognition.reading import Reading
 from scripts.measure.pages import Row, changes, measure
 from tests.handwriting.pages import EFFECTS, Source, page
 from tests.handwriting.situations import EXIF_ORIENTATION, TURNS, file
+from tests.handwriting.strange import sketch
 
 SOURCE = Source("digits")  # embedded, here wherever these tests run
 each_source = pytest.mark.parametrize("source", ["digits", pytest.param("mnist", marks=pytest.mark.mnist)])
@@ -118,7 +119,8 @@ FLOOR = {
         "all but touching": 0.8,
     },
     "digits": {
-        "all": 0.75, "touching digits": 0.7, "crowded digits": 0.75, "shadow": 0.75, "hard shadow": 0.65, "dark screen": 0.75,
+        "all": 0.75, "touching digits": 0.7,
+        "crowded digits": 0.75, "shadow": 0.75, "hard shadow": 0.65, "dark screen": 0.75,
         "all but touching": 0.75, "dotted squares": 0.75, "sheet with edges": 0.75,
     },
 }  # fmt: skip
@@ -162,6 +164,24 @@ def test_marks_of_a_line_that_are_mostly_no_digits_are_all_rejected() -> None:
     rejected = page_with("1", None, None)
     assert (rejected.text, rejected.problem) == ("", "no digit found")
     assert rejected.lines[0].others[0].reading.problem == "not a digit: the picture shows mostly other marks"
+
+
+def test_a_page_of_letters_holds_no_digits(recognizer: Recognizer) -> None:
+    """Some letters alone are read as digits, and others in parts; among so many that are none, all are letters."""
+    sheet = Image.new("L", (900, 500), "white")
+    for place in range(21):
+        letter = sketch("printed_letters", place)
+        letter.thumbnail((100, 120))
+        sheet.paste(letter, (30 + place % 7 * 120, 30 + place // 7 * 150))
+    assert recognizer.read_page(sheet).text == ""
+
+
+@pytest.mark.parametrize(("shape", "times"), [("rectangle", 1.0), ("ellipse", 1.0), ("rectangle", 0.6)])
+def test_solid_shapes_are_no_zeros(shape: str, times: float, recognizer: Recognizer) -> None:
+    """They are wider than strokes, and would come out as outlines."""
+    picture = Image.new("RGB", (400, 600), "white")
+    getattr(ImageDraw.Draw(picture), shape)((100, 200, 300, 200 + 200 / times), fill="red")
+    assert (recognizer.read(picture).label, recognizer.read_page(picture).text) == (None, "")
 
 
 def test_a_texture_is_refused_before_it_is_read() -> None:

@@ -52,6 +52,13 @@ def test_without_ink_there_is_no_digit() -> None:
     assert rejection_reason(np.zeros((28, 28), np.uint8), SURE, DIGITS) == "no ink found"
 
 
+def test_a_dash_is_too_flat() -> None:
+    dash = np.zeros((28, 28), np.uint8)
+    dash[12:15, 4:24] = 255
+    assert rejection_reason(dash, SURE, DIGITS) == "7 times as wide as high, a digit at most 3"
+    assert rejection_reason(dash.T, SURE, DIGITS) is None
+
+
 def test_a_full_square_has_too_much_ink() -> None:
     full = np.zeros((28, 28), np.uint8)
     full[4:24, 4:24] = 255
