@@ -1,6 +1,7 @@
 """The evaluation command, on networks that the training command has made."""
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -110,7 +111,8 @@ def test_out_of_fold_needs_folds(run_evaluate: Command, runs: Path) -> None:
 @pytest.mark.slow
 def test_the_mean_of_a_network_with_itself_is_that_network(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
     one = runs / "mlp" / "checkpoints" / "best.ckpt"
-    for number, checkpoint in enumerate((f"{one}", f"[{one},{runs / 'mlp'}]")):
+    copy = shutil.copy(one, tmp_path / "copy.ckpt")
+    for number, checkpoint in enumerate((f"{one}", f"[{one},{copy}]")):
         run_evaluate(f"checkpoint={checkpoint}", "robustness=0", f"hydra.run.dir={number}", code=0)
     alone, together = (read_json(tmp_path / name / "metrics.json") for name in "01")
     assert alone == pytest.approx(together, abs=1e-6)
@@ -129,7 +131,8 @@ def test_views_change_the_loss_on_any_split(run_evaluate: Command, runs: Path, t
 
 @pytest.mark.slow
 def test_a_network_against_itself_is_a_draw_with_views_too(run_evaluate: Command, runs: Path, tmp_path: Path) -> None:
-    same = (f"checkpoint={runs / 'mlp'}", f"against={runs / 'mlp'}", "tta=small", "tta.shift=3", "robustness=0")
+    copy = shutil.copy(runs / "mlp" / "checkpoints" / "best.ckpt", tmp_path / "copy.ckpt")
+    same = (f"checkpoint={runs / 'mlp'}", f"against={copy}", "tta=small", "tta.shift=3", "robustness=0")
     run_evaluate(*same, "hydra.run.dir=run", code=0)
     metrics = read_json(tmp_path / "run" / "metrics.json")
     assert metrics["comparison/only_this_right"] == metrics["comparison/only_other_right"] == 0

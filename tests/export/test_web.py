@@ -192,7 +192,7 @@ def test_what_is_no_digit_is_told_alike(browser: Browser, folder: Path, tmp_path
         assert bare(reading["problem"]) == bare(reason and f"not a digit: {reason}")
         assert (reading["label"] is None) == (reason is not None)
     kinds = {bare(reason) for reason in reasons}
-    assert len(kinds) == 5, "all four reasons, and none"
+    assert len(kinds) == 6, "all five reasons, and none"
 
 
 def bare(reason: str | None) -> str | None:

@@ -45,7 +45,7 @@ def test_a_stroke_that_reaches_both_edges_is_no_rule(label: str, pen: int, recog
 )
 def test_the_margin_does_not_matter_at_any_enlargement(scale: int, recognizer: Recognizer) -> None:
     """Of 100 of MNIST's test digits 5 to 13 were misread without one while strokes passed for rules, desks or paper."""
-    images, labels = written_digits(30, 6)
+    images, labels = written_digits(60, 6)
     cropped = [crop(image) for image in images[:, 0].numpy()]
     how = Image.Resampling.BICUBIC if scale % 2 else Image.Resampling.NEAREST
     inks = [
@@ -57,8 +57,8 @@ def test_the_margin_does_not_matter_at_any_enlargement(scale: int, recognizer: R
         return int((recognizer.probabilities(np.stack(found)).argmax(axis=1) == labels.numpy()).sum())
 
     whole = right(4)
-    assert whole >= 27, "or this says nothing"
-    assert min(right(0), right(1)) >= whole - 1
+    assert whole >= 54, "or this shows nothing"
+    assert min(right(0), right(1)) >= whole - 4  # at most 3 over three seeds and five enlargements
 
 
 def test_parts_that_the_crop_cuts_free_are_kept() -> None:
