@@ -82,6 +82,7 @@ def test_it_repeats_the_figures_of_training_and_shows_all(run_evaluate: Command,
     assert "features" in (folder / "projector_config.pbtxt").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_folds_are_evaluated_together_on_images_they_have_not_seen(
     run_train: Command, run_evaluate: Command, run_runs: Command, tmp_path: Path
 ) -> None:

@@ -282,7 +282,8 @@ def test_debug_options_run(debug: str, run_train: Command) -> None:
 @pytest.mark.parametrize("experiment", sorted(file.stem for file in CONF_DIR.glob("experiment/*.yaml")))
 def test_every_experiment_runs(experiment: str, run_train: Command) -> None:
     quick = ("data=digits", "data.val_size=100", "trainer.accelerator=cpu", "debug=fast_dev_run", "init_from=null")
-    run_train(f"experiment={experiment}", *quick, code=0)
+    few = ("data.written=100", "data.non_digits=100") if experiment == "handwriting" else ()
+    run_train(f"experiment={experiment}", *quick, *few, code=0)
 
 
 def test_one_batch_can_be_learned_by_heart(run_train: Command, tmp_path: Path) -> None:

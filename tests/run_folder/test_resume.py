@@ -141,7 +141,7 @@ CASES = {
     "with muon": (STEPS + 1, ("optimizer=muon", "callbacks=[default,ema]", "trainer.gradient_clip_val=1")),
     **{name: (STEPS + 1, (f"scheduler={name}",)) for name in ("constant", "cosine", "exponential", "step")},
 }
-DEFAULT = ("in the middle of an epoch", "on the last step of an epoch", "between accumulated batches")
+DEFAULT = ("in the middle of an epoch", "on the last step of an epoch")
 
 
 @pytest.mark.parametrize(
