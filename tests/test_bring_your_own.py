@@ -31,7 +31,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(command, marks=[pytest.mark.slow] if "model=timm" in command or "torchvision" in command else [])
+        for command in COMMANDS
+    ],
+)
 def test_an_example_trains(command: str, folder: Path, run_train: Command) -> None:
     if "model=timm" in command:
         pytest.importorskip("timm", reason="needs timm")

@@ -22,7 +22,7 @@ from tests.command import Command, write_experiment
 STOP = "run_dir=/nowhere/x"
 CAMPAIGN = 1000
 EXAMPLES = [
-    25,
+    12,
     pytest.param(200, marks=pytest.mark.slow),
     pytest.param(CAMPAIGN, marks=(pytest.mark.campaign, pytest.mark.timeout(3600))),
 ]

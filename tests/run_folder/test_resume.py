@@ -321,7 +321,7 @@ def test_a_sweep_with_auto_runs_only_what_is_not_done(run_train: Command, signal
 FIFTY = [pytest.param(kills, marks=[pytest.mark.campaign, pytest.mark.timeout(1800)]) for kills in range(8, 13)]
 
 
-@pytest.mark.parametrize("kills", [2, *FIFTY])
+@pytest.mark.parametrize("kills", [pytest.param(2, marks=pytest.mark.slow), *FIFTY])
 def test_a_run_killed_again_and_again_ends_like_an_uninterrupted_one(
     kills: int, uninterrupted: State, tmp_path: Path
 ) -> None:

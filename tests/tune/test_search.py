@@ -191,7 +191,7 @@ def test_a_poor_trial_is_ended_early_and_is_no_failure(
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGKILL, *(pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGINT, signal.SIGTERM))],
+    [pytest.param(number, marks=pytest.mark.slow) for number in (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)],
 )
 def test_a_search_that_was_cut_off_goes_on_with_its_numbers_intact(
     number: signal.Signals, start_tune: Start, run_tune: Command, tmp_path: Path
