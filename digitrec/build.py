@@ -45,14 +45,8 @@ from digitrec.weights import find_checkpoint
 
 Settings = Mapping[str, Any]
 COPIES = 4  # of the weights in training: themselves, gradients, and two averages of Adam's
-SPLITTING = (
-    "dataset",
-    "val_size",
-    "split_seed",
-    "folds",
-    "fold",
-    "limit",
-)  # settings that decide which images are held out
+# Settings that decide which images are held out.
+SPLITTING = ("dataset", "val_size", "split_seed", "folds", "fold", "limit")
 
 
 def build_datamodule(settings: Settings) -> DigitDataModule:

@@ -44,10 +44,12 @@ def train(
     datamodule: DigitDataModule,
     trainer: Trainer,
     *,
-    test: bool = True,
+    test: bool | None = None,
     resume: Path | None = None,
 ) -> dict[str, float]:
     """Fit a model, from the checkpoint `resume` on if given, then test its best checkpoint once, unless `test` is off.
+
+    `test` None is the setting of the model's configuration, which leaves folds untested; without one it is on.
 
     Parts that `digitrec.build` has made of settings leave a run folder as the command does, and print its results.
 
@@ -58,6 +60,8 @@ def train(
     Raises:
         FolderTakenError: these settings have a run already; compose them anew for another one.
     """
+    if test is None:
+        test = model.settings.get("test", True)
     settings, parts = {**model.settings, "test": test}, _Parts(model, datamodule, trainer)
     run_dir = Path(settings.get("run_dir", ""))
     if not model.settings or Path(trainer.default_root_dir) != run_dir:  # of a program's own

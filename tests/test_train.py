@@ -417,6 +417,15 @@ def test_each_run_from_python_has_a_folder_that_commands_understand(
     assert "rerun: identical" in run_train(f"rerun={second.folder}", code=0).out
 
 
+def test_a_fold_is_not_tested_from_python_either(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = compose("train", [*QUICK, "model=mlp", "data.limit=100", "data.folds=5", "data.fold=0"])
+    datamodule, trainer = build.build_datamodule(settings), build.build_trainer(settings)
+    metrics = train(build.build_model(settings, datamodule), datamodule, trainer)
+    assert "val/accuracy" in metrics
+    assert "test/accuracy" not in metrics
+
+
 def test_a_warning_comes_once_per_command(run_train: Command) -> None:
     untrained = ("data=digits", "model=mlp", "trainer.max_epochs=0", "test=false", "logger=none")
     for _ in range(2):

@@ -22,7 +22,7 @@ ASPECTS = {
 }  # fmt: skip
 ANY_ASPECT = 0.80, 0.22
 NARROW = 1.4  # times its height wide is a mark of two digits, as a rule
-COMPANY = 3  # marks on a page: with fewer such a narrow one, or a closed shape, is rather a letter or a drawing
+COMPANY = 3  # marks on a page: with fewer such a narrow one is rather a letter or a drawing
 MOST = 7  # pieces of a digit
 HIGH_ENOUGH = 0.5  # of the usual height: lower marks are no evidence about a page
 LETTERS = 0.4  # of a page's marks, at most: narrow ones that are no digit
